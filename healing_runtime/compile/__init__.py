@@ -1,0 +1,1 @@
+"""From a traced controller and bound requirements to one executable that flies."""

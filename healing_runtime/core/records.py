@@ -1,0 +1,360 @@
+"""Frozen records that rooms hand to one another.
+
+Everything here is plain data (numbers, text, tuples, mappings, NumPy arrays where said) and crosses process and file
+borders through `codec`. Quantities are SI; times are ticks of the control rate unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+
+from healing_runtime.core.errors import Location
+from healing_runtime.core.status import Severity, Stage, Status
+
+Scalar = float | int | str | bool
+Json = Any
+
+
+class _NullIsNan:
+    """`codec` writes NaN as null; read back it is NaN again."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(lambda v: math.nan if v is None else v, handler(source))
+
+
+Measured = Annotated[float, _NullIsNan()]
+"""A float that may be NaN: what was measured or computed in flight, as opposed to what somebody configured."""
+
+
+# ---------------------------------------------------------------- scenario, resolved to SI
+@dataclasses.dataclass(frozen=True)
+class FaultSpec:
+    """One fault of a scenario. Times are physics steps since t = 0, rounded once when the file is resolved."""
+
+    kind: str
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    start_step: int = 0
+    until_step: int | None = None
+    ramp_steps: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Distribution:
+    """A perturbation added to a nominal value: `normal` with `scale` as sigma, or `uniform` on [low, high].
+
+    With `absolute` the draw replaces the nominal value instead (fault onset over the whole flight). Where the robot
+    declares what is physically possible, `floor` and `ceiling` hold it (one number, or one an entry) and draws are
+    clamped to it.
+    """
+
+    kind: Literal["normal", "uniform"]
+    scale: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    absolute: bool = False
+    floor: float | tuple[float, ...] = -math.inf
+    ceiling: float | tuple[float, ...] = math.inf
+
+
+@dataclasses.dataclass(frozen=True)
+class Perturbation:
+    """What the gate's neighbourhood and campaigns draw.
+
+    Keys of `initial` and `environment` as in the scenario, with a dot into a group (`pad.friction`); keys of `faults`
+    are fault parameters or `start` (in seconds), for every fault that has one, or for one kind (`wind.speed_mps`).
+    """
+
+    initial: Mapping[str, Distribution] = dataclasses.field(default_factory=dict)
+    environment: Mapping[str, Distribution] = dataclasses.field(default_factory=dict)
+    faults: Mapping[str, Distribution] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """What happens on a violation."""
+
+    on_violation: Literal["freeze", "rewind", "failsafe"] = "rewind"
+    fallback: str | None = None
+    probation_ticks: int = 96
+    max_attempts: int = 8
+    wall_budget_s: float = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Acceptance:
+    """What the gate's flights ask of a patch. `min_robustness` is scaled (dimensionless)."""
+
+    min_robustness: float = 0.02
+    samples: int = 96
+    min_pass_rate: float = 0.9
+    confidence: float = 0.95
+    regressions: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """What to fly, resolved: names looked up, units gone, times in ticks, defaults filled in.
+
+    `initial` and `environment` hold every key the robot declares (scalars or tuples of floats).
+    """
+
+    name: str
+    robot: str
+    controller: str
+    assertions: tuple[str, ...]
+    mission: str | None
+    duration_ticks: int
+    control_hz: int
+    physics_hz: int
+    seed: int
+    initial: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    faults: tuple[FaultSpec, ...] = ()
+    perturb: Perturbation = dataclasses.field(default_factory=Perturbation)
+    policy: Policy = dataclasses.field(default_factory=Policy)
+    acceptance: Acceptance = dataclasses.field(default_factory=Acceptance)
+    reference: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    dtype: Literal["float32", "float64"] = "float32"
+    healable: Literal["yes", "no", "unknown"] = "unknown"
+    healable_reason: str = ""
+
+    @property
+    def dt_s(self) -> float:
+        """Length of a control period."""
+        return 1.0 / self.control_hz
+
+    @property
+    def substeps(self) -> int:
+        """Physics steps in a control period."""
+        return self.physics_hz // self.control_hz
+
+    def t_ns(self, tick: int) -> int:
+        """Nanoseconds since t = 0 of a tick; never accumulated."""
+        return tick * 10**9 // self.control_hz
+
+
+# ---------------------------------------------------------------- assertion files, parsed as YAML, not yet as formulas
+@dataclasses.dataclass(frozen=True)
+class AssertionText:
+    """One assertion or mission as written. `where` is the first character of the formula."""
+
+    id: str
+    formula: str
+    where: Location
+    severity: Severity = Severity.CRITICAL
+    mission: bool = False
+    requirement: str = ""
+    rationale: str = ""
+    scale: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    tolerance: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class AssertionFile:
+    """One file of the safety engineers. Constants are quantities as text; definitions map a head to a body."""
+
+    name: str
+    path: str
+    sha256: str
+    robot: str
+    assertions: tuple[AssertionText, ...]
+    constants: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    definitions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    definition_where: Mapping[str, Location] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A controller's source text as found; its identity is the hash of its bytes."""
+
+    name: str
+    path: str
+    text: str
+    sha256: str
+
+
+# ---------------------------------------------------------------- flying
+class Verdict(NamedTuple):
+    """Verdict of one formula at one instant: `rho` in [rho_lo, rho_hi]; scalars or arrays, NumPy or JAX."""
+
+    status: Any
+    rho: Any
+    rho_lo: Any
+    rho_hi: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class FinalVerdict:
+    """Verdict of one assertion over a whole run (the final branch)."""
+
+    id: str
+    status: Status
+    robustness: Measured
+    robustness_scaled: Measured
+    severity: Severity
+    mission: bool
+    worst_tick: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """The world at a tick boundary, right after `stepSimulation`, with all that Bullet does not restore.
+
+    `recipe_actions` are the float64 actions applied in ticks 0 … tick - 1: re-executing them is the truth, everything
+    else only accelerates. `carry` is the controller's and the monitors' memory *before* this tick.
+    """
+
+    tick: int
+    state_hash: str
+    recipe_actions: np.ndarray
+    carry: tuple[np.ndarray, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Trace:
+    """A flight as arrays, one row a tick; columns as the layouts and the program say."""
+
+    scenario: str
+    control_hz: int
+    first_tick: int
+    observed: np.ndarray
+    true: np.ndarray
+    action: np.ndarray
+    packed: np.ndarray
+
+
+# ---------------------------------------------------------------- repair
+@dataclasses.dataclass(frozen=True)
+class Proposal:
+    """What a brain answers. `source` is a whole controller file; for `parameters` only PARAMS may differ."""
+
+    diagnosis: str
+    edit_kind: Literal["parameters", "file"]
+    source: str
+    changed_assumptions: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class StageResult:
+    """What one stage of the gate said. `facts` are JSON and hold no wall times (they are part of the digest)."""
+
+    stage: Stage
+    accepted: bool
+    reason: str = ""
+    line: int | None = None
+    facts: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """The composed outcome of the gate for one proposal.
+
+    `resume_tick` is the tick from which an accepted patch takes over, `bracket` the keyframe ticks (kept from, not
+    kept from). `wall_s` maps a phase to seconds and is never part of a digest.
+    """
+
+    policy: str
+    accepted: bool
+    stages: tuple[StageResult, ...]
+    resume_tick: int | None = None
+    bracket: tuple[int, int | None] | None = None
+    program_sha256: str | None = None
+    wall_s: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def refusal(self) -> StageResult | None:
+        """The stage that refused, or None."""
+        return next((s for s in self.stages if not s.accepted), None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Attempt:
+    """A proposal and what became of it; handed back to the brain as feedback."""
+
+    brain: str
+    proposal: Proposal
+    stages: tuple[StageResult, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Incident:
+    """What went wrong, frozen at the trip tick."""
+
+    id: str
+    assertion: str
+    clause: str
+    english: str
+    severity: Severity
+    status: Status
+    tick: int
+    robustness: Measured
+    snapshot: Snapshot
+
+
+@dataclasses.dataclass(frozen=True)
+class Sensitivity:
+    """How the violated margin moves with one number of the source; the localisation is a ranked list of these."""
+
+    name: str
+    value: float
+    gradient: Measured
+    line: int
+
+
+@dataclasses.dataclass(frozen=True)
+class RepairRequest:
+    """Everything a brain may know. Serialisable; never holds the scenario's faults or the held-out cases.
+
+    `log` holds the last seconds, column names -> values, ending at the trip tick. `initial`, `environment` and
+    `reference` are the nominal ones that the operator of a real robot knows. `files` are the assertion files.
+    """
+
+    incident_id: str
+    robot: str
+    controller: str
+    source: str
+    assertion: str
+    clause: str
+    english: str
+    trip_tick: int
+    robustness: Measured
+    control_hz: int
+    physics_hz: int
+    duration_ticks: int
+    dtype: str
+    mission: str | None
+    initial: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    reference: Mapping[str, Any]
+    files: tuple[AssertionFile, ...]
+    log_ticks: tuple[int, ...]
+    log: Mapping[str, tuple[Measured, ...]]
+    margin_history: tuple[Measured, ...]
+    localisation: tuple[Sensitivity, ...]
+    attempts: tuple[Attempt, ...]
+    seed: int
+    min_robustness: float = 0.02
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """What stands behind an accepted patch; written once, exported with it."""
+
+    policy: str
+    brain: str
+    controller_before: str
+    controller_after: str
+    assertions: Mapping[str, str]
+    scenario: str
+    stages: tuple[StageResult, ...]
+    seeds: Mapping[str, Json]
+    versions: Mapping[str, str]
+    fingerprint: Mapping[str, Json]
+    confinement: str

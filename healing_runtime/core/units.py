@@ -1,0 +1,116 @@
+"""The one Pint registry: a short list of our own units.
+
+Pint's default registry converts 1 Hz to 1 rad/s and takes a bare 5 for 286 degrees in silence. Here angle is a base
+dimension, so Hz, rad/s and bare numbers never mix with angles; the only prefixes are k, m, c and µ; `ticks` is a
+dimension of its own, resolved at a control rate.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from fractions import Fraction
+from typing import Any
+
+from healing_runtime.core.errors import Location, UnitError
+
+_DEFINITIONS = """
+kilo- = 1000 = k-
+milli- = 1e-3 = m-
+centi- = 1e-2 = c-
+micro- = 1e-6 = µ- = μ-
+meter = [length] = m
+second = [time] = s
+gram = [mass] = g
+radian = [angle] = rad
+tick = [tick] = tick = ticks
+minute = 60 * second = min
+degree = 0.017453292519943295 * radian = deg
+turn = 6.283185307179586 * radian = rev
+hertz = 1 / second = Hz
+rpm = turn / minute = rpm
+newton = kilogram * meter / second ** 2 = N
+percent = 0.01 = percent
+""".strip().splitlines()
+
+_QUANTITY = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
+
+
+@functools.cache
+def registry() -> Any:
+    """The registry; built once, on first use (importing Pint takes 0.2 s)."""
+    import pint
+
+    ureg = pint.UnitRegistry(None, cache_folder=None, case_sensitive=True)
+    for line in _DEFINITIONS:
+        ureg.define(line)
+    return ureg
+
+
+@functools.lru_cache(maxsize=1024)
+def _factor_and_dimension(unit: str) -> tuple[float, tuple[tuple[str, float], ...]]:
+    text = re.sub(r"(?<=[A-Za-z])(\d)", r"**\1", unit.replace("%", "percent").replace("^", "**"))
+    text = re.sub(r"(?<=[A-Za-z0-9])\s+(?=[A-Za-z])", "*", text.strip())
+    if not text:
+        return 1.0, ()
+    if not re.fullmatch(r"[A-Za-zµμ0-9*/() .-]+", text):
+        raise UnitError(f"'{unit}' is not a unit; write for example m, m/s, deg, rad/s, N, s, ticks.")
+    try:
+        base = registry().parse_expression(text).to_base_units()
+    except Exception:
+        raise UnitError(f"'{unit}' is not a unit; write for example m, m/s, deg, rad/s, N, s, ticks.") from None
+    # The base of mass is the gram; SI asks for kilograms.
+    dimension = {str(k): float(v) for k, v in dict(base.dimensionality).items()}
+    factor = float(base.magnitude) / 1000.0 ** dimension.get("[mass]", 0.0)
+    return factor, tuple(sorted(dimension.items()))
+
+
+def dimension(unit: str) -> tuple[tuple[str, float], ...]:
+    """The dimension of a unit as sorted (base, power) pairs; equal tuples may be compared and added.
+
+    Raises:
+        UnitError: the text is not a unit.
+    """
+    return _factor_and_dimension(unit)[1]
+
+
+def si_factor(unit: str) -> float:
+    """What one of `unit` is in SI units (radians for angles)."""
+    return _factor_and_dimension(unit)[0]
+
+
+def split_quantity(text: str) -> tuple[str, str]:
+    """`"30 cm"` -> `("30", "cm")`; the unit is empty for a bare number. UnitError if there is no number."""
+    match = _QUANTITY.match(text)
+    if not match:
+        raise UnitError(f"'{text}' is not a quantity; write a number and a unit, as in '0.5 m/s'.")
+    return match[1], match[2]
+
+
+def to_si(text: str | float | int, unit: str, *, where: Location | None = None) -> float:
+    """A quantity in SI. A number is taken to be in `unit` already; a text must carry a unit of the same dimension.
+
+    Raises:
+        UnitError: no unit, an unknown one, or one of another dimension.
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return float(text)
+    number, given = split_quantity(str(text))
+    try:
+        given_dimension = dimension(given)
+    except UnitError as error:
+        raise UnitError(error.message, where=where) from None
+    if given_dimension != dimension(unit):
+        wanted = unit or "no unit"
+        raise UnitError(f"'{text}' has the wrong dimension; write it in {wanted}.", where=where)
+    return float(number) * si_factor(given)
+
+
+def exact_seconds(text: str | float | int) -> Fraction:
+    """A duration as an exact rational number of seconds (`"0.1 s"` is 1/10, not its float)."""
+    if isinstance(text, int | float):
+        return Fraction(str(text))
+    number, unit = split_quantity(text)
+    if dimension(unit) != dimension("s"):
+        raise UnitError(f"'{text}' is not a duration; write for example '0.5 s' or '200 ms'.")
+    return Fraction(number) * Fraction(str(si_factor(unit)))

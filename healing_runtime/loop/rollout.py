@@ -1,0 +1,214 @@
+"""Plant + program -> trace. The live loop, the replay and the gate's flights all run through `advance`."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+
+from healing_runtime.compile.programs import Program
+from healing_runtime.compile.vectors import Vectors
+from healing_runtime.core.plant import Plant
+from healing_runtime.core.records import FinalVerdict, Scenario, Trace
+from healing_runtime.core.status import Status
+from healing_runtime.loop.recorder import Keyframe, Recorder
+from healing_runtime.loop.slot import Slot
+
+
+class Stop(NamedTuple):
+    """Where `advance` stopped. `carry` is the memory after that tick's evaluation, or before it where it `paused`."""
+
+    tick: int
+    tripped: bool
+    carry: Vectors
+    paused: bool = False
+
+
+def advance(
+    plant: Plant,
+    slot: Slot,
+    recorder: Recorder,
+    carry: Vectors,
+    first: int,
+    last: int,
+    *,
+    pause_at: int = -1,
+    keyframes: bool = True,
+) -> Stop:
+    """Fly ticks `first` to `last`, to the first trip, or up to (not including) `pause_at`.
+
+    The plant stands at tick `first`. At tick `last` the program judges the sample and its action is not applied: N ticks give
+    N + 1 samples. The action of a tripped tick is never applied.
+    """
+    layout = plant.signals.action
+    low, high = layout.low, layout.high
+    rate = np.concatenate([np.full(s.size, s.rate_per_s) for s in layout]) / recorder.scenario.control_hz
+    limited = bool(np.isfinite(rate).any())
+    held = recorder.action[first - 1].copy() if first > 0 and np.isfinite(recorder.action[first - 1]).all() else None
+    program = slot.live
+    recorder.fit(program.interface.packed_size)
+    dtype = np.dtype(program.interface.controller.dtype)
+    action_columns, trip_column = program.interface.slices["action"], program.interface.columns["tripped"][0]
+    every, ringing = recorder.every, keyframes
+    tick = first
+    while True:
+        if tick == pause_at:
+            return Stop(tick, False, carry, paused=True)
+        program = slot.live
+        observed, true = plant.observe(), plant.truth()
+        if ringing and tick % every == 0:
+            kept = Vectors(np.array(carry.floats), np.array(carry.ints))
+            recorder.keep(Keyframe(tick, plant.snapshot(), plant.state_hash(), kept))
+        carry, packed = program.tick(program.params, carry, observed.astype(dtype), true.astype(dtype))
+        row = np.asarray(packed)
+        recorder.write(tick, observed, true, row)
+        if row[trip_column] != 0.0:
+            return Stop(tick, True, carry)
+        if tick == last:
+            return Stop(tick, False, carry)
+        command = np.clip(row[action_columns].astype(np.float64), low, high)
+        if limited and held is not None:
+            command = np.clip(command, held - rate, held + rate)
+        held = command
+        recorder.action[tick] = command
+        plant.apply(command)
+        plant.step()
+        tick += 1
+
+
+def evaluate(program: Program, recorder: Recorder, carry: Vectors, first: int, last: int) -> Vectors:
+    """The carry before tick `last`, from the carry before tick `first` and the recorded samples in between."""
+    dtype = np.dtype(program.interface.controller.dtype)
+    for tick in range(first, last):
+        observed, true = recorder.observed[tick].astype(dtype), recorder.true[tick].astype(dtype)
+        carry, _ = program.tick(program.params, carry, observed, true)
+    return Vectors(np.array(carry.floats), np.array(carry.ints))
+
+
+def bring_to(plant: Plant, recorder: Recorder, scenario: Scenario, seed: int, tick: int) -> str:
+    """Put the plant to the state it had at `tick`: the nearest keyframe and recorded actions from there.
+
+    If the keyframe's state hash does not match after the restore, the recipe is executed from t = 0. Returns `keyframe` or `recipe`.
+    """
+    keyframe = recorder.before(tick)
+    start, way = 0, "recipe"
+    if keyframe is not None:
+        plant.restore(keyframe.plant)
+        if plant.state_hash() == keyframe.state_hash:
+            start, way = keyframe.tick, "keyframe"
+    if way == "recipe":
+        plant.reset(scenario, seed)
+    for k in range(start, tick):
+        plant.apply(recorder.action[k])
+        plant.step()
+    return way
+
+
+# ---------------------------------------------------------------- whole flights
+@dataclasses.dataclass(frozen=True)
+class FlightPlan:
+    """One flight. `recipe_actions` (float64, one row a tick) are applied up to `from_tick`, then the program takes over with `carry`
+    (its own start if None) and flies to `until_tick` (the scenario's duration if None)."""
+
+    scenario: Scenario
+    seed: int
+    from_tick: int = 0
+    recipe_actions: np.ndarray | None = None
+    carry: Vectors | None = None
+    until_tick: int | None = None
+
+
+class Flight(NamedTuple):
+    """What a flight showed. `robustness` is the smallest scaled robustness over all judged assertions."""
+
+    trace: Trace
+    verdicts: tuple[FinalVerdict, ...]
+    trip_tick: int | None
+    tripped: tuple[str, ...]
+    mission_satisfied: bool
+    robustness: float
+    finite: bool
+    within_limits: bool
+    digest: str
+
+    @property
+    def kept(self) -> bool:
+        """True if no promise was broken and the mission (if there is one) is accomplished."""
+        return self.trip_tick is None and self.mission_satisfied and self.finite
+
+
+def fly(plant: Plant, program: Program, plan: FlightPlan) -> Flight:
+    """Fly a plan to its end or to its first trip."""
+    scenario = plan.scenario
+    last = scenario.duration_ticks if plan.until_tick is None else plan.until_tick
+    recorder = Recorder(scenario, plant.signals)
+    plant.reset(scenario, plan.seed)
+    for tick in range(plan.from_tick):
+        assert plan.recipe_actions is not None
+        recorder.action[tick] = plan.recipe_actions[tick]
+        plant.apply(plan.recipe_actions[tick])
+        plant.step()
+    recorder.first = plan.from_tick
+    carry = program.start() if plan.carry is None else Vectors(plan.carry[0].copy(), plan.carry[1].copy())
+    stop = advance(plant, Slot(program), recorder, carry, plan.from_tick, last, keyframes=False)
+    return flight_of(program, plant, recorder.trace(), stop)
+
+
+def flight_of(program: Program, plant: Plant, trace: Trace, stop: Stop) -> Flight:
+    """Judge a finished trace."""
+    verdicts = final_verdicts(program, trace)
+    layout = plant.signals.action
+    commands = trace.packed[:, program.interface.slices["action"]]
+    slack = 1e-6 * np.maximum(1.0, np.maximum(np.abs(layout.low), np.abs(layout.high)))
+    slack[~np.isfinite(slack)] = 0.0
+    within = bool(np.all((commands >= layout.low - slack) & (commands <= layout.high + slack)))
+    missions = [v for v in verdicts if v.mission]
+    row = trace.packed[-1]
+    return Flight(
+        trace=trace,
+        verdicts=verdicts,
+        trip_tick=stop.tick if stop.tripped else None,
+        tripped=program.interface.violated(row) if stop.tripped else (),
+        mission_satisfied=all(v.status == Status.TRUE for v in missions),
+        robustness=min((v.robustness_scaled for v in verdicts), default=np.inf),
+        finite=bool(np.isfinite(commands).all() and np.isfinite(trace.true).all()),
+        within_limits=within,
+        digest=trace_digest(trace),
+    )
+
+
+def final_verdicts(program: Program, trace: Trace) -> tuple[FinalVerdict, ...]:
+    """Verdicts over a whole run, from its last row, with the tick that decided each robustness."""
+    interface = program.interface
+    ended = interface.verdicts(trace.packed[-1], ended=True)
+    now = interface.verdicts(trace.packed[-1])
+    worst = dict(_deciding_ticks(program, trace))
+    out = []
+    for r in interface.judged:
+        verdict = now[r.id] if now[r.id].status.violated else ended[r.id]
+        out.append(
+            FinalVerdict(
+                r.id, verdict.status, verdict.rho, verdict.rho / r.scale, r.severity, r.mission, worst.get(r.id)
+            )
+        )
+    return tuple(out)
+
+
+def _deciding_ticks(program: Program, trace: Trace) -> list[tuple[str, int]]:
+    """For each requirement of the files, the first tick from which the run-end robustness no longer changed."""
+    history = trace.packed[:, program.interface.slices["ended_rho"]]
+    out = []
+    for i, r in enumerate(program.interface.requirements):
+        changed = np.flatnonzero(history[:, i] != history[-1, i])
+        out.append((r.id, trace.first_tick + (int(changed[-1]) + 1 if changed.size else 0)))
+    return out
+
+
+def trace_digest(trace: Trace) -> str:
+    """sha256 over the float64 rows; equal flights on one machine have equal digests."""
+    hasher = hashlib.sha256(str((trace.scenario, trace.control_hz, trace.first_tick)).encode())
+    for block in (trace.observed, trace.true, trace.action, trace.packed):
+        hasher.update(np.ascontiguousarray(block).tobytes())
+    return "sha256:" + hasher.hexdigest()

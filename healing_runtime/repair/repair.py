@@ -1,0 +1,103 @@
+"""The repair loop: ask, judge, feed back, until a patch is accepted or a budget is spent."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from healing_runtime.core.errors import OutsideError
+from healing_runtime.core.records import Attempt, Decision, Proposal, RepairRequest
+
+
+class Proposer(Protocol):
+    """What repair needs of a brain."""
+
+    name: str
+
+    def propose(self, request: RepairRequest) -> tuple[Proposal, ...]:
+        """Proposals, best first."""
+        ...
+
+
+class Reason(enum.StrEnum):
+    """Why a repair ended without a patch."""
+
+    ATTEMPTS_SPENT = "attempts_spent"
+    WALL_BUDGET_SPENT = "wall_budget_spent"
+    NOTHING_OFFERED = "nothing_offered"
+    BRAIN_UNAVAILABLE = "brain_unavailable"
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """One attempt with its decision and the seconds the brain took for it."""
+
+    attempt: Attempt
+    decision: Decision
+    propose_s: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Repaired:
+    """A patch that the gate accepted."""
+
+    proposal: Proposal
+    decision: Decision
+    brain: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Refused:
+    """No patch; `detail` says what happened outside, where something did."""
+
+    reason: Reason
+    detail: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """What a run may spend on repairs. The wall clock only aborts; it never selects."""
+
+    attempts: int
+    deadline_s: float
+
+    def wall_spent(self) -> bool:
+        """True once the monotonic clock is past the deadline."""
+        return time.monotonic() > self.deadline_s
+
+
+def repair(
+    request: RepairRequest,
+    brain: Proposer,
+    judge: Callable[[Proposal], Decision],
+    budget: Budget,
+    told: Callable[[Judged], None],
+) -> Repaired | Refused:
+    """Ask `brain` until `judge` accepts; every judged attempt is told and goes back into the request."""
+    left = budget.attempts
+    while left > 0:
+        if budget.wall_spent():
+            return Refused(Reason.WALL_BUDGET_SPENT)
+        asked = time.perf_counter()
+        try:
+            proposals = brain.propose(request)
+        except OutsideError as error:
+            return Refused(Reason.BRAIN_UNAVAILABLE, str(error))
+        propose_s = time.perf_counter() - asked
+        if not proposals:
+            return Refused(Reason.NOTHING_OFFERED)
+        for proposal in proposals[:left]:
+            decision = judge(proposal)
+            attempt = Attempt(brain.name, proposal, decision.stages)
+            told(Judged(attempt, decision, propose_s))
+            propose_s = 0.0
+            if decision.accepted:
+                return Repaired(proposal, decision, brain.name)
+            request = dataclasses.replace(request, attempts=(*request.attempts, attempt))
+            left -= 1
+            if budget.wall_spent():
+                return Refused(Reason.WALL_BUDGET_SPENT)
+    return Refused(Reason.ATTEMPTS_SPENT)

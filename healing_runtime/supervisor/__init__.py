@@ -1,0 +1,1 @@
+"""The supervisor: flies, notices, has repaired, swaps, watches, remembers."""

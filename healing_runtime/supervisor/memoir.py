@@ -1,0 +1,288 @@
+"""What a run leaves behind: its folder, its log, its entries in the ledger, its result."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import difflib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from healing_runtime.compile.programs import ProgramBlob
+from healing_runtime.core.codec import digest, plain
+from healing_runtime.core.platform import pin_platform
+from healing_runtime.core.records import Evidence, Incident, Source, StageResult
+from healing_runtime.core.status import Outcome
+from healing_runtime.ledger.store import Ledger
+from healing_runtime.repair.repair import Judged, Repaired
+from healing_runtime.supervisor.deck import Deck
+from healing_runtime.supervisor.journal import Journal, schema_of
+from healing_runtime.supervisor.machine import Event, Mode
+from healing_runtime.supervisor.preparation import Prepared
+from healing_runtime.supervisor.result import IncidentStory, RunResult, document
+from healing_runtime.telemetry.mcap import LogDrain, LogWriter, digest_of, read_log
+from healing_runtime.telemetry.record import RunFolder
+
+MANIFEST_FORMAT = 1
+
+
+class Memoir:
+    """Writes a run's record as things happen. One object a run."""
+
+    def __init__(
+        self, prepared: Prepared, folder: RunFolder, ledger: Ledger | None, confinement: str, started: float, strict: bool
+    ) -> None:
+        self.prepared, self.folder, self.ledger = prepared, folder, ledger
+        self.stories: list[IncidentStory] = []
+        self._confinement, self._started, self._strict = confinement, started, strict
+        self._drain = LogDrain(LogWriter(folder.log_path, schema_of))
+        self.journal = Journal(prepared.scenario, prepared.table, self._drain.write)
+
+    @classmethod
+    def open(
+        cls, prepared: Prepared, settings: Any, program: ProgramBlob, regressions: Sequence[Any], confinement: str, started: float
+    ) -> Memoir:
+        """Make the run folder and its manifest; nothing of a run exists before this."""
+        parent = settings.out or prepared.workspace.runs
+        folder = RunFolder.create(parent, prepared.scenario.name)
+        fingerprint = pin_platform()
+        manifest = {
+            "format": MANIFEST_FORMAT,
+            "run_id": folder.run_id,
+            "created_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "scenario": plain(prepared.scenario),
+            "scenario_file": {
+                "path": str(prepared.loaded.path),
+                "sha256": prepared.loaded.sha256,
+                "text": prepared.loaded.text,
+            },
+            "notes": list(prepared.loaded.notes),
+            "controller": plain(prepared.source),
+            "assertion_files": plain(prepared.files),
+            "regressions": plain(list(regressions)),
+            "robot": {"name": prepared.robot.name, "sim_sha256": sim_hash(prepared.sim_root)},
+            "brain": settings.brain,
+            "program_sha256": program.sha256,
+            "ground_truth": prepared.robot.ground_truth,
+            "fingerprint": plain(fingerprint),
+            "confinement": confinement,
+        }
+        folder.write_manifest(manifest)
+        ledger = Ledger(parent / "ledger.sqlite3") if settings.remember else None
+        if ledger is not None:
+            ledger.record_run(folder.run_id, {"scenario": prepared.scenario.name, "folder": str(folder.path), **_head(manifest)})
+        return cls(prepared, folder, ledger, confinement, started, settings.strict)
+
+    # ------------------------------------------------------------ as things happen
+    @property
+    def incidents(self) -> int:
+        """Incidents so far."""
+        return len(self.stories)
+
+    def transition(self, tick: int, event: Event, before: Mode, after: Mode) -> None:
+        """A change of mode."""
+        self.journal.event(tick, event.value, before=before.value, after=after.value)
+
+    def incident(self, incident: Incident) -> IncidentStory:
+        """A new incident: its snapshot and what is known of it."""
+        story = IncidentStory(incident)
+        self.stories.append(story)
+        snapshot = incident.snapshot
+        self.folder.write_incident(
+            incident.id,
+            "incident.json",
+            {
+                **{k: plain(getattr(incident, k)) for k in ("id", "assertion", "clause", "english", "tick", "robustness")},
+                "severity": incident.severity.value,
+                "status": incident.status.word,
+                "snapshot": {
+                    "tick": snapshot.tick,
+                    "state_hash": snapshot.state_hash,
+                    "recipe_actions": plain(snapshot.recipe_actions),
+                    "carry": [plain(v) for v in snapshot.carry],
+                },
+            },
+        )
+        self.journal.event(
+            incident.tick,
+            "incident",
+            id=incident.id,
+            assertion=incident.assertion,
+            status=incident.status.word,
+            robustness=incident.robustness,
+            state_hash=snapshot.state_hash,
+        )
+        if self.ledger is not None:
+            self.ledger.record_incident(
+                incident.id,
+                self.folder.run_id,
+                {
+                    "assertion": incident.assertion,
+                    "english": incident.english,
+                    "clause": incident.clause,
+                    "tick": incident.tick,
+                    "t_s": incident.tick / self.prepared.scenario.control_hz,
+                    "robustness": plain(incident.robustness),
+                    "scenario": self.prepared.scenario.name,
+                },
+            )
+        return story
+
+    def attempt(self, story: IncidentStory, judged: Judged) -> None:
+        """A proposal and what the gate said, verbatim."""
+        attempt, decision = judged.attempt, judged.decision
+        story.attempts.append((attempt, decision.accepted))
+        for phase, seconds in decision.wall_s.items():
+            story.breakdown_s[phase] = story.breakdown_s.get(phase, 0.0) + seconds
+        story.breakdown_s["propose"] += judged.propose_s
+        entry = {
+            "brain": attempt.brain,
+            "proposal": plain(attempt.proposal),
+            "policy": decision.policy,
+            "accepted": decision.accepted,
+            "stages": plain(attempt.stages),
+            "wall_s": plain(decision.wall_s),
+        }
+        number = len(story.attempts)
+        self.folder.write_incident(story.incident.id, f"attempt-{number:02d}.json", entry)
+        self.journal.event(
+            story.incident.tick,
+            "attempt",
+            incident=story.incident.id,
+            number=number,
+            brain=attempt.brain,
+            proposal=digest(attempt.proposal.source),
+            accepted=decision.accepted,
+            stages=attempt.stages,
+        )
+        if self.ledger is not None:
+            self.ledger.record_attempt(story.incident.id, self.folder.run_id, number, entry)
+
+    def accepted(self, story: IncidentStory, outcome: Repaired, before: Source, after: Source, program: ProgramBlob) -> None:
+        """A patch that is about to fly: durable before it does."""
+        story.patch = digest(after.text)
+        story.resume_tick, story.bracket = outcome.decision.resume_tick, outcome.decision.bracket
+        diff = patch_diff(before, after)
+        evidence = self._evidence(story, outcome, before, after)
+        incident = story.incident.id
+        self.folder.write_incident(incident, "patch.diff", diff)
+        self.folder.write_incident(incident, "patched.py", after.text)
+        self.folder.write_incident(incident, "evidence.json", plain(evidence))
+        if self.ledger is not None:
+            self.ledger.record_patch(
+                story.patch,
+                {
+                    "run_id": self.folder.run_id,
+                    "incident": incident,
+                    "brain": outcome.brain,
+                    "controller": before.name,
+                    "scenario": self.prepared.scenario.name,
+                    "diagnosis": outcome.proposal.diagnosis,
+                    "before": before.text,
+                    "after": after.text,
+                    "diff": diff,
+                    "evidence": plain(evidence),
+                    "state": "probation",
+                },
+            )
+            self.ledger.record_executable(program.sha256, story.patch)
+
+    def swapped(self, story: IncidentStory, resume: int) -> None:
+        """The patch flies."""
+        self.journal.event(resume, "swap", incident=story.incident.id, patch=story.patch, bracket=story.bracket)
+
+    def probation_failed(self, story: IncidentStory, result: StageResult) -> None:
+        """The patch broke a promise while it was watched."""
+        attempt, _ = story.attempts[-1]
+        stages = (*attempt.stages, result)
+        story.attempts[-1] = (type(attempt)(attempt.brain, attempt.proposal, stages), False)
+        self.journal.event(story.incident.tick, "probation_failed", incident=story.incident.id, stage=result)
+        if self.ledger is not None and story.patch:
+            self.ledger.set_patch_state(story.patch, "rolled_back")
+        story.patch = None
+
+    def healed(self, story: IncidentStory) -> None:
+        """Probation is over."""
+        story.healed, story.ending = True, "healed"
+        self._ending(story)
+        if self.ledger is not None and story.patch:
+            self.ledger.set_patch_state(story.patch, "active")
+
+    def refused(self, story: IncidentStory) -> None:
+        """No patch; `story.ending` says why."""
+        self._ending(story)
+
+    # ------------------------------------------------------------ ending
+    def conclude(self, deck: Deck, outcome: Outcome, final_sha256: str) -> RunResult:
+        """Close the log, compute the digest, write the result."""
+        self.journal.close()
+        self._drain.close()
+        result = document(
+            run_id=self.folder.run_id,
+            scenario=self.prepared.scenario,
+            outcome=outcome,
+            verdicts=deck.verdicts(),
+            incidents=self.stories,
+            controllers=(self.prepared.source.sha256, final_sha256),
+            ticks=deck.tick,
+            final_branch=deck.final_branch,
+            digest=digest_of(read_log(self.folder.log_path).messages),
+            wall_time_s=time.monotonic() - self._started,
+        )
+        self.folder.write_result(result)
+        if self.ledger is not None:
+            self.ledger.finish_run(self.folder.run_id, result)
+            self.ledger.close()
+        return RunResult(result, outcome, self.folder.path, self._strict)
+
+    def interrupted(self, error: BaseException) -> None:
+        """Leave a whole log behind when a run ends by an exception; the folder then has no result."""
+        with contextlib.suppress(Exception):
+            self.journal.close()
+            self._drain.close()
+        if self.ledger is not None:
+            with contextlib.suppress(Exception):
+                self.ledger.finish_run(self.folder.run_id, {"outcome": "aborted", "reason": type(error).__name__})
+                self.ledger.close()
+
+    def _ending(self, story: IncidentStory) -> None:
+        self.folder.write_incident(
+            story.incident.id, "ending.json", {"ending": story.ending, "detail": story.detail, "patch": story.patch}
+        )
+
+    def _evidence(self, story: IncidentStory, outcome: Repaired, before: Source, after: Source) -> Evidence:
+        fingerprint = pin_platform()
+        versions = fingerprint.get("versions", {})
+        return Evidence(
+            policy=outcome.decision.policy,
+            brain=outcome.brain,
+            controller_before=before.sha256,
+            controller_after=digest(after.text),
+            assertions={f.name: f.sha256 for f in self.prepared.files},
+            scenario=self.prepared.loaded.sha256,
+            stages=outcome.decision.stages,
+            seeds={"run": self.prepared.scenario.seed, "incident": story.incident.id},
+            versions=versions if isinstance(versions, Mapping) else {},
+            fingerprint=fingerprint,
+            confinement=self._confinement,
+        )
+
+
+def patch_diff(before: Source, after: Source) -> str:
+    """The shown diff is computed from the two sources, never taken from a brain."""
+    name = f"controllers/{before.name}.py"
+    lines = difflib.unified_diff(
+        before.text.splitlines(keepends=True), after.text.splitlines(keepends=True), f"a/{name}", f"b/{name}"
+    )
+    return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines)
+
+
+def sim_hash(root: Any) -> str:
+    """One hash over every Python file of a sim folder."""
+    files = sorted(p for p in root.rglob("*.py") if p.is_file())
+    return digest({str(p.relative_to(root)): digest(p.read_bytes()) for p in files})
+
+
+def _head(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: manifest[k] for k in ("created_utc", "brain", "program_sha256")}

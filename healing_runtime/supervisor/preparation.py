@@ -1,0 +1,102 @@
+"""From a scenario's name to everything that must be right before anything moves. All bad input is found here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from healing_runtime import stl, workspace
+from healing_runtime.core.errors import InputError, Location
+from healing_runtime.core.plant import Robot
+from healing_runtime.core.records import AssertionFile, Scenario, Source
+from healing_runtime.language import source as sources
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A scenario with everything it names, read and checked, before anything is traced."""
+
+    workspace: Any
+    loaded: Any
+    scenario: Scenario
+    robot: Robot
+    sim_root: Path
+    files: tuple[AssertionFile, ...]
+    requirements: tuple[Any, ...]
+    source: Source
+    parsed: sources.Parsed
+
+    @property
+    def table(self) -> Any:
+        """The robot's signal table."""
+        return self.robot.signals
+
+
+def prepare(
+    name: str | Path | Any, *, home: Any = None, seed: int | None = None, policy: str | None = None, loaded: Any = None
+) -> Prepared:
+    """Resolve a scenario and check everything it names.
+
+    Raises:
+        InputError: with file, line, what is wrong and what to do.
+    """
+    home = home or workspace.open()
+    if loaded is None:
+        loaded = name if hasattr(name, "scenario") else home.scenario(name, seed=seed, policy=policy)
+    scenario = loaded.scenario
+    if scenario.policy.on_violation == "failsafe":
+        raise InputError(
+            "policy 'failsafe' is not available yet; use 'rewind' or 'freeze'.", where=Location(str(loaded.path))
+        )
+    robot = home.robot(scenario.robot)
+    files = tuple(home.assertion_file(n) for n in scenario.assertions)
+    source = home.controller(scenario.controller)
+    parsed = sources.parse(source.text, name=source.name, path=source.path)
+    return Prepared(
+        workspace=home,
+        loaded=loaded,
+        scenario=scenario,
+        robot=robot,
+        sim_root=home.sim_root(scenario.robot),
+        files=files,
+        requirements=judged_by(scenario, files, robot, Location(str(loaded.path))),
+        source=source,
+        parsed=parsed,
+    )
+
+
+def judged_by(scenario: Scenario, files: Sequence[AssertionFile], robot: Robot, where: Location) -> tuple[Any, ...]:
+    """The requirements that judge a scenario: all assertions of its files and the one mission it names."""
+    for file in files:
+        if file.robot != scenario.robot:
+            raise InputError(
+                f"assertion file '{file.name}' is for robot '{file.robot}', the scenario flies '{scenario.robot}'.", where=where
+            )
+    bound = stl.bind(files, robot.signals, scenario.control_hz)
+    missions = [r.id for r in bound if r.mission]
+    if scenario.mission is not None and scenario.mission not in missions:
+        known = ", ".join(missions) or "none"
+        raise InputError(f"mission '{scenario.mission}' is not in its assertion files; there is: {known}.", where=where)
+    return tuple(r for r in bound if not r.mission or r.id == scenario.mission)
+
+
+def refuse_bad_start(prepared: Prepared, tick: Callable[..., Any], program: Any) -> None:
+    """Judge the first sample before a run exists: a controller whose first action is not finite is bad input."""
+    plant = prepared.robot.make()
+    try:
+        plant.reset(prepared.scenario, prepared.scenario.seed)
+        dtype = np.dtype(program.interface.controller.dtype)
+        _, packed = tick(program.params, program.start(), plant.observe().astype(dtype), plant.truth().astype(dtype))
+    finally:
+        plant.close()
+    action = np.asarray(packed)[program.interface.slices["action"]]
+    if not np.isfinite(action).all():
+        columns = np.asarray(prepared.table.action.columns)[~np.isfinite(action)]
+        raise InputError(
+            f"the controller's first action is not finite ({', '.join(columns)}); guard divisions, square roots and logarithms.",
+            where=Location(prepared.source.path),
+        )

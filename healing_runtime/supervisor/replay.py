@@ -1,0 +1,231 @@
+"""Re-execution of a recorded run: closed-loop, from its manifest and its recorded proposals alone.
+
+The gate runs again, the physics runs again, and the log that comes out must be the recorded log, message by message. No brain is asked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from healing_runtime import workspace
+from healing_runtime.brains.brain import BrainContext
+from healing_runtime.core.codec import read
+from healing_runtime.core.errors import InputError, OutsideError, RecordError, ReplayDivergence
+from healing_runtime.core.records import AssertionFile, Proposal, RepairRequest, Scenario, Source
+from healing_runtime.language import source as sources
+from healing_runtime.repair.repair import Reason
+from healing_runtime.supervisor.preparation import Prepared, judged_by
+from healing_runtime.supervisor.result import RunResult
+from healing_runtime.supervisor.runtime import Runtime, Settings
+from healing_runtime.telemetry.mcap import LogMessage, digest_of, read_log
+from healing_runtime.telemetry.record import RunFolder
+
+
+@dataclasses.dataclass(frozen=True)
+class ReplayResult:
+    """What a replay found. `exit_code`: 0 equal (or, without `verify`, the outcome's own), 3 diverged."""
+
+    document: Mapping[str, Any]
+    exit_code: int
+
+
+class RecordedBrain:
+    """Plays back the proposals that were judged in a recorded run, one at a time, under the names of those who wrote them."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.name = "recorded"
+        self._folder = folder
+        self._waiting: dict[str, Iterator[Mapping[str, Any]]] = {}
+
+    def propose(self, request: RepairRequest) -> tuple[Proposal, ...]:
+        """The next recorded proposal of this incident; raises what ended it where it ended without a patch."""
+        incident = request.incident_id
+        if incident not in self._waiting:
+            self._waiting[incident] = iter(self._folder.read_attempts(incident))
+        attempt = next(self._waiting[incident], None)
+        if attempt is None:
+            ending = self._folder.read_ending(incident)
+            if ending.get("ending") in (None, "", Reason.NOTHING_OFFERED.value, Reason.ATTEMPTS_SPENT.value):
+                return ()
+            raise OutsideError(str(ending.get("detail") or ending["ending"]))
+        self.name = str(attempt["brain"])
+        return (read(Proposal, attempt["proposal"]),)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def replay(
+    run: str | Path,
+    *,
+    verify: bool = False,
+    controller: str | Path | None = None,
+    progress: Callable[[str], None] | None = None,
+    home: Any = None,
+) -> ReplayResult:
+    """Fly a recorded run again.
+
+    Args:
+        run: the run folder.
+        verify: demand the recorded log, message by message, and the recorded digest.
+        controller: fly this controller instead of the recorded one, without a brain.
+
+    Raises:
+        RecordError: the manifest cannot be read.
+        InputError: the robot is not here, or `controller` is wrong.
+    """
+    if verify and controller is not None:
+        raise InputError("--verify compares with the recorded controller; leave --controller out.")
+    folder = RunFolder.open(Path(run))
+    manifest = folder.read_manifest()
+    prepared = prepared_from(manifest, home or workspace.open(), controller)
+    brain = "none" if controller is not None else str(manifest["brain"])
+    with tempfile.TemporaryDirectory(prefix="healing-replay-") as scratch:
+        settings = Settings(
+            brain=brain,
+            out=Path(scratch),
+            make_brain=None if brain == "none" else _brain_of(folder),
+            wall_budget=False,
+            remember=False,
+        )
+        result = Runtime(prepared, progress=progress, settings=settings).run()
+        if not verify:
+            return ReplayResult(dict(result.document), result.exit_code)
+        return compare(folder, result)
+
+
+def _brain_of(folder: RunFolder) -> Callable[[BrainContext], Any]:
+    return lambda _: RecordedBrain(folder)
+
+
+def prepared_from(manifest: Mapping[str, Any], home: Any, controller: str | Path | None) -> Prepared:
+    """What a run was, from its manifest. Code comes from the installed catalogue or workspace, never from the run folder."""
+    try:
+        scenario = read(Scenario, manifest["scenario"])
+        files = tuple(read(AssertionFile, f) for f in manifest["assertion_files"])
+        source = read(Source, manifest["controller"])
+        loaded = RecordedScenario.of(manifest, scenario)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"the manifest is not one of this version: {error}") from None
+    if controller is not None:
+        source = home.controller(str(controller))
+    robot = home.robot(scenario.robot)
+    return Prepared(
+        workspace=home,
+        loaded=loaded,
+        scenario=scenario,
+        robot=robot,
+        sim_root=home.sim_root(scenario.robot),
+        files=files,
+        requirements=judged_by(scenario, files, robot, loaded.location),
+        source=source,
+        parsed=sources.parse(source.text, name=source.name, path=source.path),
+    )
+
+
+# ---------------------------------------------------------------- comparing
+def compare(recorded: RunFolder, fresh: RunResult) -> ReplayResult:
+    """Compare logs message by message, then the digests. A truncated log is compared to its last whole message, and that is said."""
+    old, new = read_log(recorded.log_path), read_log(fresh.folder / "log.mcap")
+    result = recorded.read_result(missing_ok=True)
+    document: dict[str, Any] = {
+        "run_id": recorded.run_id,
+        "verified": True,
+        "messages": len(old.messages),
+        "complete": old.complete and result is not None,
+        "outcome": fresh.document["outcome"],
+        "digest": fresh.document["digest"],
+        "divergence": None,
+    }
+    divergence = first_difference(old.messages, new.messages, truncated=not old.complete)
+    if divergence is None and not old.complete and result is not None:
+        # A finished run has a whole log: what cannot be read was damaged after the run, at the row after the last whole one.
+        at = new.messages[len(old.messages)] if len(old.messages) < len(new.messages) else new.messages[-1]
+        divergence = {**_place(at), "what": f"the recorded log is broken here ({old.broken_at})"}
+    if divergence is None and result is not None:
+        if digest_of(old.messages) != result.get("digest"):
+            divergence = {"tick": None, "topic": None, "what": "the log does not have the digest of result.json"}
+        elif result["digest"] != fresh.document["digest"]:
+            divergence = {"tick": None, "topic": None, "what": "the digests differ"}
+    document["verified"], document["divergence"] = divergence is None, divergence
+    return ReplayResult(document, 0 if divergence is None else ReplayDivergence.exit_code)
+
+
+def first_difference(
+    old: Sequence[LogMessage], new: Sequence[LogMessage], *, truncated: bool
+) -> dict[str, Any] | None:
+    """The first message in which two logs differ, with its tick, topic and signal; None if there is none."""
+    for a, b in zip(old, new, strict=False):
+        if a != b:
+            return {**_place(b), "what": _difference(a, b)}
+    if len(new) < len(old):
+        return {**_place(old[len(new)]), "what": "the record goes on where the replay ends"}
+    if len(new) > len(old) and not truncated:
+        return {**_place(new[len(old)]), "what": "a row is missing in the record"}
+    return None
+
+
+def _place(message: LogMessage) -> dict[str, Any]:
+    return {"tick": _content(message).get("tick"), "topic": message.topic}
+
+
+def _content(message: LogMessage) -> Mapping[str, Any]:
+    try:
+        content = json.loads(message.data)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _difference(old: LogMessage, new: LogMessage) -> str:
+    """In words: which field, what was recorded, what came out."""
+    if (old.topic, old.t_ns) != (new.topic, new.t_ns):
+        return f"recorded {old.topic} at {old.t_ns} ns, replayed {new.topic} at {new.t_ns} ns"
+    was, now = _content(old), _content(new)
+    if not was:
+        return "the recorded row is not readable"
+    for key, value in _leaves(now):
+        before = dict(_leaves(was)).get(key)
+        if before != value:
+            return f"{key}: recorded {before}, replayed {value}"
+    return "the recorded row has other bytes"
+
+
+def _leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        return [leaf for k, v in value.items() for leaf in _leaves(v, f"{path}.{k}" if path else str(k))]
+    if isinstance(value, list):
+        return [leaf for i, v in enumerate(value) for leaf in _leaves(v, f"{path}[{i}]")]
+    return [(path, value)]
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordedScenario:
+    """Stands where a loaded scenario file stands, with what the manifest kept of it."""
+
+    scenario: Scenario
+    path: Path
+    text: str
+    sha256: str
+    notes: tuple[str, ...] = ()
+    regressions: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def location(self) -> Any:
+        """Where errors about this scenario point."""
+        from healing_runtime.core.errors import Location
+
+        return Location(str(self.path))
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any], scenario: Scenario) -> RecordedScenario:
+        """From a manifest."""
+        file = manifest["scenario_file"]
+        return cls(
+            scenario, Path(file["path"]), file["text"], file["sha256"], (), tuple(manifest.get("regressions", ()))
+        )

@@ -1,0 +1,65 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from healing_runtime.compile.vectors import Vectors, packing_of
+
+TREE = {
+    "gain": np.float32(2.5),
+    "memory": {"integral": np.arange(3, dtype=np.float32), "count": np.int32(-7)},
+    "flags": np.array([True, False]),
+    "key": np.array([1, 4294967295], dtype=np.uint32),
+}
+
+
+def test_a_tree_survives_the_way_through_vectors_inside_a_trace():
+    packing = packing_of(TREE)
+    back = jax.jit(lambda t: packing.unpack(packing.pack(t, jnp.float32)))(TREE)
+    for before, after in zip(jax.tree.leaves(TREE), jax.tree.leaves(back), strict=True):
+        assert before.dtype == after.dtype
+        np.testing.assert_array_equal(before, after)
+
+
+def test_concrete_and_traced_packing_give_the_same_vectors():
+    packing = packing_of(TREE)
+    concrete, traced = packing.pack_values(TREE, np.float32), packing.pack(TREE, jnp.float32)
+    np.testing.assert_array_equal(concrete.floats, traced.floats)
+    np.testing.assert_array_equal(concrete.ints, traced.ints)
+    assert packing.sizes == (concrete.floats.size, concrete.ints.size)
+
+
+def test_leaf_paths_are_readable():
+    assert {leaf.path for leaf in packing_of(TREE).leaves} == {"gain", "memory.integral", "memory.count", "flags", "key"}
+
+
+def test_an_empty_tree_packs_to_empty_vectors():
+    packing = packing_of({})
+    vectors = packing.pack_values({}, np.float32)
+    assert vectors.floats.shape == vectors.ints.shape == (0,)
+    assert packing.unpack(Vectors(jnp.zeros(0), jnp.zeros(0, jnp.int32))) == {}
+
+
+def test_a_tree_of_another_structure_is_refused():
+    with pytest.raises(ValueError, match="zip"):
+        packing_of(TREE).pack_values({"gain": np.float32(1)}, np.float32)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["float32", "int32", "bool", "uint32"]), st.lists(st.integers(0, 3), max_size=2)),
+        max_size=5,
+    ),
+    st.integers(0, 2**31 - 1),
+)
+def test_any_mix_of_dtypes_and_shapes_round_trips(leaves, seed):
+    rng = np.random.default_rng(seed)
+    tree = [rng.integers(0, 2 if d == "bool" else 2**20, shape).astype(d) for d, shape in leaves]
+    packing = packing_of(tree)
+    back = packing.unpack(Vectors(*map(jnp.asarray, packing.pack_values(tree, np.float32))))
+    for before, after in zip(tree, back, strict=True):
+        assert before.dtype == after.dtype and before.shape == after.shape
+        np.testing.assert_array_equal(before, after)

@@ -1,0 +1,84 @@
+import time
+
+from healing_runtime.core.errors import BrainUnavailable
+from healing_runtime.core.records import Decision, Proposal, RepairRequest, StageResult
+from healing_runtime.core.status import Stage
+from healing_runtime.repair.repair import Budget, Reason, Refused, Repaired, repair
+
+REQUEST = RepairRequest(
+    "0001-x", "robot", "c", "source", "a", "clause", "english", 3, -1.0, 10, 100, 20, "float32", None,
+    {}, {}, {}, (), (), {}, (), (), (), 7,
+)  # fmt: skip
+FOREVER = float("inf")
+
+
+def proposals(*sources):
+    return tuple(Proposal("because", "file", s) for s in sources)
+
+
+class Scripted:
+    """Answers from a list and keeps the requests it saw."""
+
+    name = "scripted"
+
+    def __init__(self, *answers):
+        self.answers, self.requests = list(answers), []
+
+    def propose(self, request):
+        self.requests.append(request)
+        answer = self.answers.pop(0) if self.answers else ()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def judge_accepting(*good):
+    def judge(proposal):
+        accepted = proposal.source in good
+        return Decision("full", accepted, (StageResult(Stage.SYNTAX, accepted, "" if accepted else "no"),))
+
+    return judge
+
+
+def run(brain, judge, attempts=5, deadline=FOREVER):
+    told = []
+    return repair(REQUEST, brain, judge, Budget(attempts, deadline), told.append), told
+
+
+def test_the_first_accepted_proposal_ends_the_repair():
+    brain = Scripted(proposals("a", "b", "c"))
+    outcome, told = run(brain, judge_accepting("b", "c"))
+    assert isinstance(outcome, Repaired) and outcome.proposal.source == "b"
+    assert [t.decision.accepted for t in told] == [False, True]
+
+
+def test_refusals_go_back_to_the_brain_with_their_reason():
+    brain = Scripted(proposals("a"), proposals("b"))
+    run(brain, judge_accepting("b"))
+    assert brain.requests[0].attempts == ()
+    assert [a.proposal.source for a in brain.requests[1].attempts] == ["a"]
+    assert brain.requests[1].attempts[0].stages[0].reason == "no"
+
+
+def test_attempts_are_a_hard_limit_even_within_one_answer():
+    outcome, told = run(Scripted(proposals("a", "b", "c"), proposals("d")), judge_accepting("d"), attempts=3)
+    assert outcome == Refused(Reason.ATTEMPTS_SPENT)
+    assert len(told) == 3
+
+
+def test_nothing_offered_and_unavailable_are_told_apart():
+    assert run(Scripted(()), judge_accepting())[0] == Refused(Reason.NOTHING_OFFERED)
+    outcome, _ = run(Scripted(BrainUnavailable("no key")), judge_accepting())
+    assert outcome == Refused(Reason.BRAIN_UNAVAILABLE, "no key")
+
+
+def test_no_attempts_left_means_the_brain_is_not_asked():
+    brain = Scripted(proposals("a"))
+    assert run(brain, judge_accepting("a"), attempts=0)[0] == Refused(Reason.ATTEMPTS_SPENT)
+    assert brain.requests == []
+
+
+def test_a_spent_wall_budget_aborts_before_the_next_question():
+    brain = Scripted(proposals("a"), proposals("b"))
+    assert run(brain, judge_accepting("b"), deadline=time.monotonic() - 1)[0] == Refused(Reason.WALL_BUDGET_SPENT)
+    assert brain.requests == []
