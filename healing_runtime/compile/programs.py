@@ -1,7 +1,9 @@
 """Exported controllers and executables: from a trace to bytes, and from bytes to something the loop can call.
 
-Three processes share the work. A trace worker turns a source into an `ExportedController` (StableHLO, never Python again); a builder
-composes the tick around it, compiles ahead of time and returns a `ProgramBlob`; the loop loads only a blob whose hash it was told.
+Three processes share the work. A trace worker turns a source into an `ExportedController` (StableHLO, never Python
+again); a builder
+composes the tick around it, compiles ahead of time and returns a `ProgramBlob`; the loop loads only a blob whose hash
+it was told.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ from jax.experimental import serialize_executable
 from healing_runtime.compile import tick as ticks
 from healing_runtime.compile.interface import ControllerInterface, ProgramInterface
 from healing_runtime.compile.vectors import Packing, Vectors, packing_of
-from healing_runtime.core.codec import canonical, plain, read
+from healing_runtime.core.codec import plain, read
 from healing_runtime.core.errors import SubsetError, WorkerFailed
+from healing_runtime.core.margins import Margin
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.language import harvest as harvesting
 from healing_runtime.language.trace import Traced
@@ -70,11 +73,14 @@ class Program:
 
 
 # ---------------------------------------------------------------- trace worker
-def export_controller(traced: Traced, original: Traced | None, table: SignalTable, control_hz: int) -> ExportedController:
+def export_controller(
+    traced: Traced, original: Traced | None, table: SignalTable, control_hz: int
+) -> ExportedController:
     """Harvest and export a traced controller.
 
     Contract asserts come from `original` (the controller the scenario names) with the original's parameters, and from
-    the patch only where it adds labels of its own. The patch's `obs`, `state`, `action` and `next_state` are handed to them.
+    the patch only where it adds labels of its own. The patch's `obs`, `state`, `action` and `next_state` are handed
+    to them.
 
     Raises:
         SubsetError: the patch no longer offers what a contract assert of the original names.
@@ -92,12 +98,15 @@ def export_controller(traced: Traced, original: Traced | None, table: SignalTabl
 def flatten(
     traced: Traced, original: Traced | None, table: SignalTable, control_hz: int
 ) -> tuple[ticks.Step, ControllerInterface, np.ndarray, Vectors]:
-    """A traced controller as a `Step` over flat vectors, with its interface and starting values. Nothing is compiled."""
+    """A traced controller as a `Step` over flat vectors, with its interface and starting values.
+
+    Nothing is compiled.
+    """
     original = original or traced
     dtype = np.dtype(traced.dtype)
     state_packing, params_packing = packing_of(traced.state0), packing_of(traced.params)
     dt = np.asarray(1.0 / control_hz, dtype)
-    run = harvesting.harvest(jax.core.jaxpr_as_fun(traced.jaxpr))
+    diagnostics = traced.diagnostic_labels
     contracts = _contracts(traced, original)
 
     def observation(observed: Any) -> dict[str, Any]:
@@ -105,12 +114,13 @@ def flatten(
 
     def control(params: Any, state: Vectors, observed: Any) -> tuple[Vectors, Any, Any]:
         arguments = (params_packing.unpack(Vectors(params, jnp.zeros(0, jnp.int32))), state_packing.unpack(state))
-        flat, asserts = run(*jax.tree.leaves((*arguments, observation(observed))))
-        action, next_state = jax.tree.unflatten(traced.out_tree, flat)
+        flat, asserts = harvesting.harvest_jaxpr(traced.jaxpr, *jax.tree.leaves((*arguments, observation(observed))))
+        actions = traced.action_tree.num_leaves
+        action = jax.tree.unflatten(traced.action_tree, flat[:actions])
+        next_state = jax.tree.unflatten(state_packing.treedef, flat[actions:])
         command = jnp.concatenate([jnp.ravel(action[s.key]).astype(dtype) for s in table.action])
-        margins = [jnp.asarray(a.rho, dtype).reshape(1) for a in asserts.values()]
-        diagnostics = jnp.concatenate(margins) if margins else jnp.zeros(0, dtype)
-        return state_packing.pack(next_state, dtype), command, diagnostics
+        margins = [jnp.asarray(asserts[label].rho, dtype) for label in diagnostics]
+        return state_packing.pack(next_state, dtype), command, jnp.stack(margins) if margins else jnp.zeros(0, dtype)
 
     def contract(observed: Any, state: Vectors, action: Any, next_state: Vectors) -> tuple[Any, Any]:
         obs, before, after = observation(observed), state_packing.unpack(state), state_packing.unpack(next_state)
@@ -128,7 +138,7 @@ def flatten(
         params=params_packing.leaves,
         state=state_packing.leaves,
         contract=_contract_slugs(traced, original),
-        diagnostics=_diagnostic_labels(run, traced, table, dtype),
+        diagnostics=diagnostics,
     )
     return ticks.Step(control, contract), interface, params, state
 
@@ -147,34 +157,30 @@ def _contract_slugs(traced: Traced, original: Traced) -> tuple[str, ...]:
 
 def _contracts(traced: Traced, original: Traced) -> list[Callable[..., list[Any]]]:
     """Evaluators of the original's contract asserts and of those the patch adds, in the order of the slugs."""
+
+    def of_original(obs: Any, state: Any, action: Any, next_state: Any) -> list[Any]:
+        try:
+            margins = original.controller.contract(obs, state, action, next_state, original.params)
+        except KeyError as error:
+            raise SubsetError(
+                f"the patch dropped {error.args[0]!r}, which an assert of the original controller names; keep it."
+            ) from None
+        return [margins[a.label] for a in original.controller.parsed.contract]
+
+    def of_patch(obs: Any, state: Any, action: Any, next_state: Any) -> list[Any]:
+        arguments = jax.tree.leaves((obs, state, action, next_state, traced.params))
+        flat = jax.core.eval_jaxpr(traced.contract_jaxpr.jaxpr, traced.contract_jaxpr.consts, *arguments)
+        margins = dict(zip(traced.contract_labels, map(Margin, flat[::2], flat[1::2]), strict=True))
+        return [margins[a.label] for a in traced.controller.parsed.contract if a.label in added]
+
     added = _added(traced, original)
-
-    def evaluator(source: Traced, labels: list[str]) -> Callable[..., list[Any]]:
-        def evaluate(obs: Any, state: Any, action: Any, next_state: Any) -> list[Any]:
-            try:
-                margins = source.controller.contract(obs, state, action, next_state, source.params)
-            except KeyError as error:
-                raise SubsetError(
-                    f"the patch dropped {error.args[0]!r}, which an assert of the original controller names; keep that key."
-                ) from None
-            return [margins[label] for label in labels]
-
-        return evaluate
-
-    pairs = [(original, [a.label for a in original.controller.parsed.contract])]
-    if added:
-        pairs.append((traced, [a.label for a in traced.controller.parsed.contract if a.label in added]))
-    return [evaluator(source, labels) for source, labels in pairs]
-
-
-def _diagnostic_labels(run: Callable[..., Any], traced: Traced, table: SignalTable, dtype: np.dtype) -> tuple[str, ...]:
-    shapes = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in traced.jaxpr.in_avals]
-    _, asserts = jax.eval_shape(run, *shapes)
-    return tuple(asserts)
+    return [of_original, of_patch] if added else [of_original]
 
 
 # ---------------------------------------------------------------- builder
-def build(exported: ExportedController, requirements: Sequence[Any], table: SignalTable, control_hz: int) -> ProgramBlob:
+def build(
+    exported: ExportedController, requirements: Sequence[Any], table: SignalTable, control_hz: int
+) -> ProgramBlob:
     """Compose the tick, compile it ahead of time, run it once on zeros, and serialise the executable.
 
     Raises:
@@ -261,10 +267,8 @@ def read_blob(header: Any, blobs: Sequence[bytes]) -> ProgramBlob:
 # ---------------------------------------------------------------- loop
 def load(program: ProgramBlob) -> Program:
     """Load an executable for this process's device and warm it up; nothing is traced or compiled."""
-    vectors = jax.tree.structure(Vectors(0, 0))
     arguments = jax.tree.structure(((0, Vectors(0, 0), 0, 0), {}))
     results = jax.tree.structure((Vectors(0, 0), 0))
-    del vectors
     compiled = serialize_executable.deserialize_and_load(program.executable, arguments, results)
     loaded = Program(compiled, program.interface, program.params, program.carry, program.sha256)
     dtype = np.dtype(program.interface.controller.dtype)
@@ -278,8 +282,8 @@ def load(program: ProgramBlob) -> Program:
 def migrate(old: ProgramInterface, new: ProgramInterface, carry: Vectors, fresh: Vectors) -> Vectors:
     """A carry of the old program as a carry of the new one.
 
-    Controller memory moves by name, shape and dtype; what the new controller does not share starts as its `init` says. Monitors
-    judge the same requirements in both programs and move whole.
+    Controller memory moves by name, shape and dtype; what the new controller does not share starts as its `init`
+    says. Monitors judge the same requirements in both programs and move whole.
     """
     floats, ints = fresh.floats.copy(), fresh.ints.copy()
     before, after = _places(old), _places(new)
@@ -309,20 +313,3 @@ def _places(interface: ProgramInterface) -> dict[str, tuple[Any, slice]]:
             out[leaf.path] = (leaf, slice(at_int, at_int + leaf.size))
             at_int += leaf.size
     return out
-
-
-__all__ = [
-    "ExportedController",
-    "Program",
-    "ProgramBlob",
-    "blob_message",
-    "build",
-    "canonical",
-    "export_controller",
-    "exported_message",
-    "flatten",
-    "load",
-    "migrate",
-    "read_blob",
-    "read_exported",
-]

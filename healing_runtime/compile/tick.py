@@ -1,8 +1,9 @@
 """The tick: controller, contract asserts and all monitors as one pure function with one packed output.
 
-`tick(params, carry, observed, true) -> (carry, packed)`. Vectors are flat: `observed` and `true` follow the signal table, `carry` is
-`Vectors` (the controller's memory, then the monitors', then the running worst of the contract asserts). `true` reaches only the monitors:
-the controller is an exported program that is called with `observed` alone.
+`tick(params, carry, observed, true) -> (carry, packed)`. Vectors are flat: `observed` and `true` follow the signal
+table, `carry` is
+`Vectors` (the controller's memory, then the monitors', then the running worst of the contract asserts). `true`
+reaches only the monitors: the controller is an exported program that is called with `observed` alone.
 """
 
 from __future__ import annotations
@@ -108,9 +109,7 @@ def compose(
         floats = jnp.concatenate([next_state.floats, memory.floats, worst])
         return Vectors(floats, jnp.concatenate([next_state.ints, memory.ints])), packed
 
-    start = Vectors(
-        np.concatenate([monitors.start.floats, np.full(contracts, np.inf, dtype)]), monitors.start.ints
-    )
+    start = Vectors(np.concatenate([monitors.start.floats, np.full(contracts, np.inf, dtype)]), monitors.start.ints)
     atoms = _measure(function, controller, table, state_floats, state_ints, start, dtype)
     interface = ProgramInterface(
         controller=controller,

@@ -1,6 +1,7 @@
 """Pytrees as a few flat vectors, one for floats and one for integers.
 
-Every array that crosses the host boundary costs about half a microsecond a tick each way, so a program carries its whole memory
+Every array that crosses the host boundary costs about half a microsecond a tick each way, so a program carries its
+whole memory
 in two donated vectors and its parameters in one. Booleans and unsigned integers travel in the integer vector.
 """
 
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import export as jax_export
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +41,9 @@ class Vectors(NamedTuple):
 
     floats: Any
     ints: Any
+
+
+jax_export.register_namedtuple_serialization(Vectors, serialized_name="healing_runtime.Vectors")
 
 
 @dataclasses.dataclass(frozen=True)

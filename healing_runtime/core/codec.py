@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 def plain(value: Any) -> Any:
     """Records, enums, NumPy and containers -> plain JSON values."""
-    if isinstance(value, bool | str | int) and not isinstance(value, enum.Enum) or value is None:
+    if (isinstance(value, bool | str | int) and not isinstance(value, enum.Enum)) or value is None:
         return value
     if isinstance(value, enum.IntEnum):
         return int(value)

@@ -101,7 +101,8 @@ class Robot:
 
     Attributes:
         signals: the signal table.
-        initial, environment, reference: pydantic models (unknown keys forbidden, defaults filled in) of those sections of a
+        initial, environment, reference: pydantic models (unknown keys forbidden, defaults filled in) of those
+        sections of a
             scenario file; fields carry SI suffixes (`_deg` allowed in `initial`).
         faults: kind -> fault class this robot can take.
         perturb: default perturbation for scenarios that name none.

@@ -6,15 +6,18 @@ XLA's results change with the number of cores it sees, so everything that carrie
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
 import os
 import platform
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from healing_runtime import __version__
-from healing_runtime.core.records import Json
 
 _PACKAGES = ("jax", "jaxlib", "numpy", "pybullet")
 
@@ -29,13 +32,13 @@ def pin_environment() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-def pin_platform() -> dict[str, Json]:
+def pin_platform() -> dict[str, Any]:
     """`pin_environment`, and the fingerprint that goes into manifests and evidence."""
     pin_environment()
     return fingerprint()
 
 
-def fingerprint() -> dict[str, Json]:
+def fingerprint() -> dict[str, Any]:
     """The platform as plain JSON. Two machines with equal fingerprints are expected to agree bit for bit.
 
     Packages are looked up, not imported; a package that is not installed is `null`.
@@ -55,6 +58,20 @@ def fingerprint() -> dict[str, Json]:
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "jax_platforms": os.environ.get("JAX_PLATFORMS", ""),
     }
+
+
+@contextlib.contextmanager
+def quiet_import() -> Iterator[None]:
+    """Drop what C code writes to standard error meanwhile: PyBullet greets on import, an error has to be one line."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @functools.cache

@@ -122,9 +122,7 @@ class Layout:
 
     def unpack(self, vector: Any, *, keys: bool = True) -> dict[str, Any]:
         """Flat vector (NumPy or JAX) -> dict of arrays in the signals' shapes, under keys or bare names."""
-        return {
-            (s.key if keys else s.name): vector[self.slices[s.name]].reshape(s.shape) for s in self.signals
-        }
+        return {(s.key if keys else s.name): vector[self.slices[s.name]].reshape(s.shape) for s in self.signals}
 
     def pack(self, values: Mapping[str, Any]) -> np.ndarray:
         """Dict of arrays under keys or names -> float64 vector. KeyError if a signal is missing."""

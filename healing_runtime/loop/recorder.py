@@ -36,8 +36,11 @@ class Keyframe:
 
 
 class Recorder:
-    """Rows of one flight. Row k holds what was sensed and true at tick k, the packed output, and the action applied from
-    k to k + 1 (NaN in the last row, whose action is never applied)."""
+    """Rows of one flight.
+
+    Row k holds what was sensed and true at tick k, the packed output, and the action applied from k to k + 1 (NaN in the
+    last row, whose action is never applied).
+    """
 
     def __init__(self, scenario: Scenario, table: SignalTable, release: Callable[[Any], None] | None = None) -> None:
         rows = scenario.duration_ticks + 1
@@ -53,7 +56,10 @@ class Recorder:
         self._release = release
 
     def fit(self, packed_size: int) -> None:
-        """Make room for packed rows of another width (a patch may add asserts or memory); old rows keep their columns."""
+        """Make room for packed rows of another width (a patch may add asserts or memory).
+
+        old rows keep their columns.
+        """
         if packed_size > self.packed.shape[1]:
             wider = np.full((self.packed.shape[0], packed_size), np.nan)
             wider[:, : self.packed.shape[1]] = self.packed

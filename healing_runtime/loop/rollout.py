@@ -39,8 +39,8 @@ def advance(
 ) -> Stop:
     """Fly ticks `first` to `last`, to the first trip, or up to (not including) `pause_at`.
 
-    The plant stands at tick `first`. At tick `last` the program judges the sample and its action is not applied: N ticks give
-    N + 1 samples. The action of a tripped tick is never applied.
+    The plant stands at tick `first`. At tick `last` the program judges the sample and its action is not applied: N
+    ticks give N + 1 samples. The action of a tripped tick is never applied.
     """
     layout = plant.signals.action
     low, high = layout.low, layout.high
@@ -90,7 +90,8 @@ def evaluate(program: Program, recorder: Recorder, carry: Vectors, first: int, l
 def bring_to(plant: Plant, recorder: Recorder, scenario: Scenario, seed: int, tick: int) -> str:
     """Put the plant to the state it had at `tick`: the nearest keyframe and recorded actions from there.
 
-    If the keyframe's state hash does not match after the restore, the recipe is executed from t = 0. Returns `keyframe` or `recipe`.
+    If the keyframe's state hash does not match after the restore, the recipe is executed from t = 0. Returns
+    `keyframe` or `recipe`.
     """
     keyframe = recorder.before(tick)
     start, way = 0, "recipe"
@@ -109,8 +110,11 @@ def bring_to(plant: Plant, recorder: Recorder, scenario: Scenario, seed: int, ti
 # ---------------------------------------------------------------- whole flights
 @dataclasses.dataclass(frozen=True)
 class FlightPlan:
-    """One flight. `recipe_actions` (float64, one row a tick) are applied up to `from_tick`, then the program takes over with `carry`
-    (its own start if None) and flies to `until_tick` (the scenario's duration if None)."""
+    """One flight.
+
+    `recipe_actions` (float64, one row a tick) are applied up to `from_tick`, then the program takes over with `carry`
+    (its own start if None) and flies to `until_tick` (the scenario's duration if None).
+    """
 
     scenario: Scenario
     seed: int

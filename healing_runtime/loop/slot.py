@@ -10,8 +10,8 @@ from healing_runtime.compile.programs import Program
 class Slot:
     """A double buffer of programs.
 
-    `live` is read once per tick. `swap` is one reference store; the program it replaces stays loaded in `previous` until
-    `settle`, so that probation can roll back in the same way.
+    `live` is read once per tick. `swap` is one reference store; the program it replaces stays loaded in `previous`
+    until `settle`, so that probation can roll back in the same way.
     """
 
     def __init__(self, program: Program) -> None:

@@ -62,7 +62,7 @@ def request_for(
     )
 
 
-def _margins(incident: Incident, interface: ProgramInterface, trace: Trace, rows: slice) -> tuple[float | None, ...]:
+def _margins(incident: Incident, interface: ProgramInterface, trace: Trace, rows: slice) -> tuple[float, ...]:
     """The upper bound of the violated assertion's robustness, tick by tick; empty for contract asserts."""
     for i, requirement in enumerate(interface.requirements):
         if requirement.id == incident.assertion:
@@ -70,6 +70,6 @@ def _margins(incident: Incident, interface: ProgramInterface, trace: Trace, rows
     return ()
 
 
-def _column(values: np.ndarray) -> tuple[float | None, ...]:
-    """One column; None where nothing was (the command of the tripped tick was never applied)."""
-    return tuple(None if np.isnan(v) else float(v) for v in values)
+def _column(values: np.ndarray) -> tuple[float, ...]:
+    """One column; NaN where nothing was (the command of the tripped tick was never applied)."""
+    return tuple(float(v) for v in values)

@@ -9,7 +9,6 @@ import dataclasses
 
 import numpy as np
 
-from healing_runtime.compile import programs
 from healing_runtime.compile.programs import Program
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.plant import Plant
@@ -62,7 +61,10 @@ class Deck:
         return stop
 
     def broken(self, stop: Stop) -> tuple[str, ...]:
-        """Ids of what was broken where the flight stopped: what tripped, or at the end what the run leaves unfulfilled."""
+        """Ids of what was broken where the flight stopped.
+
+        what tripped, or at the end what the run leaves unfulfilled.
+        """
         interface, row = self.slot.live.interface, self.recorder.packed[stop.tick]
         if stop.tripped:
             return interface.violated(row)
@@ -99,7 +101,10 @@ class Deck:
 
     # ------------------------------------------------------------ forking
     def swap_in(self, program: Program, tick: int, carry: Vectors) -> float:
-        """Take `program` over at `tick` with `carry`; rows from there on are a new branch. Returns the swap's seconds."""
+        """Take `program` over at `tick` with `carry`.
+
+        rows from there on are a new branch. Returns the swap's seconds.
+        """
         self.slot.offer(program)
         self._stand_at(tick, carry)
         seconds = self.slot.swap()
@@ -141,8 +146,3 @@ class Deck:
         """Verdicts of the final branch; an obligation closed under `freeze` stays as it was closed."""
         current = final_verdicts(self.slot.live, self.trace())
         return tuple(self.closed.get(v.id, v) for v in current)
-
-
-def adopt(old: Program, new: Program, carry: Vectors) -> Vectors:
-    """The memory with which `new` goes on from `old`."""
-    return programs.migrate(old.interface, new.interface, carry, new.start())

@@ -1,7 +1,7 @@
 """The flight log: rows of the recorder and events, in one deterministic order, written off the loop's thread.
 
-Topics are product.md's. After the n-th resume the rows go to `/branch/<n>/…`. Nothing here holds a wall time, so the log's bytes
-are part of the run's digest.
+Topics are product.md's. After the n-th resume the rows go to `/branch/<n>/…`. Nothing here holds a wall time, so the
+log's bytes are part of the run's digest.
 """
 
 from __future__ import annotations
@@ -22,13 +22,27 @@ Write = Callable[[str, int, Mapping[str, Any]], None]
 
 _NUMBER = {"type": ["number", "string", "null"]}
 _VALUES = {"type": "object", "additionalProperties": {"anyOf": [_NUMBER, {"type": "array"}]}}
-_ROW_SCHEMA = {"type": "object", "properties": {"tick": {"type": "integer"}, "values": _VALUES}, "required": ["tick", "values"]}
+_ROW_SCHEMA = {
+    "type": "object",
+    "properties": {"tick": {"type": "integer"}, "values": _VALUES},
+    "required": ["tick", "values"],
+}
 _VERDICT_SCHEMA = {
     "type": "object",
-    "properties": {"tick": {"type": "integer"}, "status": {"type": "string"}, "rho": _NUMBER, "rho_lo": _NUMBER, "rho_hi": _NUMBER},
+    "properties": {
+        "tick": {"type": "integer"},
+        "status": {"type": "string"},
+        "rho": _NUMBER,
+        "rho_lo": _NUMBER,
+        "rho_hi": _NUMBER,
+    },
     "required": ["tick", "status", "rho", "rho_lo", "rho_hi"],
 }
-_EVENT_SCHEMA = {"type": "object", "properties": {"tick": {"type": "integer"}, "event": {"type": "string"}}, "required": ["tick", "event"]}
+_EVENT_SCHEMA = {
+    "type": "object",
+    "properties": {"tick": {"type": "integer"}, "event": {"type": "string"}},
+    "required": ["tick", "event"],
+}
 
 
 def schema_of(topic: str) -> Mapping[str, Any]:
@@ -41,8 +55,8 @@ def schema_of(topic: str) -> Mapping[str, Any]:
 class Journal:
     """Writes rows and events through `write(topic, t_ns, message)`.
 
-    A background thread drains complete rows while the loop flies; `event` first writes every row so far, so that the order of
-    messages does not depend on when the thread ran.
+    A background thread drains complete rows while the loop flies; `event` first writes every row so far, so that the
+    order of messages does not depend on when the thread ran.
     """
 
     def __init__(self, scenario: Scenario, table: SignalTable, write: Write, period_s: float = 0.1) -> None:

@@ -31,17 +31,30 @@ class Memoir:
     """Writes a run's record as things happen. One object a run."""
 
     def __init__(
-        self, prepared: Prepared, folder: RunFolder, ledger: Ledger | None, confinement: str, started: float, strict: bool
+        self,
+        prepared: Prepared,
+        folder: RunFolder,
+        ledger: Ledger | None,
+        confinement: str,
+        started: float,
+        strict: bool,
     ) -> None:
         self.prepared, self.folder, self.ledger = prepared, folder, ledger
         self.stories: list[IncidentStory] = []
         self._confinement, self._started, self._strict = confinement, started, strict
+        self._exchanges = 0
         self._drain = LogDrain(LogWriter(folder.log_path, schema_of))
         self.journal = Journal(prepared.scenario, prepared.table, self._drain.write)
 
     @classmethod
     def open(
-        cls, prepared: Prepared, settings: Any, program: ProgramBlob, regressions: Sequence[Any], confinement: str, started: float
+        cls,
+        prepared: Prepared,
+        settings: Any,
+        program: ProgramBlob,
+        regressions: Sequence[Any],
+        confinement: str,
+        started: float,
     ) -> Memoir:
         """Make the run folder and its manifest; nothing of a run exists before this."""
         parent = settings.out or prepared.workspace.runs
@@ -71,7 +84,9 @@ class Memoir:
         folder.write_manifest(manifest)
         ledger = Ledger(parent / "ledger.sqlite3") if settings.remember else None
         if ledger is not None:
-            ledger.record_run(folder.run_id, {"scenario": prepared.scenario.name, "folder": str(folder.path), **_head(manifest)})
+            ledger.record_run(
+                folder.run_id, {"scenario": prepared.scenario.name, "folder": str(folder.path), **_head(manifest)}
+            )
         return cls(prepared, folder, ledger, confinement, started, settings.strict)
 
     # ------------------------------------------------------------ as things happen
@@ -93,7 +108,10 @@ class Memoir:
             incident.id,
             "incident.json",
             {
-                **{k: plain(getattr(incident, k)) for k in ("id", "assertion", "clause", "english", "tick", "robustness")},
+                **{
+                    k: plain(getattr(incident, k))
+                    for k in ("id", "assertion", "clause", "english", "tick", "robustness")
+                },
                 "severity": incident.severity.value,
                 "status": incident.status.word,
                 "snapshot": {
@@ -159,7 +177,14 @@ class Memoir:
         if self.ledger is not None:
             self.ledger.record_attempt(story.incident.id, self.folder.run_id, number, entry)
 
-    def accepted(self, story: IncidentStory, outcome: Repaired, before: Source, after: Source, program: ProgramBlob) -> None:
+    def exchange(self, exchange: Any) -> None:
+        """A prompt and an answer of a remote brain, verbatim; keys were cut out before."""
+        self._exchanges += 1
+        self.folder.write_incident(exchange.incident_id, f"exchange-{self._exchanges:02d}.json", plain(exchange))
+
+    def accepted(
+        self, story: IncidentStory, outcome: Repaired, before: Source, after: Source, program: ProgramBlob
+    ) -> None:
         """A patch that is about to fly: durable before it does."""
         story.patch = digest(after.text)
         story.resume_tick, story.bracket = outcome.decision.resume_tick, outcome.decision.bracket
@@ -253,7 +278,6 @@ class Memoir:
 
     def _evidence(self, story: IncidentStory, outcome: Repaired, before: Source, after: Source) -> Evidence:
         fingerprint = pin_platform()
-        versions = fingerprint.get("versions", {})
         return Evidence(
             policy=outcome.decision.policy,
             brain=outcome.brain,
@@ -263,7 +287,9 @@ class Memoir:
             scenario=self.prepared.loaded.sha256,
             stages=outcome.decision.stages,
             seeds={"run": self.prepared.scenario.seed, "incident": story.incident.id},
-            versions=versions if isinstance(versions, Mapping) else {},
+            versions={
+                k: str(fingerprint[k]) for k in ("healing_runtime", "python", "jax", "jaxlib", "numpy", "pybullet")
+            },
             fingerprint=fingerprint,
             confinement=self._confinement,
         )

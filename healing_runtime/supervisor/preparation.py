@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from healing_runtime import stl, workspace
+from healing_runtime.compile.programs import Program
 from healing_runtime.core.errors import InputError, Location
 from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import AssertionFile, Scenario, Source
@@ -74,7 +75,8 @@ def judged_by(scenario: Scenario, files: Sequence[AssertionFile], robot: Robot, 
     for file in files:
         if file.robot != scenario.robot:
             raise InputError(
-                f"assertion file '{file.name}' is for robot '{file.robot}', the scenario flies '{scenario.robot}'.", where=where
+                f"assertion file '{file.name}' is for robot '{file.robot}', the scenario flies '{scenario.robot}'.",
+                where=where,
             )
     bound = stl.bind(files, robot.signals, scenario.control_hz)
     missions = [r.id for r in bound if r.mission]
@@ -84,19 +86,21 @@ def judged_by(scenario: Scenario, files: Sequence[AssertionFile], robot: Robot, 
     return tuple(r for r in bound if not r.mission or r.id == scenario.mission)
 
 
-def refuse_bad_start(prepared: Prepared, tick: Callable[..., Any], program: Any) -> None:
+def refuse_bad_start(prepared: Prepared, program: Program) -> None:
     """Judge the first sample before a run exists: a controller whose first action is not finite is bad input."""
     plant = prepared.robot.make()
     try:
         plant.reset(prepared.scenario, prepared.scenario.seed)
         dtype = np.dtype(program.interface.controller.dtype)
-        _, packed = tick(program.params, program.start(), plant.observe().astype(dtype), plant.truth().astype(dtype))
+        _, packed = program.tick(
+            program.params, program.start(), plant.observe().astype(dtype), plant.truth().astype(dtype)
+        )
     finally:
         plant.close()
     action = np.asarray(packed)[program.interface.slices["action"]]
     if not np.isfinite(action).all():
         columns = np.asarray(prepared.table.action.columns)[~np.isfinite(action)]
         raise InputError(
-            f"the controller's first action is not finite ({', '.join(columns)}); guard divisions, square roots and logarithms.",
+            f"the controller's first action is not finite ({', '.join(columns)}); guard divisions, roots and logarithms.",
             where=Location(prepared.source.path),
         )

@@ -1,6 +1,7 @@
 """Re-execution of a recorded run: closed-loop, from its manifest and its recorded proposals alone.
 
-The gate runs again, the physics runs again, and the log that comes out must be the recorded log, message by message. No brain is asked.
+The gate runs again, the physics runs again, and the log that comes out must be the recorded log, message by message.
+No brain is asked.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class ReplayResult:
 
 
 class RecordedBrain:
-    """Plays back the proposals that were judged in a recorded run, one at a time, under the names of those who wrote them."""
+    """Plays back the proposals judged in a recorded run, one at a time, under the names of those who wrote them."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.name = "recorded"
@@ -74,6 +75,8 @@ def replay(
         run: the run folder.
         verify: demand the recorded log, message by message, and the recorded digest.
         controller: fly this controller instead of the recorded one, without a brain.
+        progress: told what happens, one line a time.
+        home: the workspace to find the robot in; by default the one around the current folder.
 
     Raises:
         RecordError: the manifest cannot be read.
@@ -104,7 +107,10 @@ def _brain_of(folder: RunFolder) -> Callable[[BrainContext], Any]:
 
 
 def prepared_from(manifest: Mapping[str, Any], home: Any, controller: str | Path | None) -> Prepared:
-    """What a run was, from its manifest. Code comes from the installed catalogue or workspace, never from the run folder."""
+    """What a run was, from its manifest.
+
+    Code comes from the installed catalogue or workspace, never from the run folder.
+    """
     try:
         scenario = read(Scenario, manifest["scenario"])
         files = tuple(read(AssertionFile, f) for f in manifest["assertion_files"])
@@ -130,7 +136,10 @@ def prepared_from(manifest: Mapping[str, Any], home: Any, controller: str | Path
 
 # ---------------------------------------------------------------- comparing
 def compare(recorded: RunFolder, fresh: RunResult) -> ReplayResult:
-    """Compare logs message by message, then the digests. A truncated log is compared to its last whole message, and that is said."""
+    """Compare logs message by message, then the digests.
+
+    A truncated log is compared to its last whole message, and that is said.
+    """
     old, new = read_log(recorded.log_path), read_log(fresh.folder / "log.mcap")
     result = recorded.read_result(missing_ok=True)
     document: dict[str, Any] = {
@@ -144,7 +153,8 @@ def compare(recorded: RunFolder, fresh: RunResult) -> ReplayResult:
     }
     divergence = first_difference(old.messages, new.messages, truncated=not old.complete)
     if divergence is None and not old.complete and result is not None:
-        # A finished run has a whole log: what cannot be read was damaged after the run, at the row after the last whole one.
+        # A finished run has a whole log: what cannot be read was damaged after the run, at the row after the last
+        # whole one.
         at = new.messages[len(old.messages)] if len(old.messages) < len(new.messages) else new.messages[-1]
         divergence = {**_place(at), "what": f"the recorded log is broken here ({old.broken_at})"}
     if divergence is None and result is not None:
@@ -156,9 +166,7 @@ def compare(recorded: RunFolder, fresh: RunResult) -> ReplayResult:
     return ReplayResult(document, 0 if divergence is None else ReplayDivergence.exit_code)
 
 
-def first_difference(
-    old: Sequence[LogMessage], new: Sequence[LogMessage], *, truncated: bool
-) -> dict[str, Any] | None:
+def first_difference(old: Sequence[LogMessage], new: Sequence[LogMessage], *, truncated: bool) -> dict[str, Any] | None:
     """The first message in which two logs differ, with its tick, topic and signal; None if there is none."""
     for a, b in zip(old, new, strict=False):
         if a != b:

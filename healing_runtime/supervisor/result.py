@@ -31,7 +31,7 @@ class IncidentStory:
     time_to_heal_s: float | None = None
 
     def document(self, scenario: Scenario) -> dict[str, Any]:
-        """This incident as product.md shows it."""
+        """The incident as product.md shows it."""
         i = self.incident
         return {
             "id": i.id,
@@ -87,7 +87,11 @@ def document(
     mission = None
     if missions:
         satisfied = all(v.status == Status.TRUE for v in missions)
-        mission = {"id": missions[0].id, "satisfied": satisfied, "robustness": plain(min(v.robustness for v in missions))}
+        mission = {
+            "id": missions[0].id,
+            "satisfied": satisfied,
+            "robustness": plain(min(v.robustness for v in missions)),
+        }
     return {
         "run_id": run_id,
         "scenario": scenario.name,

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from healing_runtime import stl
+from healing_runtime import workspace as workspaces
 from healing_runtime.brains import catalogue
 from healing_runtime.brains.brain import Brain, BrainContext
 from healing_runtime.compile import programs
 from healing_runtime.compile.programs import Program
+from healing_runtime.core.codec import digest
 from healing_runtime.core.errors import OutsideError
 from healing_runtime.core.platform import pin_platform
 from healing_runtime.core.records import Incident, Source, StageResult
@@ -20,7 +21,7 @@ from healing_runtime.core.status import Outcome, Severity, Stage
 from healing_runtime.repair.repair import Budget, Judged, Reason, Refused, Repaired, repair
 from healing_runtime.repair.request import request_for
 from healing_runtime.supervisor import preparation
-from healing_runtime.supervisor.deck import Checkpoint, Deck, adopt
+from healing_runtime.supervisor.deck import Checkpoint, Deck
 from healing_runtime.supervisor.examiner import Examiner
 from healing_runtime.supervisor.machine import Event, Machine, Mode
 from healing_runtime.supervisor.memoir import Memoir
@@ -34,8 +35,8 @@ Narrate = Callable[[str], None]
 class Settings:
     """What a caller may choose for a run.
 
-    `brain` is a name of `brains/catalogue.py` or `none`; `make_brain` replaces it (replay hands in the recorded proposals).
-    `wall_budget` False leaves the scenario's wall budget out, as a replay must.
+    `brain` is a name of `brains/catalogue.py` or `none`; `make_brain` replaces it (replay hands in the recorded
+    proposals). `wall_budget` False leaves the scenario's wall budget out, as a replay must.
     """
 
     brain: str = "embedded"
@@ -90,13 +91,15 @@ class Runtime:
         started = time.monotonic()
         with Examiner.workers() as sandbox:
             prepared = preparation.prepare(self._scenario, home=self._home, seed=self._seed, policy=self._policy)
-            catalogue.check(self._settings.brain)
+            if self._settings.brain != "none":
+                catalogue.parse(self._settings.brain)
             examiner = Examiner(sandbox, prepared, self._narrate)
             self._narrate(f"building {prepared.source.name}")
             blob = examiner.admit()
             program = programs.load(blob)
             preparation.refuse_bad_start(prepared, program)
-            memoir = Memoir.open(prepared, self._settings, blob, sandbox, started)
+            confinement = sandbox.confinement
+            memoir = Memoir.open(prepared, self._settings, blob, examiner.courses, confinement, started)
             return _Run(prepared, self._settings, examiner, memoir, program, self._narrate).to_the_end()
 
 
@@ -131,7 +134,7 @@ class _Run:
                     break
             return self._conclude()
         except BaseException as error:
-            self.memoir.interrupted(self.deck, error)
+            self.memoir.interrupted(error)
             raise
         finally:
             if self.brain is not None:
@@ -167,11 +170,12 @@ class _Run:
                 self.memoir.refused(story)
                 return False
             machine.fire(Event.ACCEPTED, deck.tick)
-            self._swap(outcome, story)
+            patched = _patched(self.source, outcome)
+            self._swap(outcome, story, patched)
             story.time_to_heal_s = time.perf_counter() - noticed
-            if self._probation(incident, story, checkpoint, outcome):
-                self.source = _patched(self.source, outcome)
-                self.memoir.healed(story, outcome, self.source)
+            if self._probation(incident, story, checkpoint):
+                self.source = patched
+                self.memoir.healed(story)
                 return True
 
     def _freeze(self, assertion: str) -> Incident:
@@ -216,11 +220,14 @@ class _Run:
             decision = judged.decision
             self.narrate(
                 f"patch by {judged.attempt.brain}: "
-                + ("accepted" if decision.accepted else f"refused by {decision.refusal.stage}: {decision.refusal.reason}")
+                + (
+                    "accepted"
+                    if decision.accepted
+                    else f"refused by {decision.refusal.stage}: {decision.refusal.reason}"
+                )
             )
 
-        outcome = self._ask(request, judge, Budget(self.attempts_left, deadline), told, story)
-        return outcome
+        return self._ask(request, judge, Budget(self.attempts_left, deadline), told, story)
 
     def _ask(
         self, request: Any, judge: Any, budget: Budget, told: Callable[[Judged], None], story: IncidentStory
@@ -259,21 +266,22 @@ class _Run:
         return self.brain
 
     def _context(self) -> BrainContext:
-        return self.examiner.brain_context(self.narrate)
+        return self.examiner.brain_context(self.narrate, self.memoir.exchange)
 
     # ------------------------------------------------------------ swapping
-    def _swap(self, outcome: Repaired, story: IncidentStory) -> None:
-        """Load what the gate accepted and put it in between two ticks."""
-        deck, decision = self.deck, outcome.decision
-        resume = deck.tick if decision.resume_tick is None else decision.resume_tick
-        program = programs.load(self.examiner.program(decision))
-        carry = adopt(deck.slot.live, program, deck.carry_before(resume))
+    def _swap(self, outcome: Repaired, story: IncidentStory, patched: Source) -> None:
+        """Write down what the gate accepted, load it, and put it in between two ticks."""
+        deck = self.deck
+        resume = deck.tick if outcome.decision.resume_tick is None else outcome.decision.resume_tick
+        blob = self.examiner.program()
+        self.memoir.accepted(story, outcome, self.source, patched, blob)
+        program = programs.load(blob)
+        carry = self.examiner.carry_at(resume, deck, blob)
         if self.prepared.scenario.policy.on_violation == "freeze":
             self._close_obligation(story.incident)
-            carry = self.examiner.restarted(program, carry)
-        story.resume_tick, story.bracket = resume, decision.bracket
+        self.machine.fire(Event.SWAP, deck.tick)
         story.breakdown_s["swap"] += deck.swap_in(program, resume, carry)
-        self.machine.fire(Event.SWAP, resume)
+        self.memoir.swapped(story, resume)
         self.narrate(f"swapped in at t = {resume / self.prepared.scenario.control_hz:.2f} s")
 
     def _close_obligation(self, incident: Incident) -> None:
@@ -283,9 +291,7 @@ class _Run:
             if verdict.id == incident.assertion:
                 deck.closed[verdict.id] = verdict
 
-    def _probation(
-        self, incident: Incident, story: IncidentStory, checkpoint: Checkpoint, outcome: Repaired
-    ) -> bool:
+    def _probation(self, incident: Incident, story: IncidentStory, checkpoint: Checkpoint) -> bool:
         """Fly the probation window. A violation in it rolls back and counts as a refusal."""
         deck, scenario = self.deck, self.prepared.scenario
         until = max(incident.tick, deck.tick) + scenario.policy.probation_ticks
@@ -320,17 +326,10 @@ class _Run:
 
 
 def _patched(source: Source, outcome: Repaired) -> Source:
-    from healing_runtime.core.codec import digest
-
     text = outcome.proposal.source
     return Source(source.name, source.path, text, digest(text))
 
 
 def load_scenario(name: str | Path) -> Any:
     """A scenario by name or path, resolved and checked. InputError if anything in it is wrong."""
-    from healing_runtime import workspace
-
-    return workspace.open().scenario(name)
-
-
-__all__ = ["Runtime", "Settings", "load_scenario", "stl"]
+    return workspaces.open().scenario(name)

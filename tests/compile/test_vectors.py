@@ -32,7 +32,13 @@ def test_concrete_and_traced_packing_give_the_same_vectors():
 
 
 def test_leaf_paths_are_readable():
-    assert {leaf.path for leaf in packing_of(TREE).leaves} == {"gain", "memory.integral", "memory.count", "flags", "key"}
+    assert {leaf.path for leaf in packing_of(TREE).leaves} == {
+        "gain",
+        "memory.integral",
+        "memory.count",
+        "flags",
+        "key",
+    }
 
 
 def test_an_empty_tree_packs_to_empty_vectors():

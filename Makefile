@@ -1,0 +1,57 @@
+# Two commands do everything: `make demo` and `make test`. Each makes .venv when it is missing or out of date.
+# The interpreter is found by tools/find-python.sh; choose another one with PYTHON=/path/to/python3.11.
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+export PYTHON
+
+.PHONY: help demo test test-slow wheel lint format bench picture clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo       fly and heal the lander and the quadrotor, and say where the run records lie"
+	@echo "make test       all tests, and the wheel in an empty environment"
+	@echo "make test-slow  the tests that take longer than a minute"
+	@echo "make lint       ruff, pyright, import-linter"
+	@echo "make format     let ruff order imports and mend what it can"
+	@echo "make bench      the speed benchmark (heal bench speed)"
+	@echo "make picture    draw docs/healed_landing.png from a fresh run"
+	@echo "make clean      remove .venv, builds and caches; never runs/"
+
+$(STAMP): pyproject.toml constraints.txt tools/find-python.sh
+	@python=$$(tools/find-python.sh) || exit 1; \
+	    test -x $(BIN)/python || { echo "creating $(VENV) with $$python"; "$$python" -m venv $(VENV); }
+	@echo "installing the packages of constraints.txt into $(VENV)"
+	@$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/python tools/demo.py
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python tools/wheel_check.py
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow
+
+wheel: $(STAMP)
+	$(BIN)/python tools/wheel_check.py
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)
+	$(BIN)/heal bench speed
+
+picture: $(STAMP)
+	$(BIN)/python docs/picture.py docs/healed_landing.png
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

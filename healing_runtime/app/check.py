@@ -1,0 +1,291 @@
+"""Static checks: everything that can be known of a file before anything flies.
+
+A scenario brings in all it names. Controllers are parsed here and traced in confined workers, at the rate and the
+number format of every scenario that flies them; assertion files are bound at every rate that is in use.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from healing_runtime import stl, workspace
+from healing_runtime.core.codec import read
+from healing_runtime.core.errors import InputError, Location, NotFoundInCatalogue, WorkerFailed
+from healing_runtime.core.records import AssertionFile, Scenario, Source
+from healing_runtime.gate.build import TRACE_LIMITS, TraceRequest
+from healing_runtime.language import source as sources
+from healing_runtime.language.findings import Finding
+from healing_runtime.sandbox.messages import Job, Message
+from healing_runtime.sandbox.zygote import Sandbox
+from healing_runtime.supervisor.preparation import judged_by
+from healing_runtime.workspace.document import read_document
+
+DEFAULT_HZ, DEFAULT_DTYPE = 48, "float32"
+"""For a file that no scenario uses."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Remark:
+    """One thing found. Line and column count from 1; 0 means that it has no place."""
+
+    path: str
+    line: int
+    column: int
+    severity: str
+    message: str
+
+
+@dataclasses.dataclass
+class Report:
+    """What was looked at and what was found, each thing once."""
+
+    files: list[str] = dataclasses.field(default_factory=list)
+    remarks: list[Remark] = dataclasses.field(default_factory=list)
+    formulas: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """True without errors; warnings do not count."""
+        return not any(r.severity == "error" for r in self.remarks)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What `heal check --json` prints."""
+        remarks = sorted(self.remarks, key=lambda r: (r.path, r.line, r.column))
+        return {
+            "clean": self.clean,
+            "files": sorted(self.files),
+            "findings": [dataclasses.asdict(r) for r in remarks],
+            "formulas": self.formulas,
+        }
+
+    def looked_at(self, path: str) -> None:
+        """Count a file once."""
+        if path not in self.files:
+            self.files.append(path)
+
+    def add(self, severity: str, message: str, where: Location) -> None:
+        """Note a finding once, however many scenarios lead to it."""
+        remark = Remark(where.path, where.line, where.column, severity, message)
+        if remark not in self.remarks:
+            self.remarks.append(remark)
+
+
+@dataclasses.dataclass(frozen=True)
+class Use:
+    """A controller as something flies it."""
+
+    source: Source
+    robot: str
+    control_hz: int
+    dtype: str
+
+
+def check(names: Sequence[str] = ()) -> Report:
+    """Check files by path or catalogue name; the whole workspace if none is given.
+
+    Raises:
+        InputError: a name that nothing has, or a workspace with nothing in it.
+    """
+    examination = _Examination(workspace.open())
+    for kind, name in _targets(examination.home, names):
+        examination.look(kind, name)
+    examination.trace()
+    return examination.report
+
+
+class _Examination:
+    """Gathers findings; every check goes on to the next file after an error."""
+
+    def __init__(self, home: workspace.Workspace) -> None:
+        self.home, self.report = home, Report()
+        self._uses: list[Use] = []
+
+    def look(self, kind: str, name: str) -> None:
+        """One file; an `InputError` of any reader is a finding, at its place."""
+        check: Callable[[str], None] = getattr(self, f"_{kind}")
+        try:
+            check(name)
+        except InputError as error:
+            self.report.add("error", error.message, error.where or Location(name))
+
+    # ------------------------------------------------------------ kinds of files
+    def _scenario(self, name: str) -> None:
+        loaded = self.home.scenario(name)
+        where = Location(workspace.document.display(loaded.path))
+        self.report.looked_at(where.path)
+        scenario = loaded.scenario
+        files = [self.home.assertion_file(n, loaded.path.parent) for n in scenario.assertions]
+        for file in files:
+            self._bind(file, scenario.control_hz)
+        judged_by(scenario, files, self.home.robot(scenario.robot), where)
+        source = self.home.controller(scenario.controller, loaded.path.parent)
+        self._use(source, scenario.robot, scenario.control_hz, scenario.dtype)
+
+    def _assertions(self, name: str) -> None:
+        file = self.home.assertion_file(name)
+        rates = {s.control_hz for s in self._scenarios(file.robot) if file.name in s.assertions}
+        for rate in sorted(rates or {DEFAULT_HZ}):
+            self._bind(file, rate)
+
+    def _controller(self, name: str) -> None:
+        source = self.home.controller(name)
+        flown = {(s.robot, s.control_hz, s.dtype) for s in self._scenarios() if s.controller == source.name}
+        robot = source.name.partition("/")[0]
+        if not flown and robot in self.home.robot_names():
+            flown = {(robot, DEFAULT_HZ, DEFAULT_DTYPE)}
+        if not flown:
+            self._parse(source)
+            self.report.add(
+                "warning",
+                "no scenario flies it and its folder names no robot: it was only parsed; put it in controllers/<robot>/.",
+                Location(source.path),
+            )
+        for use in sorted(flown):
+            self._use(source, *use)
+
+    def _scenarios(self, robot: str | None = None) -> Iterator[Scenario]:
+        """The scenarios that can be read; those that cannot are findings of their own when they are looked at."""
+        for name in self.home.scenario_names():
+            try:
+                scenario = self.home.scenario(name).scenario
+            except InputError:
+                continue
+            if robot is None or scenario.robot == robot:
+                yield scenario
+
+    # ------------------------------------------------------------ assertions
+    def _bind(self, file: AssertionFile, control_hz: int) -> None:
+        """Every assertion on its own first, so that one mistake does not hide the next; then the file as a whole."""
+        self.report.looked_at(file.path)
+        table = self.home.robot(file.robot).signals
+        faults = 0
+        for assertion in file.assertions:
+            try:
+                (bound,) = stl.bind([dataclasses.replace(file, assertions=(assertion,))], table, control_hz)
+            except InputError as error:
+                faults += 1
+                self.report.add("error", error.message, error.where or Location(file.path))
+            else:
+                self._formula(bound, control_hz)
+        if not faults:
+            stl.bind([file], table, control_hz)
+
+    def _formula(self, bound: stl.Requirement, control_hz: int) -> None:
+        entry = {
+            "id": bound.id,
+            "file": bound.file,
+            "severity": "mission" if bound.mission else str(bound.severity),
+            "control_hz": control_hz,
+            **stl.cost(bound.formula, control_hz),
+        }
+        if entry not in self.report.formulas:
+            self.report.formulas.append(entry)
+
+    # ------------------------------------------------------------ controllers
+    def _use(self, source: Source, robot: str, control_hz: int, dtype: str) -> None:
+        if self._parse(source):
+            use = Use(source, robot, control_hz, dtype)
+            if use not in self._uses:
+                self._uses.append(use)
+
+    def _parse(self, source: Source) -> bool:
+        self.report.looked_at(source.path)
+        try:
+            parsed = sources.parse(source.text, name=source.name, path=source.path)
+        except InputError as error:
+            self.report.add("error", error.message, error.where or Location(source.path))
+            return False
+        for statement in parsed.diagnostics:
+            self.report.add(
+                "warning",
+                f"the assert '{statement.label}' is logged and protects nothing: it uses names of its own; write it"
+                " directly in control over obs, action, state, next_state and params.",
+                Location(source.path, statement.line, statement.column),
+            )
+        return True
+
+    def trace(self) -> None:
+        """Trace every use in a confined worker and run the verification passes there."""
+        if not self._uses:
+            return
+        with Sandbox() as sandbox:
+            jobs = [(use, self._submit(sandbox, use)) for use in self._uses]
+            for use, job in jobs:
+                self._take(use, job)
+
+    def _submit(self, sandbox: Sandbox, use: Use) -> Future[Message]:
+        table = self.home.robot(use.robot).signals
+        request = TraceRequest(use.source, use.source, table, use.control_hz, use.dtype)
+        return sandbox.submit(Job("healing_runtime.gate.build:trace_job", Message(vars(request)), TRACE_LIMITS))
+
+    def _take(self, use: Use, job: Future[Message]) -> None:
+        path = use.source.path
+        try:
+            header = job.result().header
+        except InputError as error:
+            self.report.add("error", error.message, error.where or Location(path))
+            return
+        except WorkerFailed as error:
+            self.report.add("error", f"tracing it did not end well: {error}; make it smaller.", Location(path))
+            return
+        findings = read(tuple[Finding, ...], header["findings"])  # pyright: ignore[reportArgumentType]
+        for finding in findings:
+            place = Location(path, finding.line, finding.column)
+            self.report.add(finding.severity, f"{finding.pass_name}: {finding.message}", place)
+        if "exported" not in header and not any(f.severity == "error" for f in findings):
+            self.report.add("error", str(header["error"]), Location(path, header["line"] or 0))
+
+
+# ---------------------------------------------------------------- names
+def _targets(home: workspace.Workspace, names: Sequence[str]) -> list[tuple[str, str]]:
+    if not names:
+        return _everything(home)
+    return [target for name in names for target in _targets_of(home, name)]
+
+
+def _everything(home: workspace.Workspace) -> list[tuple[str, str]]:
+    """The workspace's own files; what only the catalogue holds is not looked at."""
+    found: list[tuple[str, str]] = []
+    for kind, folder, pattern in (
+        ("scenario", "scenarios", "*.yaml"),
+        ("assertions", "assertions", "*.yaml"),
+        ("controller", "controllers", "*.py"),
+    ):
+        found += [(kind, str(path)) for path in sorted((home.root / folder).rglob(pattern))]
+    if not found:
+        raise InputError(
+            f"{home.root} holds no scenarios, assertions or controllers; name a file, or make some with heal init."
+        )
+    return found
+
+
+def _targets_of(home: workspace.Workspace, name: str) -> list[tuple[str, str]]:
+    if Path(name).is_file():
+        return [(_kind_of(Path(name)), name)]
+    kinds = {
+        "scenario": home.scenario_names(),
+        "assertions": home.assertion_names(),
+        "controller": home.controller_names(),
+    }
+    found = [(kind, name) for kind, known in kinds.items() if name in known]
+    if not found:
+        near = workspace.document.suggestion(
+            name, sorted({n for known in kinds.values() for n in known}), what="There are"
+        )
+        raise NotFoundInCatalogue(f"there is no file and no catalogue entry '{name}'.{near}")
+    return found
+
+
+def _kind_of(path: Path) -> str:
+    """By suffix, and a YAML file by its keys: only a scenario names a controller."""
+    if path.suffix == ".py":
+        return "controller"
+    if path.suffix not in (".yaml", ".yml"):
+        raise InputError(f"{path} is neither .py nor .yaml; give a controller, an assertion file or a scenario.")
+    value = read_document(path).value
+    return "scenario" if isinstance(value, dict) and {"controller", "duration"} & set(value) else "assertions"

@@ -1,0 +1,89 @@
+"""What this machine has, and the repair of a truncated record."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from healing_runtime import workspace
+from healing_runtime.app.flights import run_path
+from healing_runtime.core.errors import HealingError
+from healing_runtime.core.platform import pin_platform
+
+_KEYS = {"gemini": "GEMINI_API_KEY"}
+
+
+def examine() -> dict[str, Any]:
+    """Versions, devices, the confinement that workers get, and whether the brains' keys are set (never their value)."""
+    platform = pin_platform()
+    home = workspace.open()
+    return {
+        "platform": platform,
+        "devices": _devices(),
+        "confinement": _confinement(),
+        "brains": _brains(),
+        "workspace": str(home.root),
+        "catalogue": str(home.catalogue),
+        "cache": _cache(),
+    }
+
+
+def repair(run: Path) -> dict[str, Any]:
+    """Rewrite a run's truncated log with a footer, so that public tools open it.
+
+    Raises:
+        InputError, RecordError: there is no such run, or its log cannot be read at all.
+    """
+    from healing_runtime.telemetry.mcap import read_log, repair_log
+
+    folder = run_path(run)
+    log = folder / "log.mcap"
+    before = read_log(log)
+    if not before.complete:
+        repair_log(log)
+    after = read_log(log)
+    return {
+        "run": folder.name,
+        "log": str(log),
+        "messages": len(after.messages),
+        "was_complete": before.complete,
+        "broken_at": before.broken_at,
+        "repaired": not before.complete and after.complete,
+    }
+
+
+def _devices() -> list[str]:
+    import jax
+
+    return [f"{device.platform}:{device.id} ({device.device_kind})" for device in jax.devices()]
+
+
+def _confinement() -> str:
+    """What a worker achieves here, or why none can be had."""
+    from healing_runtime.sandbox.zygote import Sandbox
+
+    try:
+        with Sandbox(workers=1, modules=()) as sandbox:
+            return sandbox.confinement
+    except (HealingError, OSError) as error:
+        return f"none: {error}"
+
+
+def _brains() -> dict[str, str]:
+    from healing_runtime.brains import catalogue
+
+    return {kind: _readiness(kind) for kind in catalogue.kinds()}
+
+
+def _readiness(kind: str) -> str:
+    key = _KEYS.get(kind)
+    if key is None:
+        return "ready"
+    return f"{key} is set" if os.environ.get(key) else f"{key} is not set"
+
+
+def _cache() -> str:
+    from platformdirs import user_cache_path
+
+    return str(user_cache_path("healing-runtime"))

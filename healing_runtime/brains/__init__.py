@@ -1,0 +1,1 @@
+"""Brains: who writes the better controller. Each answers a serialised request with proposals, and decides nothing."""

@@ -1,0 +1,65 @@
+"""The structures that are searched for one request, cheap ones first."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator
+
+from healing_runtime.brains.embedded import identify
+from healing_runtime.brains.embedded.families import FAMILIES, Brief
+from healing_runtime.brains.embedded.task import Task
+from healing_runtime.brains.embedded.tuning import Structure, structure_of
+from healing_runtime.core.records import RepairRequest
+from healing_runtime.language import source
+from healing_runtime.language.source import Parsed
+
+# How long the twin stands on the test stand: longer than actuators lag, shorter than a body tips over.
+BENCH_S = 0.35
+BENCH_TICKS = 16
+
+
+def structures(request: RepairRequest, task: Task) -> Iterator[Structure]:
+    """The original's own numbers, then every family that fits the robot. Families are measured only when one is asked for."""
+    if any(True for _ in structure_of("", task.parsed, "parameters", "").space.tunable):
+        yield structure_of("parameters", task.parsed, "parameters", "the controller's own structure with other numbers")
+    fitting = [family for family in FAMILIES if family.fits(task.table)]
+    if not fitting:
+        return
+    brief = brief_of(request, task)
+    if brief is None:
+        return
+    for family in fitting:
+        draft = family.design(brief)
+        parsed = source.parse(draft.text, name=request.controller, path=request.controller)
+        yield structure_of(family.name, parsed, "file", draft.summary, draft.tuned)
+
+
+def brief_of(request: RepairRequest, task: Task) -> Brief | None:
+    """Measure the robot on its twin; None where it cannot hover."""
+    dt_s = 1.0 / task.control_hz
+    ticks = max(BENCH_TICKS, math.ceil(BENCH_S / dt_s))
+    bench = identify.Bench(task.twin, task.table, ticks)
+    effect = identify.identify(bench, dt_s)
+    known = identify.axes(task.table.observed)
+    if effect is None or known.height is None:
+        return None
+    column = task.table.observed.slices[known.height.name].start
+    height = float(bench.observe([[effect.trim] * task.table.action.size])[0, 0, column])
+    return Brief(
+        table=task.table,
+        effect=effect,
+        dt_s=dt_s,
+        duration_s=task.ticks * dt_s,
+        height_m=max(height, 1e-3),
+        title=f"Written in place of {request.controller}, which broke {request.assertion}.",
+        asserts=contract_lines(task.parsed),
+    )
+
+
+def contract_lines(parsed: Parsed) -> tuple[str, ...]:
+    """The contract asserts as written, to be kept in whatever takes the place of the source."""
+    lines = {statement.line for statement in parsed.contract}
+    found = (n for n in ast.walk(parsed.tree) if isinstance(n, ast.Assert) and n.lineno in lines)
+    texts = (ast.get_source_segment(parsed.source.text, node) for node in sorted(found, key=lambda n: n.lineno))
+    return tuple(text for text in texts if text is not None)

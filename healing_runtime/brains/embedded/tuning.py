@@ -1,0 +1,162 @@
+"""Finding numbers for one structure: search, take back what is not needed, validate on fresh draws."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from healing_runtime.brains.embedded import evolve
+from healing_runtime.brains.embedded.budget import Budget
+from healing_runtime.brains.embedded.evolve import Member, Point
+from healing_runtime.brains.embedded.rollout import Rollout
+from healing_runtime.brains.embedded.score import Score, score
+from healing_runtime.brains.embedded.space import Space, leaves
+from healing_runtime.brains.embedded.task import Task
+from healing_runtime.language import controller, source
+from healing_runtime.language.source import Parsed
+
+
+@dataclasses.dataclass(frozen=True)
+class Structure:
+    """A controller whose numbers are open.
+
+    Attributes:
+        name: heads the diagnosis of every proposal made from it.
+        parsed: the source with first numbers.
+        space: the numbers that are searched.
+        edit_kind: what a proposal made from it is.
+        summary: what the structure is, for people.
+    """
+
+    name: str
+    parsed: Parsed
+    space: Space
+    edit_kind: Literal["parameters", "file"]
+    summary: str
+
+
+class Candidate(NamedTuple):
+    """A find, validated on draws that its search had not seen. `before` is the structure with its first numbers."""
+
+    structure: Structure
+    text: str
+    values: tuple[float, ...]
+    score: Score
+    before: Score
+    convincing: bool
+    generations: int
+
+
+class Stiffness(NamedTuple):
+    """How hard the flights are; every refusal of the gate asks for a little more.
+
+    Attributes:
+        seed: of draws and strategy.
+        strength: the largest disturbance strength of the prior that is flown (1 is all of it).
+        margin: scaled robustness asked for.
+    """
+
+    seed: int
+    strength: float
+    margin: float
+
+
+def structure_of(name: str, parsed: Parsed, kind: Literal["parameters", "file"], summary: str, only: Sequence[str] = ()) -> Structure:
+    """A structure over all numbers of PARAMS, or over the top-level entries named in `only`."""
+    found = (leaf for leaf in leaves(parsed.params) if not only or leaf.path[0] in only)
+    return Structure(name, parsed, Space(tuple(found)), kind, summary)
+
+
+def tune(task: Task, structure: Structure, budget: Budget, stiffness: Stiffness, refused: frozenset[str]) -> list[Candidate]:
+    """Candidates of one structure, best first; none of them reads as a refused one."""
+    rollout = Rollout(task, controller.load(structure.parsed))
+    flown = _flights(task, structure, rollout, stiffness)
+
+    def evaluate(points: list[Point], generation: int) -> list[Score]:
+        return flown([structure.space.values(*p) for p in points], budget.flights, generation)
+
+    members, generations = evolve.search(
+        evaluate, structure.space.size, seed=stiffness.seed, budget=budget
+    )
+    finalists = _distinct(structure, members, refused)[: budget.finalists]
+    if structure.edit_kind == "parameters":
+        finalists = _with_fewer_changes(structure, finalists, refused)
+    origin = structure.space.values(np.zeros(structure.space.size), np.ones(structure.space.size))
+    before, *scores = flown([origin, *finalists], budget.validations, generation=-1)
+    candidates = [
+        Candidate(structure, text_of(structure, values), values, found, before, found.pass_rate >= budget.pass_rate, generations)
+        for values, found in zip(finalists, scores, strict=True)
+    ]
+    return sorted(candidates, key=_preference(structure, origin))
+
+
+def text_of(structure: Structure, values: Sequence[float]) -> str:
+    """The structure's source with these numbers."""
+    return source.with_params(structure.parsed, structure.space.params(structure.parsed.params, values))
+
+
+def _flights(
+    task: Task, structure: Structure, rollout: Rollout, stiffness: Stiffness
+) -> Callable[[list[tuple[float, ...]], int, int], list[Score]]:
+    """(candidates, flights each, generation) -> scores. All candidates of a generation meet the same disturbances."""
+
+    def fly(candidates: list[tuple[float, ...]], flights: int, generation: int) -> list[Score]:
+        seeds = _seeds(stiffness.seed, generation, flights)
+        strengths = np.linspace(0.0, stiffness.strength, flights)
+        trees = [structure.space.params(structure.parsed.params, values) for values in candidates]
+        return score(rollout.fly(trees, seeds, strengths), task.trips, stiffness.margin, len(trees))
+
+    return fly
+
+
+def _seeds(seed: int, generation: int, count: int) -> np.ndarray:
+    digest = hashlib.sha256(f"{seed}/{generation}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8])).integers(2**32, size=count)
+
+
+def _distinct(structure: Structure, members: list[Member], refused: frozenset[str]) -> list[tuple[float, ...]]:
+    """Values of the best members whose numbers differ somewhere by more than a tenth, and that were not refused before."""
+    kept: list[tuple[float, ...]] = []
+    for member in members[:64]:
+        values = structure.space.values(*member.point)
+        near = any(np.allclose(values, other, rtol=0.1, atol=1e-6) for other in kept)
+        if not near and text_of(structure, values) not in refused:
+            kept.append(values)
+    return kept
+
+
+def _with_fewer_changes(structure: Structure, finalists: list[tuple[float, ...]], refused: frozenset[str]) -> list[tuple[float, ...]]:
+    """The best finalist again, with its smallest changes taken back one after the other: a reviewer reads fewer numbers."""
+    if not finalists:
+        return []
+    best = list(finalists[0])
+    first = [leaf.value for leaf in structure.space.tunable]
+    out = list(finalists)
+    for i in sorted(range(len(best)), key=lambda i: _change(first[i], best[i]))[:-1]:
+        if best[i] == first[i]:
+            continue
+        best[i] = first[i]
+        if text_of(structure, best) not in refused:
+            out.append(tuple(best))
+    return out
+
+
+def _change(old: float, new: float) -> float:
+    if old * new <= 0.0:
+        return 10.0 if old != new else 0.0
+    return abs(float(np.log(new / old)))
+
+
+def _preference(structure: Structure, origin: tuple[float, ...]) -> Callable[[Candidate], Any]:
+    """Convincing ones first, of these the one with the fewest changed numbers; else by what was measured."""
+
+    def key(candidate: Candidate) -> tuple[Any, ...]:
+        changed = sum(a != b for a, b in zip(candidate.values, origin, strict=True))
+        few = changed if candidate.convincing and structure.edit_kind == "parameters" else 0
+        return not candidate.convincing, few, -candidate.score.pass_rate, -candidate.score.value
+
+    return key

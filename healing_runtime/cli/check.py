@@ -1,0 +1,52 @@
+"""`heal check`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from healing_runtime.cli import output
+
+PLACE = 30
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command."""
+    program.command(
+        "check", epilog="Example: heal check controllers/lander/neuro_pilot.py assertions/lander/landing.yaml"
+    )(check)
+
+
+def check(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="Controllers, assertion files, scenarios; the whole workspace if left out."),
+    ] = None,
+    as_json: output.JsonFlag = False,
+) -> None:
+    """Check controllers, assertions and scenarios; fly nothing.
+
+    Exit code: 0 nothing found (warnings do not count), 2 an error was found.
+    """
+    from healing_runtime.app.check import check as check_files
+
+    report = check_files(files or ())
+    output.emit(report.document, as_json, lambda: _text(report.document))
+    raise typer.Exit(0 if report.clean else 2)
+
+
+def _text(document: dict[str, Any]) -> list[str]:
+    lines = [f"{_place(f)}: {output.word(f['severity'])}: {f['message']}" for f in document["findings"]]
+    formulas = [
+        (f["id"], f["severity"], f["zero_delay"], f"{output.number(f['horizon_s'])} s") for f in document["formulas"]
+    ]
+    if formulas:
+        lines += [""] if lines else []
+        lines += output.table(formulas, ("formula", "severity", "zero delay", "horizon"))
+    errors = sum(f["severity"] == "error" for f in document["findings"])
+    return [*lines, f"{len(document['files'])} files checked, {errors} errors"]
+
+
+def _place(finding: dict[str, Any]) -> str:
+    return ":".join(str(part) for part in (finding["path"], finding["line"], finding["column"]) if part)

@@ -1,0 +1,40 @@
+"""`heal doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from healing_runtime.cli import output
+
+PLACE = 80
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command."""
+    program.command("doctor", epilog="Example: heal doctor --repair runs/20260101T120000Z-neuro_lander-1a2b")(doctor)
+
+
+def doctor(
+    repair: Annotated[
+        Path | None, typer.Option(help="Rewrite this run's truncated log so that public tools open it.")
+    ] = None,
+    as_json: output.JsonFlag = False,
+) -> None:
+    """Show versions, devices, confinement, brains; repair a record.
+
+    With --repair, a truncated log is rewritten with an index, so that public tools open it.
+    """
+    from healing_runtime.app import doctor as examination
+
+    document = examination.repair(repair) if repair else examination.examine()
+    output.emit(document, as_json, lambda: [line for item in document.items() for line in _lines(*item)])
+
+
+def _lines(key: str, value: Any) -> list[str]:
+    title = key.replace("_", " ")
+    if isinstance(value, dict):
+        return [title, *(f"  {k}: {output.number(v)}" for k, v in value.items())]
+    return [f"{title}: {', '.join(map(str, value)) if isinstance(value, list) else output.number(value)}"]

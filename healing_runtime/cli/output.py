@@ -1,0 +1,115 @@
+"""What commands print: one JSON document, or text for people; and errors as one line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from healing_runtime.core.errors import Location
+
+if TYPE_CHECKING:
+    from healing_runtime.telemetry.progress import Progress
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; progress and logs on stderr.")]
+RunsOption = Annotated[
+    Path | None, typer.Option("--out", help="The folder that 'heal run --out' was given; <workspace>/runs if left out.")
+]
+
+_GOOD = {"succeeded", "healed", "true", "accepted", "kept", "ok", "identical"}
+_BAD = {"violated", "aborted", "false", "invalid", "refused", "error", "diverged"}
+_MIDDLING = {"fallback", "unknown", "vacuous", "awaiting_approval", "warning"}
+
+
+class ReaderGone(Exception):
+    """Standard output was closed by whoever read it."""
+
+
+def keep_stdout_for_us() -> None:
+    """Let `sys.stdout` be the only way to standard output: what C libraries print goes to stderr.
+
+    One line of theirs in front of a JSON document would break every reader.
+    """
+    sys.stdout.flush()
+    ours = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(ours, "w", encoding="utf-8", buffering=1)
+
+
+def emit(document: Any, as_json: bool, text: Callable[[], Iterable[str]]) -> None:
+    """Print the document as JSON, or the lines of `text()`.
+
+    Raises:
+        ReaderGone: nobody reads our output any more (`heal … | head`).
+    """
+    lines = [json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False)] if as_json else text()
+    try:
+        for line in lines:
+            typer.echo(line)
+    except BrokenPipeError:
+        raise ReaderGone from None
+
+
+def fail(message: str, code: int, *, where: Location | None = None, as_json: bool) -> int:
+    """Say on stderr in one line what is wrong, with `--json` as a document on stdout too; give the exit code back."""
+    line = " ".join(f"{where}: {message}".split() if where else message.split())
+    typer.echo(f"heal: {line}", err=True)
+    if as_json:
+        place = {"path": where.path, "line": where.line or None, "column": where.column or None} if where else None
+        typer.echo(json.dumps({"error": {"message": message, "where": place, "exit_code": code}}, indent=2))
+    return code
+
+
+def abandon_stdout() -> int:
+    """Stop quietly after `ReaderGone`, as Unix programs do."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141
+
+
+def word(text: str) -> str:
+    """An outcome or status, coloured on a terminal; typer drops the colour elsewhere."""
+    if os.environ.get("NO_COLOR"):
+        return text
+    for words, colour in ((_GOOD, "green"), (_BAD, "red"), (_MIDDLING, "yellow")):
+        if text in words:
+            return typer.style(text, fg=colour)
+    return text
+
+
+def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> list[str]:
+    """Columns aligned with spaces; the header is left out when there are no rows."""
+    if not rows:
+        return []
+    cells = [[str(c) for c in row] for row in (header, *rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return [
+        lines[0],
+        *("  ".join(_padded(c, w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells[1:]),
+    ]
+
+
+def _padded(cell: str, width: int) -> str:
+    return word(cell) + " " * (width - len(cell))
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """A JSON number for people: null is `invalid`, infinities stay words."""
+    if value is None:
+        return "invalid"
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Progress]:
+    """A bar on a terminal, plain lines elsewhere; always on stderr."""
+    from healing_runtime.telemetry import progress as kinds
+
+    with kinds.for_stream(sys.stderr) as shown:
+        yield shown

@@ -1,0 +1,63 @@
+"""`heal patches list | show | diff`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from healing_runtime.cli import output
+
+PLACE = 50
+
+PatchId = Annotated[str, typer.Argument(help="A patch's hash, or its first characters; 'sha256:' may be left out.")]
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command group."""
+    group = typer.Typer(
+        help="What was accepted, from the ledger.", no_args_is_help=True, epilog="Example: heal patches list"
+    )
+    group.command("list", epilog="Example: heal patches list --json")(list_patches)
+    group.command("show", epilog="Example: heal patches show 1c9e")(show_patch)
+    group.command("diff", epilog="Example: heal patches diff 1c9e | less")(diff_patch)
+    program.add_typer(group, name="patches")
+
+
+def list_patches(out: output.RunsOption = None, as_json: output.JsonFlag = False) -> None:
+    """List every patch of this workspace, newest first."""
+    from healing_runtime.app import history
+
+    patches = history.patches(out)
+    output.emit({"patches": patches}, as_json, lambda: _rows(patches))
+
+
+def show_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.JsonFlag = False) -> None:
+    """Show a patch with the evidence that it was accepted on."""
+    from healing_runtime.app import history
+
+    document = history.patch(patch, out)
+    output.emit(document, as_json, lambda: _details(document))
+
+
+def diff_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.JsonFlag = False) -> None:
+    """Print a patch as a unified diff."""
+    from healing_runtime.app import history
+
+    document = history.patch(patch, out)
+    short = {"sha256": document["sha256"], "controller": document["controller"], "diff": document["diff"]}
+    output.emit(short, as_json, lambda: document["diff"].splitlines())
+
+
+def _rows(patches: list[dict[str, Any]]) -> list[str]:
+    rows = [(p["sha256"][:19], p["controller"], p["brain"], p["state"], p["incident"]) for p in patches]
+    return output.table(rows, ("patch", "controller", "brain", "state", "incident")) or ["no patches recorded"]
+
+
+def _details(document: dict[str, Any]) -> list[str]:
+    skipped = ("diff", "evidence", "before", "after")
+    lines = [f"{key.replace('_', ' ')}: {output.number(document[key])}" for key in document if key not in skipped]
+    for stage in document["evidence"].get("stages", ()):
+        outcome = "accepted" if stage["accepted"] else "refused"
+        lines.append(f"  {stage['stage']}: {output.word(outcome)} {stage['reason']}".rstrip())
+    return [*lines, "", *document["diff"].splitlines()]

@@ -1,0 +1,92 @@
+"""`heal run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from healing_runtime.cli import output
+
+PLACE = 10
+
+
+def register(program: typer.Typer) -> None:
+    """Add the command."""
+    program.command("run", epilog="Example: heal run lander/neuro_lander --seed 7 --json")(run)
+
+
+def run(
+    scenario: Annotated[str, typer.Argument(help="A scenario: a path, or a name as 'heal catalogue list' shows it.")],
+    brain: Annotated[
+        str, typer.Option(help="Who proposes repairs: embedded, gemini[:MODEL], cassette:FILE, mock:FILE or none.")
+    ] = "embedded",
+    no_brain_fallback: Annotated[
+        bool, typer.Option("--no-brain-fallback", help="Abort where a remote brain cannot be reached.")
+    ] = False,
+    policy: Annotated[
+        str | None, typer.Option(help="On a violation: freeze or rewind; the scenario's if left out.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of noise and search; the scenario's if left out.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for run records; <workspace>/runs if left out.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when an assertion ends unknown or vacuous.")] = False,
+    as_json: output.JsonFlag = False,
+) -> None:
+    """Fly a scenario; heal the controller when it breaks a promise.
+
+    Exit code: 0 succeeded or healed, 1 fallback or violated, 2 wrong input, 4 aborted.
+    """
+    from healing_runtime.app import flights
+
+    with output.progress() as progress:
+        result = flights.run(
+            scenario,
+            brain=brain,
+            brain_fallback=not no_brain_fallback,
+            policy=policy,
+            seed=seed,
+            out=out,
+            strict=strict,
+            narrate=progress.phase,
+        )
+    document = dict(result.document)
+    output.emit(document, as_json, lambda: summary(document, result.folder))
+    raise typer.Exit(result.exit_code)
+
+
+def summary(document: dict[str, Any], folder: Path) -> list[str]:
+    """A run for people: the outcome first, then what was promised, what went wrong, and where the record lies."""
+    mission = document.get("mission")
+    lines = [f"{document['scenario']}: {output.word(document['outcome'])}"]
+    if mission:
+        verb = "satisfied" if mission["satisfied"] else "not satisfied"
+        lines.append(f"mission {verb}, robustness {output.number(mission['robustness'])}")
+    rows = [
+        (a["id"], a["status"], output.number(a["robustness"]), _at(a.get("worst_t_s"))) for a in document["assertions"]
+    ]
+    lines += ["", *output.table(rows, ("assertion", "status", "robustness", "worst at"))]
+    for incident in document["incidents"]:
+        lines += ["", *_incident(incident)]
+    silent = [a["id"] for a in document["assertions"] if a["status"] == "vacuous"]
+    if silent:
+        lines += ["", f"vacuous, so not verified (the trigger never came true): {', '.join(silent)}"]
+    flown = f"{document['ticks']} ticks, {output.number(document['sim_time_s'])} s simulated"
+    return [*lines, "", f"{flown} in {document['wall_time_s']:.1f} s", f"record: {folder}"]
+
+
+def _incident(incident: dict[str, Any]) -> list[str]:
+    lines = [
+        f"incident {incident['id']}: {incident['assertion']} violated at {output.number(incident['t_s'])} s"
+        f" (tick {incident['tick']}), robustness {output.number(incident['robustness'])}"
+    ]
+    for attempt in incident["attempts"]:
+        reason = f" at {attempt['stage']}: {attempt['reason']}" if attempt["verdict"] == "refused" else ""
+        lines.append(f"  {attempt['brain']}: {output.word(attempt['verdict'])}{reason}")
+    if incident["healed"]:
+        lines.append(f"  healed in {incident['time_to_heal_s']:.2f} s by patch {incident['patch'][:19]}")
+    return lines
+
+
+def _at(t_s: float | None) -> str:
+    return "" if t_s is None else f"{output.number(t_s)} s"

@@ -1,0 +1,1 @@
+"""The gate: every stage a proposed controller must pass before it may fly."""

@@ -1,0 +1,209 @@
+"""Stages 4 to 6: trace, passes, export. The worker jobs that do them, and the stages that judge their answers.
+
+A trace worker turns a source into StableHLO and findings, once. A builder never sees source: it gets the exported
+controller and the assertion files, and returns an executable.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from healing_runtime import stl
+from healing_runtime.compile import programs
+from healing_runtime.compile.programs import ExportedController, ProgramBlob
+from healing_runtime.core.codec import read
+from healing_runtime.core.errors import SandboxFailed, SubsetError, WorkerFailed
+from healing_runtime.core.records import AssertionFile, Source
+from healing_runtime.core.signals import SignalTable
+from healing_runtime.core.status import Stage
+from healing_runtime.gate.records import Candidate, Context, Course, Traced
+from healing_runtime.language import controller, passes, trace
+from healing_runtime.language import source as language_source
+from healing_runtime.language.findings import Finding
+from healing_runtime.sandbox.messages import Job, Limits, Message
+from healing_runtime.sandbox.zygote import Sandbox
+
+TRACE_LIMITS = Limits(wall_s=10.0, cpu_s=15.0, memory_bytes=4 << 30)
+BUILD_LIMITS = Limits(wall_s=30.0, cpu_s=60.0, memory_bytes=6 << 30)
+
+
+@dataclasses.dataclass(frozen=True)
+class TraceRequest:
+    """Header of `trace_job`."""
+
+    source: Source
+    original: Source
+    table: SignalTable
+    control_hz: int
+    dtype: str
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildRequest:
+    """Header of `build_job`, beside the exported controller's own."""
+
+    files: tuple[AssertionFile, ...]
+    mission: str | None
+    table: SignalTable
+    control_hz: int
+    dtype: str
+
+
+# ---------------------------------------------------------------- in the worker
+def warm_up() -> None:
+    """Trace something small in the zygote, so that no worker pays for what JAX imports and fills on first use.
+
+    Shapes only: a concrete array would start a backend, and with it threads.
+    """
+    vector = jax.ShapeDtypeStruct((3,), jnp.float32)
+    jax.make_jaxpr(lambda x: jnp.clip(jnp.where(x > 0, x, -x) @ jnp.outer(x, x), -1.0, 1.0).at[0].set(jnp.sum(x)))(
+        vector
+    )
+
+
+def use_dtype(dtype: str) -> None:
+    """Let JAX know float64 where a scenario asks for it; one dtype a process."""
+    jax.config.update("jax_enable_x64", dtype == "float64")
+
+
+def trace_job(message: Message) -> Message:
+    """Source -> findings and, where it can be had, the exported controller.
+
+    Raises:
+        SubsetError: the source does not trace; with its line.
+    """
+    request = read(TraceRequest, message.header)
+    use_dtype(request.dtype)
+    traced = _trace(request.source, request)
+    original = None if request.original.sha256 == request.source.sha256 else _trace(request.original, request)
+    header: dict[str, Any] = {"findings": passes.run(traced)}
+    try:
+        exported = programs.export_controller(traced, original, request.table, request.control_hz)
+    except SubsetError as error:
+        return Message(header | {"error": error.message, "line": error.where.line if error.where else None})
+    except Exception as error:
+        # What the passes refuse may not lower either; the findings say why, so they must arrive.
+        return Message(header | {"error": f"{type(error).__name__}: {error}"[:2000], "line": None})
+    interface, blobs = programs.exported_message(exported)
+    return Message(header | {"exported": interface}, blobs)
+
+
+def _trace(source: Source, request: TraceRequest) -> trace.Traced:
+    parsed = language_source.parse(source.text, name=source.name, path=source.path)
+    return trace.trace(controller.load(parsed), request.table, 1.0 / request.control_hz, request.dtype)
+
+
+def build_job(message: Message) -> Message:
+    """Exported controller and assertion files -> executable."""
+    request = read(BuildRequest, message.header["request"])
+    use_dtype(request.dtype)
+    exported = programs.read_exported(message.header["exported"], message.blobs)
+    bound = stl.bind(request.files, request.table, request.control_hz)
+    judging = [r for r in bound if not r.mission or r.id == request.mission]
+    header, blobs = programs.blob_message(programs.build(exported, judging, request.table, request.control_hz))
+    return Message(header, blobs)
+
+
+# ---------------------------------------------------------------- asking for it
+def ask_trace(sandbox: Sandbox, source: Source, original: Source, course: Course, table: SignalTable) -> Traced:
+    """Trace in a worker. SubsetError with the source's line, WorkerFailed if the worker did not survive it."""
+    scenario = course.scenario
+    request = TraceRequest(source, original, table, scenario.control_hz, scenario.dtype)
+    answer = sandbox.run(Job("healing_runtime.gate.build:trace_job", Message(vars(request)), TRACE_LIMITS))
+    findings = read(tuple[Finding, ...], answer.header["findings"])  # type: ignore[arg-type]
+    if "exported" in answer.header:
+        return Traced(findings, programs.read_exported(answer.header["exported"], answer.blobs))
+    return Traced(findings, None, str(answer.header["error"]), answer.header["line"])
+
+
+def ask_build(sandbox: Sandbox, exported: ExportedController, course: Course, table: SignalTable) -> ProgramBlob:
+    """Compile in a worker. WorkerFailed if it did not survive it or found a custom call."""
+    scenario = course.scenario
+    request = BuildRequest(course.files, scenario.mission, table, scenario.control_hz, scenario.dtype)
+    interface, blobs = programs.exported_message(exported)
+    message = Message({"request": request, "exported": interface}, blobs)
+    answer = sandbox.run(Job("healing_runtime.gate.build:build_job", message, BUILD_LIMITS))
+    return programs.read_blob(answer.header, answer.blobs)
+
+
+class Garage:
+    """Programs of one source for several courses: traced once a rate and dtype, compiled once for equal judges."""
+
+    def __init__(self, sandbox: Sandbox, context: Context, source: Source) -> None:
+        self._sandbox, self._context, self._source = sandbox, context, source
+        self._traced: dict[tuple[int, str], Traced] = {}
+        self._built: dict[str, ProgramBlob] = {}
+
+    def keep(self, course: Course, traced: Traced | None, program: ProgramBlob) -> None:
+        """Put in what has been made already."""
+        if traced is not None:
+            self._traced[_clock(course)] = traced
+        self._built[course.judges] = program
+
+    def program(self, course: Course) -> ProgramBlob:
+        """The program for a course. SubsetError or WorkerFailed if it cannot be made."""
+        if course.judges not in self._built:
+            sandbox, context, clock = self._sandbox, self._context, _clock(course)
+            if clock not in self._traced:
+                self._traced[clock] = ask_trace(sandbox, self._source, context.original, course, context.table)
+            exported = self._traced[clock].exported
+            if exported is None:
+                raise SubsetError(self._traced[clock].export_error)
+            self._built[course.judges] = ask_build(sandbox, exported, course, context.table)
+        return self._built[course.judges]
+
+
+def _clock(course: Course) -> tuple[int, str]:
+    return course.scenario.control_hz, course.scenario.dtype
+
+
+# ---------------------------------------------------------------- the stages
+def tracer(sandbox: Sandbox, original: Source, course: Course, table: SignalTable) -> Callable[[Candidate], Candidate]:
+    """Stage 4: it traces, in time and memory, to the signatures that the robot's signals ask for."""
+
+    def check(candidate: Candidate) -> Candidate:
+        try:
+            traced = ask_trace(sandbox, candidate.source, original, course, table)
+        except SubsetError as error:
+            return candidate.stopped(Stage.TRACE, error.message, error.where.line if error.where else None)
+        except SandboxFailed:
+            raise
+        except WorkerFailed as error:
+            return candidate.stopped(Stage.TRACE, f"tracing did not end well: {error}")
+        return candidate.passed(Stage.TRACE, traced=traced)
+
+    return check
+
+
+def check_passes(candidate: Candidate) -> Candidate:
+    """Stage 5: the verification passes found no error."""
+    findings = candidate.traced.findings if candidate.traced else ()
+    for finding in findings:
+        if finding.severity == "error":
+            return candidate.stopped(Stage.PASSES, f"{finding.pass_name}: {finding.message}", finding.line)
+    warnings = [{"pass": f.pass_name, "message": f.message, "line": f.line} for f in findings]
+    return candidate.passed(Stage.PASSES, {"warnings": warnings})
+
+
+def exporter(sandbox: Sandbox, course: Course, table: SignalTable) -> Callable[[Candidate], Candidate]:
+    """Stage 6: it exports, and compiles into an executable together with the monitors."""
+
+    def check(candidate: Candidate) -> Candidate:
+        traced = candidate.traced
+        if traced is None or traced.exported is None:
+            reason, line = (traced.export_error, traced.export_line) if traced else ("nothing was traced", None)
+            return candidate.stopped(Stage.EXPORT, reason, line)
+        try:
+            program = ask_build(sandbox, traced.exported, course, table)
+        except SandboxFailed:
+            raise
+        except WorkerFailed as error:
+            return candidate.stopped(Stage.EXPORT, f"compiling did not end well: {error}")
+        return candidate.passed(Stage.EXPORT, {"program": program.sha256}, program=program)
+
+    return check

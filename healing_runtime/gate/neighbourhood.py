@@ -1,0 +1,120 @@
+"""The held-out examination: fresh neighbours of the scenario, drawn after the candidate is fixed.
+
+Which flights count does not depend on how many workers fly them: they are numbered, results are taken in that order,
+and the examination ends at the first number at which the verdict is certain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from healing_runtime.compile.programs import ProgramBlob
+from healing_runtime.core import codec, perturb
+from healing_runtime.core.records import Acceptance, Scenario
+from healing_runtime.gate import statistics
+from healing_runtime.gate.flights import Leg, ask_flights, reports_of
+from healing_runtime.sandbox.zygote import Sandbox
+
+CHUNK = 12
+"""Flights a worker gets at a time: few enough to stop soon, enough to pay for the fork."""
+
+
+class Examination(NamedTuple):
+    """Counts of one examination, and nothing that tells which neighbours failed.
+
+    `flown` is the number at which the verdict became certain; `lower_bound` counts what was not flown as failed.
+    """
+
+    accepted: bool
+    number: int
+    samples: int
+    flown: int
+    passed: int
+    needed: int
+    confidence: float
+    lower_bound: float
+
+
+def generator(run_seed: int, incident: str, candidate: str, examination: int) -> np.random.Generator:
+    """The source of one examination's draws, keyed by everything that makes it fresh."""
+    key = hashlib.sha256(codec.canonical([run_seed, incident, candidate, examination])).digest()
+    return np.random.Generator(np.random.PCG64(int.from_bytes(key, "big")))
+
+
+def neighbours(scenario: Scenario, rng: np.random.Generator) -> tuple[Scenario, ...]:
+    """The samples that the scenario's `acceptance` asks for."""
+    return tuple(perturb.draw(scenario, rng) for _ in range(scenario.acceptance.samples))
+
+
+def examine(
+    sandbox: Sandbox,
+    program: ProgramBlob,
+    scenarios: Sequence[Scenario],
+    acceptance: Acceptance,
+    number: int,
+    sim_root: str,
+) -> Examination:
+    """Fly the neighbours until the verdict is certain. WorkerFailed if a flight's worker does not survive."""
+    confidence = statistics.examination_confidence(acceptance.confidence)
+    samples = len(scenarios)
+    needed = statistics.passes_needed(samples, acceptance.min_pass_rate, confidence)
+    needed = samples + 1 if needed is None else needed
+    allowed = samples - needed
+
+    def start(chunk: Sequence[Scenario]) -> Callable[[], list[bool]]:
+        legs = [Leg(scenario) for scenario in chunk]
+        future = ask_flights(
+            sandbox, program, legs, sim_root, until="failures", allowed_failures=max(allowed, 0), with_log=False
+        )
+        return lambda: [report.kept for report in reports_of(future.result())]
+
+    results = _in_order(start, scenarios, sandbox.workers)
+    flown, passed = decide(results, samples, needed)
+    bound = statistics.lower_bound(passed, samples, confidence) if samples else 0.0
+    return Examination(passed >= needed, number, samples, flown, passed, needed, confidence, bound)
+
+
+def decide(results: Iterable[bool], samples: int, needed: int) -> tuple[int, int]:
+    """(flown, passed) at the first number at which it is certain whether `needed` of `samples` pass."""
+    flown = passed = 0
+    if samples < needed:
+        return 0, 0
+    for good in results:
+        flown, passed = flown + 1, passed + good
+        if passed >= needed or flown - passed > samples - needed:
+            break
+    return flown, passed
+
+
+def _in_order(
+    start: Callable[[Sequence[Scenario]], Callable[[], list[bool]]], scenarios: Sequence[Scenario], workers: int
+) -> Iterator[bool]:
+    """Results in the order of the scenarios; as many chunks are in flight as there are workers."""
+    pending = deque(scenarios[i : i + CHUNK] for i in range(0, len(scenarios), CHUNK))
+    running: deque[Callable[[], list[bool]]] = deque()
+    while pending or running:
+        while pending and len(running) < workers:
+            running.append(start(pending.popleft()))
+        yield from running.popleft()()
+
+
+def must_be_provable(acceptance: Acceptance) -> str:
+    """Why no patch could ever pass this acceptance, or nothing."""
+    confidence = statistics.examination_confidence(acceptance.confidence)
+    if (
+        acceptance.samples == 0
+        or statistics.passes_needed(acceptance.samples, acceptance.min_pass_rate, confidence) is not None
+    ):
+        return ""
+    if not acceptance.min_pass_rate < 1:
+        return "acceptance.neighbourhood.min_pass_rate must be below 1: no number of samples proves it."
+    least = statistics.samples_needed(acceptance.min_pass_rate, confidence)
+    return (
+        f"acceptance.neighbourhood.samples is {acceptance.samples}, which cannot prove a pass rate of "
+        f"{acceptance.min_pass_rate:g} at confidence {acceptance.confidence:g} even if all pass; use at least {least}."
+    )

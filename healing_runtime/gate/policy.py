@@ -1,0 +1,162 @@
+"""The policies of the gate: which stages a patch passes, composed once."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from healing_runtime.compile.programs import ProgramBlob
+from healing_runtime.core import codec
+from healing_runtime.core.errors import FileFormatError, Location, SandboxFailed, SubsetError, WorkerFailed
+from healing_runtime.core.records import Decision, Incident, Proposal, Source
+from healing_runtime.core.signals import SignalTable
+from healing_runtime.core.status import Stage
+from healing_runtime.gate import contract, neighbourhood, ownership, syntax
+from healing_runtime.gate.build import Garage, ask_build, ask_trace, check_passes, exporter, tracer
+from healing_runtime.gate.flights import Leg, ask_flights, reports_of
+from healing_runtime.gate.records import Candidate, Context, Course, Resume
+from healing_runtime.gate.trials import MAX_REGRESSIONS, Trials
+from healing_runtime.language import source as language_source
+from healing_runtime.sandbox.zygote import Sandbox
+
+Check = Callable[[Candidate], Candidate]
+Stages = tuple[tuple[Stage, Check], ...]
+
+PATCH_PATH = "patch"
+"""What stands for the file in messages about a proposed source."""
+
+_PHASE: Mapping[Stage, str] = {Stage.EXPORT: "compile", Stage.FLIGHTS: "validate"}
+
+
+def full(sandbox: Sandbox, context: Context) -> Stages:
+    """Every stage, in order: the policy for a patch nothing is known about."""
+    course, original, table = context.course, context.original, context.table
+    return (
+        (Stage.CONTRACT, contract.check),
+        (Stage.SYNTAX, syntax.check),
+        (Stage.OWNERSHIP, ownership.checker(original)),
+        (Stage.TRACE, tracer(sandbox, original, course, table)),
+        (Stage.PASSES, check_passes),
+        (Stage.EXPORT, exporter(sandbox, course, table)),
+        (Stage.FLIGHTS, Trials(sandbox, context)),
+    )
+
+
+class Gate:
+    """The gate of one run.
+
+    Args:
+        sandbox: where candidates are traced, compiled and flown.
+        context: the run.
+
+    Raises:
+        FileFormatError: the scenario's acceptance is one that no patch could pass.
+    """
+
+    policy = "full"
+
+    def __init__(self, sandbox: Sandbox, context: Context) -> None:
+        unprovable = neighbourhood.must_be_provable(context.course.scenario.acceptance)
+        if unprovable:
+            raise FileFormatError(unprovable, where=Location(context.course.scenario.name))
+        self._sandbox, self._context = sandbox, context
+        self._stages = full(sandbox, context)
+        self.program: ProgramBlob | None = None
+        """The executable of the patch that `judge` accepted last; None after a refusal."""
+
+    def judge(
+        self, proposal: Proposal, incident: Incident, resumes: Sequence[Resume], flying: Source | None = None
+    ) -> Decision:
+        """Send a proposal through the stages.
+
+        Args:
+            proposal: what a brain wrote.
+            incident: what it is meant to mend; its snapshot holds the actions flown so far.
+            resumes: where it may take over, in the order to try (`trials.resume_ticks`).
+            flying: the controller that failed; the run's original if left out.
+
+        Raises:
+            SandboxFailed: no worker could be had. A worker that the candidate killed is a refusal.
+        """
+        candidate = candidate_of(proposal, incident, resumes, flying or self._context.original)
+        decision, candidate = decide(self.policy, self._stages, candidate)
+        self.program = candidate.program if decision.accepted else None
+        return decision
+
+    def qualify(self, courses: Sequence[Course]) -> tuple[Course, ...]:
+        """Those of other scenarios of the robot which the original controller passes: the run's regressions.
+
+        At most ten, in the order given. Put them into the context of the gate that judges patches.
+        """
+        garage = Garage(self._sandbox, self._context, self._context.original)
+        flown = []
+        for course in courses:
+            with _not_passing():
+                legs = [Leg(course.scenario)]
+                flown.append((course, ask_flights(self._sandbox, garage.program(course), legs, self._context.sim_root)))
+        passed = []
+        for course, future in flown:
+            with _not_passing():
+                if reports_of(future.result())[0].kept:
+                    passed.append(course)
+        return tuple(passed[:MAX_REGRESSIONS])
+
+
+@contextlib.contextmanager
+def _not_passing() -> Iterator[None]:
+    """A controller that does not trace at another rate, or kills its worker, does not pass there."""
+    try:
+        yield
+    except SandboxFailed:
+        raise
+    except (SubsetError, WorkerFailed):
+        return
+
+
+def candidate_of(proposal: Proposal, incident: Incident, resumes: Sequence[Resume], flying: Source) -> Candidate:
+    """A proposal, ready for the first stage."""
+    text = proposal.source if isinstance(proposal.source, str) else ""
+    encoded = text.encode(errors="surrogatepass")
+    source = Source(flying.name, PATCH_PATH, text, codec.digest(encoded))
+    return Candidate(proposal, source, flying, incident, tuple(resumes))
+
+
+def decide(policy: str, stages: Stages, candidate: Candidate) -> tuple[Decision, Candidate]:
+    """Run the stages up to the first refusal."""
+    wall_s = {"verify": 0.0, "compile": 0.0, "validate": 0.0}
+    for stage, check in stages:
+        start = time.perf_counter()
+        candidate = check(candidate)
+        wall_s[_PHASE.get(stage, "verify")] += time.perf_counter() - start
+        if candidate.refused:
+            break
+    accepted = not candidate.refused
+    decision = Decision(
+        policy=policy,
+        accepted=accepted,
+        stages=candidate.stages,
+        resume_tick=candidate.resume_tick if accepted else None,
+        bracket=candidate.bracket if accepted else None,
+        program_sha256=candidate.program.sha256 if accepted and candidate.program else None,
+        wall_s=wall_s,
+    )
+    return decision, candidate
+
+
+def admit(sandbox: Sandbox, source: Source, course: Course, table: SignalTable) -> ProgramBlob:
+    """Build the program of an initial controller: syntax, trace, passes, export. It is the user's own file.
+
+    Raises:
+        SubsetError: a stage refuses it; with file, line and column.
+        WorkerFailed: a worker did not survive it.
+    """
+    language_source.parse(source.text, name=source.name, path=source.path)
+    traced = ask_trace(sandbox, source, source, course, table)
+    for finding in traced.findings:
+        if finding.severity == "error":
+            where = Location(source.path, finding.line, finding.column)
+            raise SubsetError(f"{finding.pass_name}: {finding.message}", where=where)
+    if traced.exported is None:
+        raise SubsetError(traced.export_error, where=Location(source.path, traced.export_line or 0))
+    return ask_build(sandbox, traced.exported, course, table)

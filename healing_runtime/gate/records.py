@@ -1,0 +1,127 @@
+"""What the gate's stages hand to one another."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from healing_runtime.compile import programs
+from healing_runtime.compile.interface import ProgramInterface
+from healing_runtime.compile.programs import ExportedController, ProgramBlob
+from healing_runtime.compile.vectors import Packing, Vectors
+from healing_runtime.core import codec
+from healing_runtime.core.records import AssertionFile, Incident, Proposal, Scenario, Source, StageResult
+from healing_runtime.core.signals import SignalTable
+from healing_runtime.core.status import Stage
+from healing_runtime.language.findings import Finding
+from healing_runtime.language.source import Parsed
+
+
+@dataclasses.dataclass(frozen=True)
+class Course:
+    """A scenario and the assertion files that judge it."""
+
+    scenario: Scenario
+    files: tuple[AssertionFile, ...]
+
+    @property
+    def judges(self) -> str:
+        """Identity of what a program for this course holds besides the controller.
+
+        Courses with equal judges share executables.
+        """
+        s = self.scenario
+        return codec.digest([[f.sha256 for f in self.files], s.mission, s.control_hz, s.dtype])
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """What stays the same over a run.
+
+    Attributes:
+        course: the scenario being flown (its `seed` is the run's) and its assertion files.
+        original: the controller the scenario names; it owns the contract asserts.
+        table: the robot's signals.
+        sim_root: the `sim/` folder of the robot, for workers.
+        regressions: scenarios of the same robot that the original passes (`Gate.qualify`).
+    """
+
+    course: Course
+    original: Source
+    table: SignalTable
+    sim_root: str
+    regressions: tuple[Course, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Resume:
+    """A tick from which a patch could take over, and the flying program's memory before that tick.
+
+    Without a carry the patch starts as at trace begin (tick 0). With `restart_monitors` only the controller's memory is
+    taken over and the monitors begin anew, as after a `freeze`.
+    """
+
+    tick: int
+    carry: Vectors | None = None
+    interface: ProgramInterface | None = None
+    restart_monitors: bool = False
+
+    def carry_for(self, program: ProgramBlob) -> Vectors | None:
+        """The memory with which `program` would start here."""
+        if self.carry is None or self.interface is None:
+            return None
+        moved = programs.migrate(self.interface, program.interface, self.carry, program.carry)
+        if not self.restart_monitors:
+            return moved
+        floats, ints = Packing(program.interface.controller.state, None).sizes
+        return Vectors(
+            np.concatenate([moved.floats[:floats], program.carry.floats[floats:]]),
+            np.concatenate([moved.ints[:ints], program.carry.ints[ints:]]),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Traced:
+    """What came back from a trace worker: findings, and the exported controller or the reason why there is none."""
+
+    findings: tuple[Finding, ...]
+    exported: ExportedController | None
+    export_error: str = ""
+    export_line: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A proposal on its way through the stages; each stage returns it with what it found."""
+
+    proposal: Proposal
+    source: Source
+    flying: Source
+    incident: Incident
+    resumes: tuple[Resume, ...]
+    parsed: Parsed | None = None
+    traced: Traced | None = None
+    program: ProgramBlob | None = None
+    resume_tick: int | None = None
+    bracket: tuple[int, int | None] | None = None
+    stages: tuple[StageResult, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """True once a stage has refused."""
+        return bool(self.stages) and not self.stages[-1].accepted
+
+    def passed(self, stage: Stage, facts: Mapping[str, Any] | None = None, **found: Any) -> Candidate:
+        """The candidate after a stage that accepts it, with what the stage found."""
+        result = StageResult(stage, True, facts=codec.plain(facts or {}))
+        return dataclasses.replace(self, stages=(*self.stages, result), **found)
+
+    def stopped(
+        self, stage: Stage, reason: str, line: int | None = None, facts: Mapping[str, Any] | None = None
+    ) -> Candidate:
+        """The candidate after a stage that refuses it."""
+        result = StageResult(stage, False, reason, line or None, codec.plain(facts or {}))
+        return dataclasses.replace(self, stages=(*self.stages, result))

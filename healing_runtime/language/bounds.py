@@ -1,0 +1,141 @@
+"""How much work a trace of the source can be, as an upper bound from syntax alone.
+
+Loops have constant trip counts, nothing calls itself, and the product of nested trips and call fan-out is capped.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import NoReturn
+
+from healing_runtime.core.errors import Location, SubsetError
+from healing_runtime.language.caps import MAX_DEPTH, MAX_NODES
+from healing_runtime.language.scope import Module, Unbounded, static_number
+
+MAX_TRIPS = 1_024
+MAX_WORK = 50_000
+
+
+def check_shape(tree: ast.AST, path: str) -> None:
+    """Refuse a syntax tree that is too deep or too large, before anything walks it recursively.
+
+    Raises:
+        SubsetError: at the first node beyond a cap.
+    """
+    pending: list[tuple[ast.AST, int, int]] = [(tree, 0, 1)]
+    count = 0
+    while pending:
+        node, depth, line = pending.pop()
+        count += 1
+        line = getattr(node, "lineno", line)
+        if depth > MAX_DEPTH:
+            raise SubsetError(f"code is nested more than {MAX_DEPTH} deep; name the parts.", where=Location(path, line))
+        if count > MAX_NODES:
+            raise SubsetError(
+                f"the source has more than {MAX_NODES} syntax nodes; make it smaller.", where=Location(path)
+            )
+        pending.extend((child, depth + 1, line) for child in ast.iter_child_nodes(node))
+
+
+def check_work(tree: ast.Module, names: Module, path: str) -> int:
+    """The number of expressions that one trace evaluates, an upper bound.
+
+    Raises:
+        SubsetError: recursion, a loop without a constant trip count, or more than `MAX_WORK`.
+    """
+    measure = _Work(names, path)
+    known = names.functions
+    constants = sum(measure.node(value, (), {}) for value in names.constants.values())
+    return constants + max(measure.function(function, (), known) for function in known.values())
+
+
+_Functions = dict[str, ast.FunctionDef]
+
+
+class _Work:
+    def __init__(self, names: Module, path: str) -> None:
+        self.names = names
+        self.path = path
+        self.done: dict[ast.FunctionDef, int] = {}
+
+    def refuse(self, node: ast.AST, message: str) -> NoReturn:
+        line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", -1) + 1
+        raise SubsetError(message + ".", where=Location(self.path, line, column))
+
+    def function(self, node: ast.FunctionDef, stack: tuple[ast.FunctionDef, ...], visible: _Functions) -> int:
+        if node in stack:
+            self.refuse(node, f"{node.name} calls itself; write a loop with a constant bound")
+        if node not in self.done:
+            inner = {s.name: s for s in ast.walk(node) if isinstance(s, ast.FunctionDef) and s is not node}
+            self.done[node] = sum(self.node(s, (*stack, node), {**visible, **inner}) for s in node.body)
+        return self.done[node]
+
+    def node(self, node: ast.AST, stack: tuple[ast.FunctionDef, ...], visible: _Functions) -> int:
+        """Work of a node. A function costs where it is mentioned: called, or handed to lax.scan and the like."""
+        match node:
+            case ast.FunctionDef():
+                return 0
+            case ast.Name(id=name):
+                called = visible.get(name)
+                work = 1 if called is None else 1 + self.function(called, stack, visible)
+            case ast.For():
+                body = sum(self.node(s, stack, visible) for s in node.body)
+                work = 1 + self.node(node.iter, stack, visible) + self.trips(node.iter) * body
+            case ast.ListComp() | ast.GeneratorExp() | ast.DictComp():
+                work = self.comprehension(node, stack, visible)
+            case _:
+                work = 1 + sum(self.node(child, stack, visible) for child in ast.iter_child_nodes(node))
+        if work > MAX_WORK:
+            self.refuse(
+                node,
+                f"loops and calls multiply to more than {MAX_WORK} steps; use lax.scan or lax.fori_loop, or do less",
+            )
+        return work
+
+    def comprehension(
+        self,
+        node: ast.ListComp | ast.GeneratorExp | ast.DictComp,
+        stack: tuple[ast.FunctionDef, ...],
+        visible: _Functions,
+    ) -> int:
+        trips, work = 1, 0
+        for generator in node.generators:
+            work += trips * self.node(generator.iter, stack, visible)
+            trips *= self.trips(generator.iter)
+        parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        parts += [test for generator in node.generators for test in generator.ifs]
+        return work + trips * sum(self.node(part, stack, visible) for part in parts)
+
+    def trips(self, node: ast.expr) -> int:
+        """Trip count of a static iterable."""
+        match node:
+            case ast.Tuple() | ast.List():
+                return len(node.elts)
+            case ast.Name(id=name) if isinstance(self.names.constants.get(name), ast.Tuple | ast.List):
+                return len(self.names.constants[name].elts)  # type: ignore[attr-defined]
+            case ast.Call(func=ast.Name(id="range"), args=arguments) if 1 <= len(arguments) <= 3:
+                return self.range_trips(node, arguments)
+            case ast.Call(func=ast.Name(id="enumerate"), args=[only]):
+                return self.trips(only)
+            case ast.Call(func=ast.Name(id="zip"), args=[_, *_]):
+                return min(self.trips(part) for part in node.args)
+        self.refuse(
+            node,
+            "the trip count of this loop is not a constant; loop over range(4), a tuple written out, or use lax.scan or"
+            " lax.fori_loop",
+        )
+
+    def range_trips(self, node: ast.expr, arguments: list[ast.expr]) -> int:
+        try:
+            values = [static_number(a, self.names) for a in arguments]
+        except Unbounded:
+            values = [None]
+        if not all(isinstance(v, int) for v in values):
+            self.refuse(node, "range needs constant integers; write range(4), or use lax.fori_loop")
+        numbers = [v for v in values if isinstance(v, int)]
+        if len(numbers) == 3 and numbers[2] == 0:
+            self.refuse(node, "the step of a range cannot be zero")
+        trips = len(range(*numbers))
+        if trips > MAX_TRIPS:
+            self.refuse(node, f"{trips} unrolled iterations are too many (at most {MAX_TRIPS}); use lax.fori_loop")
+        return trips

@@ -1,0 +1,41 @@
+"""What `tl` offers to sources beyond `jax.numpy`."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from healing_runtime.language.primitive import reset
+
+__all__ = ["copy", "implies", "reset", "while_loop"]
+
+
+def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any, *, max_trips: int) -> Any:
+    """`lax.while_loop` that takes at most `max_trips` trips, whatever the data: a scan whose steps stop acting.
+
+    Args:
+        cond: value -> scalar Boolean; while true, `body` is applied.
+        body: value -> value of the same structure.
+        init: the first value.
+        max_trips: a constant; the loop's cost is this many trips.
+    """
+
+    def step(value: Any, _: None) -> tuple[Any, None]:
+        return lax.cond(cond(value), body, lambda same: same, value), None
+
+    return lax.scan(step, jax.tree.map(jnp.asarray, init), None, length=operator.index(max_trips))[0]
+
+
+def copy(value: Any) -> jax.Array:
+    """A value of its own, for a state that deliberately holds the same value twice."""
+    return lax.copy_p.bind(jnp.asarray(value))
+
+
+def implies(p: Any, q: Any) -> jax.Array:
+    """`not p or q` on Booleans; inside an assert statement it combines margins instead."""
+    return jnp.logical_or(jnp.logical_not(p), q)

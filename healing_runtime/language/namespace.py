@@ -1,0 +1,114 @@
+"""The closed, read-only namespaces in which a source runs: nothing but the vocabulary is in reach."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import math
+import operator
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.scipy import special
+
+from healing_runtime.core import margins
+from healing_runtime.language import functions, linalg, primitive, runtime
+from healing_runtime.language import vocabulary as words
+from healing_runtime.language.asserts import PREFIX
+
+
+class Namespace:
+    """A name followed by a dot: holds allowed names, cannot be changed, leads nowhere else."""
+
+    __slots__ = ("_members", "_name")
+
+    def __init__(self, name: str, members: Mapping[str, Any]) -> None:
+        object.__setattr__(self, "_name", name)
+        object.__setattr__(self, "_members", MappingProxyType(dict(members)))
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._members[name]
+        except KeyError:
+            raise AttributeError(f"{self._name}.{name} is not part of TensorLang") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{self._name} cannot be changed")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{self._name} cannot be changed")
+
+    def __dir__(self) -> list[str]:
+        return sorted(self._members)
+
+
+def _bounded_range(*args: int) -> range:
+    result = range(*args)
+    if len(result) > runtime.MAX_LENGTH:
+        raise OverflowError(f"a range of more than {runtime.MAX_LENGTH} elements; use lax.fori_loop")
+    return result
+
+
+_REWRITTEN: Mapping[str, Callable[..., Any]] = {
+    "assert": primitive.assert_,
+    "less": runtime.less,
+    "less_equal": runtime.less_equal,
+    "greater": runtime.greater,
+    "greater_equal": runtime.greater_equal,
+    "both": margins.both,
+    "either": margins.either,
+    "negation": margins.negation,
+    "implies": margins.implies,
+    "worst": margins.worst,
+    "best": runtime.best,
+    "boolean": runtime.boolean,
+    "add": runtime.guarded(operator.add),
+    "multiply": runtime.guarded(operator.mul),
+    "power": runtime.guarded(operator.pow),
+}
+
+
+@functools.cache
+def bindings() -> Mapping[str, Any]:
+    """Every global name of a source before its own: namespaces, builtins, and what rewritten code calls."""
+    found: dict[str, Any] = {root: _namespace(root) for root in words.ROOTS}
+    found |= {name: getattr(builtins, name) for name in words.BUILTINS}
+    found["range"] = _bounded_range
+    found |= {PREFIX + name: function for name, function in _REWRITTEN.items()}
+    found["__builtins__"] = MappingProxyType({})
+    found["__name__"] = "tensorlang"
+    return MappingProxyType(found)
+
+
+def _namespace(path: str) -> Namespace:
+    members = {
+        name: _member(path, name)
+        for name in sorted(words.FUNCTIONS.get(path, frozenset()) | words.CONSTANTS.get(path, frozenset()))
+    }
+    for space in words.NAMESPACES:
+        parent, _, name = space.rpartition(".")
+        if parent == path:
+            members[name] = _namespace(space)
+    return Namespace(path, members)
+
+
+def _member(path: str, name: str) -> Any:
+    match path:
+        case "tl":
+            return getattr(functions, name)
+        case "tl.linalg":
+            return getattr(linalg, name)
+        case "math":
+            return getattr(math, name)
+        case "jnp" | "jnp.linalg":
+            return getattr(jnp if path == "jnp" else jnp.linalg, name)
+        case "lax":
+            return getattr(lax, name)
+        case "nn":
+            return getattr(jax.nn, name)
+        case _:
+            return getattr(special, name)

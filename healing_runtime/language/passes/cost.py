@@ -1,0 +1,156 @@
+"""`cost`: trip-weighted work, memory and constants, by our own count (XLA's counts a loop's body once)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+
+from healing_runtime.language.findings import Finding
+from healing_runtime.language.harvest import subjaxprs
+from healing_runtime.language.passes.program import Budget, Program, programs
+from healing_runtime.language.vocabulary import words
+
+if TYPE_CHECKING:
+    from healing_runtime.language.trace import Traced
+
+_FREE = words("""
+    broadcast_in_dim concatenate convert_element_type copy copy_p dynamic_slice dynamic_update_slice gather iota
+    pad reshape rev select_n slice split squeeze stop_gradient transpose tensorlang.assert tensorlang.reset
+""")
+_COSTLY = words("""
+    acos acosh asin asinh atan atan2 atanh cbrt cos cosh div erf erf_inv erfc exp exp2 expm1 log log1p logistic
+    pow rem rsqrt sin sinh sqrt tan tanh
+""")
+_COSTLY_FLOPS = 16.0
+"""Operations that a transcendental function or a division is counted as."""
+
+
+class Cost(NamedTuple):
+    """Static bounds on one call.
+
+    Attributes:
+        flops: floating-point operations, loops multiplied out, the dearest branch of each `cond`.
+        traffic_bytes: bytes read and written by all operations, counted likewise (fusion makes it less).
+        live_bytes: largest sum of values alive at once.
+        equations: operations in the program, each body counted once.
+    """
+
+    flops: float
+    traffic_bytes: float
+    live_bytes: float
+    equations: int
+
+
+def estimate(jaxpr: ClosedJaxpr | Jaxpr) -> Cost:
+    """Bounds on one call of a jaxpr."""
+    inner = jaxpr.jaxpr if isinstance(jaxpr, ClosedJaxpr) else jaxpr
+    last_use = _last_uses(inner)
+    live = {v: _bytes(v) for v in [*inner.constvars, *inner.invars]}
+    total = peak = float(sum(live.values()))
+    flops = traffic = 0.0
+    equations = 0
+    for index, eqn in enumerate(inner.eqns):
+        own = _equation(eqn)
+        flops, traffic, equations = flops + own.flops, traffic + own.traffic_bytes, equations + own.equations
+        for v in eqn.outvars:
+            live[v] = _bytes(v)
+            total += live[v]
+        peak = max(peak, total + own.live_bytes)
+        for v in last_use.get(index, ()):
+            total -= live.pop(v, 0.0)
+    return Cost(flops, traffic, peak, equations)
+
+
+def constant_bytes(jaxpr: ClosedJaxpr) -> float:
+    """Bytes of all constants, nested ones included."""
+    own = float(sum(getattr(c, "nbytes", 0) for c in jaxpr.consts))
+    nested = [
+        item
+        for eqn in jaxpr.jaxpr.eqns
+        for value in eqn.params.values()
+        for item in (value if isinstance(value, tuple | list) else (value,))
+        if isinstance(item, ClosedJaxpr)
+    ]
+    return own + sum(constant_bytes(item) for item in nested)
+
+
+def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
+    """All three programs."""
+    for program in programs(traced):
+        yield from of_program(program, budget)
+
+
+def of_program(program: Program, budget: Budget) -> Iterator[Finding]:
+    """What is above the budget, blamed on its dearest line."""
+    found = estimate(program.jaxpr)
+    constants = constant_bytes(program.jaxpr)
+    checks = (
+        (found.flops, budget.flops, "operations", "flops"),
+        (found.traffic_bytes, budget.traffic_bytes, "bytes of memory traffic", "traffic_bytes"),
+        (found.live_bytes, budget.live_bytes, "bytes alive at once", "live_bytes"),
+        (constants, budget.constant_bytes, "bytes of constants", ""),
+        (found.equations, budget.equations, "operations in the program", ""),
+    )
+    for value, limit, what, field in checks:
+        if value > limit:
+            line, column = _dearest(program, field) if field else (0, 0)
+            message = f"{program.name} needs {value:.3g} {what}; at most {limit:.3g} are allowed. Use smaller arrays."
+            yield Finding("cost", "error", message, line, column)
+
+
+def _dearest(program: Program, field: str) -> tuple[int, int]:
+    jaxpr = program.jaxpr.jaxpr
+    dearest = max(jaxpr.eqns, key=lambda eqn: getattr(_equation(eqn), field))
+    return program.position((dearest,))
+
+
+def _equation(eqn: JaxprEqn) -> Cost:
+    name = eqn.primitive.name
+    inner = [estimate(sub) for sub in subjaxprs(eqn)]
+    if inner:
+        times = eqn.params["length"] if name == "scan" else 1
+        return Cost(
+            times * max(c.flops for c in inner),
+            times * max(c.traffic_bytes for c in inner),
+            max(c.live_bytes for c in inner),
+            1 + sum(c.equations for c in inner),
+        )
+    traffic = sum(_bytes(v) for v in [*eqn.invars, *eqn.outvars])
+    return Cost(_flops(eqn, name), traffic, 0.0, 1)
+
+
+def _flops(eqn: JaxprEqn, name: str) -> float:
+    if name in _FREE:
+        return 0.0
+    sizes = [math.prod(v.aval.shape) for v in [*eqn.invars, *eqn.outvars]]
+    largest = float(max(sizes, default=0))
+    if name == "dot_general":
+        (contracted, _), _ = eqn.params["dimension_numbers"]
+        depth = math.prod(eqn.invars[0].aval.shape[axis] for axis in contracted)
+        return 2.0 * depth * math.prod(eqn.outvars[0].aval.shape)
+    if name == "sort":
+        return largest * max(1.0, math.log2(largest + 1))
+    return largest * (_COSTLY_FLOPS if name in _COSTLY else 1.0)
+
+
+def _bytes(v: Any) -> float:
+    aval = v.aval
+    return float(math.prod(aval.shape) * aval.dtype.itemsize) if hasattr(aval, "shape") else 0.0
+
+
+def _last_uses(jaxpr: Jaxpr) -> dict[int, list[Any]]:
+    """Equation index -> values that nothing needs after it."""
+    kept = {v for v in jaxpr.outvars if not isinstance(v, Literal)}
+    last: dict[Any, int] = {}
+    for index, eqn in enumerate(jaxpr.eqns):
+        for v in [*eqn.invars, *eqn.outvars]:
+            if not isinstance(v, Literal):
+                last[v] = index
+    dying: dict[int, list[Any]] = {}
+    for v, index in last.items():
+        if v not in kept:
+            dying.setdefault(index, []).append(v)
+    return dying

@@ -1,0 +1,116 @@
+"""`linearity`: every donated buffer of the state has exactly one successor, and no memory leaks or grows.
+
+Linear is the buffer, not the value: reads are unlimited. `obs`, `params` and a leaf's own previous value are free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import jax
+from jax.extend.core import Jaxpr, Literal
+from jax.interpreters import partial_eval
+
+from healing_runtime.language.blame import refusal
+from healing_runtime.language.findings import Finding
+from healing_runtime.language.passes.program import Budget
+from healing_runtime.language.primitive import reset_p
+
+if TYPE_CHECKING:
+    from healing_runtime.language.trace import Traced
+
+_TRANSPARENT = frozenset({"jit", "closed_call", "custom_jvp_call"})
+
+
+def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
+    """The state of `control`: its incoming leaves against their successors."""
+    jaxpr = traced.jaxpr.jaxpr
+    paths = jax.tree_util.tree_leaves_with_path(traced.state0)
+    names = [f"state{jax.tree_util.keystr(path)}".replace("'", '"') for path, _ in paths]
+    first = traced.params_tree.num_leaves
+    incoming = jaxpr.invars[first : first + len(names)]
+    successors = jaxpr.outvars[traced.action_tree.num_leaves :]
+    if len(successors) != len(incoming):
+        yield _finding(traced, f"{len(incoming)} state leaves have {len(successors)} successors; keep init's structure")
+        return
+    for name, before, after in zip(names, incoming, successors, strict=True):
+        if (before.aval.shape, before.aval.dtype) != (after.aval.shape, after.aval.dtype):
+            yield _finding(traced, f"{name} changes its shape or dtype from tick to tick")
+    yield from _aliases(traced, names, incoming, successors)
+    yield from _leaks(traced, names, first)
+    yield from _constants(traced, names, successors)
+
+
+def _aliases(traced: Traced, names: list[str], incoming: list[Any], successors: list[Any]) -> Iterator[Finding]:
+    owner = dict(zip(incoming, names, strict=True))
+    seen: dict[Any, str] = {}
+    for name, after in zip(names, successors, strict=True):
+        if isinstance(after, Literal):
+            continue
+        if after in owner and owner[after] != name:
+            yield _finding(traced, f"{name} becomes {owner[after]} itself; write tl.copy({owner[after]})")
+        elif after in seen:
+            yield _finding(traced, f"{name} and {seen[after]} become the same value; write tl.copy for one of them")
+        seen.setdefault(after, name)
+
+
+def _leaks(traced: Traced, names: list[str], first: int) -> Iterator[Finding]:
+    jaxpr = traced.jaxpr.jaxpr
+    _, used = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
+    asserted = _read_by_asserts(jaxpr) if traced.diagnostic_labels else frozenset()
+    for index, name in enumerate(names):
+        if not used[first + index] and jaxpr.invars[first + index] not in asserted:
+            yield _finding(traced, f"{name} is written and never read; use it or remove it")
+
+
+def _read_by_asserts(jaxpr: Jaxpr) -> frozenset[Any]:
+    """Inputs that only an assert may be reading (it has no result that keeps it alive)."""
+    needed: set[Any] = set()
+    for eqn in reversed(jaxpr.eqns):
+        inner = [sub for value in eqn.params.values() for sub in _jaxprs(value)]
+        asserts = eqn.primitive.name == "tensorlang.assert" or any(_read_by_asserts(sub) for sub in inner)
+        if asserts or any(v in needed for v in eqn.outvars):
+            needed.update(v for v in eqn.invars if not isinstance(v, Literal))
+    return frozenset(v for v in jaxpr.invars if v in needed)
+
+
+def _jaxprs(value: Any) -> Iterator[Jaxpr]:
+    for item in value if isinstance(value, tuple | list) else (value,):
+        inner = getattr(item, "jaxpr", item)
+        if isinstance(inner, Jaxpr):
+            yield inner
+
+
+def _constants(traced: Traced, names: list[str], successors: list[Any]) -> Iterator[Finding]:
+    jaxpr = traced.jaxpr.jaxpr
+    dependent = _dependent(jaxpr, [True] * len(jaxpr.invars))
+    for name, after in zip(names, successors, strict=True):
+        if isinstance(after, Literal) or after not in dependent:
+            yield _finding(
+                traced, f"{name} becomes the same constant at every tick; write tl.reset(value) if that is meant"
+            )
+
+
+def _dependent(jaxpr: Jaxpr, varying: list[bool]) -> set[Any]:
+    """The values that depend on an input, or are marked with `tl.reset`."""
+    found = {v for v, yes in zip(jaxpr.invars, varying, strict=True) if yes}
+    for eqn in jaxpr.eqns:
+        inputs = [not isinstance(v, Literal) and v in found for v in eqn.invars]
+        inner = next((sub for value in eqn.params.values() for sub in _jaxprs(value)), None)
+        if eqn.primitive.name in _TRANSPARENT and inner is not None:
+            deeper = _dependent(inner, inputs)
+            found.update(
+                out
+                for out, v in zip(eqn.outvars, inner.outvars, strict=True)
+                if not isinstance(v, Literal) and v in deeper
+            )
+        elif any(inputs) or eqn.primitive is reset_p:
+            found.update(eqn.outvars)
+    return found
+
+
+def _finding(traced: Traced, message: str) -> Finding:
+    where = refusal(traced.controller, "control", message).where
+    assert where is not None
+    return Finding("linearity", "error", message + ".", where.line, where.column)

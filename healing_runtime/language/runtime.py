@@ -1,0 +1,80 @@
+"""What rewritten sources call: margins over any numbers, and arithmetic that cannot grow Python values without bound."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from healing_runtime.core import margins
+from healing_runtime.core.margins import Margin
+
+MAX_INTEGER_BITS = 62
+MAX_LENGTH = 4_096
+
+
+def _real(value: ArrayLike) -> Any:
+    """Integers and Booleans become floats; Python floats stay weak, so that they are rounded once, to the other's dtype."""
+    if isinstance(value, int | float):
+        return float(value)
+    return value if jnp.issubdtype(jnp.result_type(value), jnp.floating) else jnp.asarray(value, jnp.result_type(float))
+
+
+def less(a: ArrayLike, b: ArrayLike) -> Margin:
+    """`a < b`."""
+    return margins.less(_real(a), _real(b))
+
+
+def less_equal(a: ArrayLike, b: ArrayLike) -> Margin:
+    """`a <= b`."""
+    return margins.less_equal(_real(a), _real(b))
+
+
+def greater(a: ArrayLike, b: ArrayLike) -> Margin:
+    """`a > b`."""
+    return less(b, a)
+
+
+def greater_equal(a: ArrayLike, b: ArrayLike) -> Margin:
+    """`a >= b`."""
+    return less_equal(b, a)
+
+
+def best(a: Margin) -> Margin:
+    """The best element (`jnp.any`); NaN stays NaN."""
+    return Margin(jnp.max(a.rho, initial=-jnp.inf), jnp.any(a.ok))
+
+
+def boolean(value: ArrayLike) -> Margin:
+    """A plain Boolean. TypeError where the condition is a number, which would be true in silence."""
+    if not jnp.issubdtype(jnp.result_type(value), jnp.bool_):
+        raise TypeError("the condition of an assert is a number, not a comparison; write for example x > 0.0")
+    return margins.boolean(value)
+
+
+def guarded(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """`+`, `*` or `**` that refuses integers beyond 62 bits and sequences beyond 4096 elements."""
+    power = function is operator.pow
+
+    def guard(a: Any, b: Any) -> Any:
+        if isinstance(a, int) and isinstance(b, int):
+            bits = a.bit_length() * abs(b) if power else a.bit_length() + b.bit_length()
+            if bits > (MAX_INTEGER_BITS if power else 2 * MAX_INTEGER_BITS):
+                raise OverflowError("an integer grows beyond 62 bits; write floating-point numbers")
+        elif isinstance(a, tuple | list) or isinstance(b, tuple | list):
+            if (
+                _length(a) * _length(b) > MAX_LENGTH
+                if function is operator.mul
+                else _length(a) + _length(b) > MAX_LENGTH
+            ):
+                raise OverflowError(f"a sequence grows beyond {MAX_LENGTH} elements; use jnp arrays")
+        return function(a, b)
+
+    return guard
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, tuple | list) else value if isinstance(value, int) else 1

@@ -1,0 +1,296 @@
+"""From a controller to jaxprs: one trace against a robot's signal table, with every mistake told at the user's line.
+
+Runs the source's Python exactly once per function. Starts no XLA backend for ordinary controllers: the initial state is
+computed with NumPy where it is made of simple operations.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+from jax.typing import DTypeLike
+
+from healing_runtime.core.errors import SubsetError
+from healing_runtime.core.margins import Margin
+from healing_runtime.core.signals import Layout, SignalTable
+from healing_runtime.language import fold, passes
+from healing_runtime.language.blame import blaming, refusal
+from healing_runtime.language.controller import Controller
+from healing_runtime.language.harvest import Harvested, harvest_jaxpr, labels
+from healing_runtime.language.passes.program import Program
+
+MAX_STATE_ELEMENTS = 65_536
+
+Tree = Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Traced:
+    """A controller as programs over fixed shapes; the source's Python is not run again.
+
+    Attributes:
+        controller: what was traced.
+        table, dt_s, dtype: for what.
+        jaxpr: flat `(*params, *state, *obs) -> (*action, *next state)`, diagnostic asserts still inside. `obs` holds the
+            keys of `table.observed` and `dt_s`; dictionaries flatten in the order of their sorted keys.
+        init_jaxpr: flat `(*params) -> (*state)`.
+        contract_jaxpr: flat `(*obs, *state, *action, *next state, *params) -> (rho, ok) per label`.
+        params: PARAMS, NumPy leaves of the tick's dtype.
+        state0: `init(params)`, NumPy leaves.
+        obs_tree, action_tree: structures of the dictionaries.
+        contract_labels: labels of the contract asserts, in the order of `contract_jaxpr`.
+        diagnostic_labels: labels of the asserts inside `jaxpr`.
+    """
+
+    controller: Controller
+    table: SignalTable
+    dt_s: float
+    dtype: np.dtype
+    jaxpr: ClosedJaxpr
+    init_jaxpr: ClosedJaxpr
+    contract_jaxpr: ClosedJaxpr
+    params: Tree
+    state0: Tree
+    obs_tree: Any
+    action_tree: Any
+    contract_labels: tuple[str, ...]
+    diagnostic_labels: tuple[str, ...]
+
+    @property
+    def action_keys(self) -> tuple[str, ...]:
+        """Keys of the action, in the table's order."""
+        return tuple(s.key for s in self.table.action)
+
+    @property
+    def state_tree(self) -> Any:
+        """Structure of the state."""
+        return jax.tree.structure(self.state0)
+
+    @property
+    def out_tree(self) -> Any:
+        """Structure of what `jaxpr` returns: `(action, next state)`."""
+        return jax.tree.structure(
+            (jax.tree.unflatten(self.action_tree, [0] * self.action_tree.num_leaves), self.state0)
+        )
+
+    @property
+    def params_tree(self) -> Any:
+        """Structure of the parameters."""
+        return jax.tree.structure(self.params)
+
+    def obs(self, vector: Any) -> dict[str, Any]:
+        """A flat observed vector (layout `table.observed`) -> the `obs` of `step`, `dt_s` included."""
+        values = {key: jnp.asarray(value, self.dtype) for key, value in self.table.observed.unpack(vector).items()}
+        return values | {"dt_s": jnp.asarray(self.dt_s, self.dtype)}
+
+    def step(self, params: Tree, state: Tree, obs: Mapping[str, Any]) -> tuple[Tree, Tree, dict[str, Harvested]]:
+        """One tick: `(action, next state, diagnostics by label)`. Pure and traceable; evaluates `jaxpr`, harvested."""
+        out, diagnostics = harvest_jaxpr(self.jaxpr, *jax.tree.leaves((params, state, dict(obs))))
+        count = self.action_tree.num_leaves
+        action = jax.tree.unflatten(self.action_tree, out[:count])
+        return action, jax.tree.unflatten(self.state_tree, out[count:]), diagnostics
+
+    def contract(
+        self, obs: Mapping[str, Any], state: Tree, action: Tree, next_state: Tree, params: Tree
+    ) -> dict[str, Margin]:
+        """Worst margins of the contract asserts, by label. Pure and traceable; evaluates `contract_jaxpr`."""
+        out = jaxpr_as_fun(self.contract_jaxpr)(*jax.tree.leaves((dict(obs), state, action, next_state, params)))
+        return {label: Margin(*out[2 * i : 2 * i + 2]) for i, label in enumerate(self.contract_labels)}
+
+
+def trace(controller: Controller, table: SignalTable, dt_s: float, dtype: DTypeLike = np.float32) -> Traced:
+    """Trace `init`, `control` and the contract of a controller.
+
+    Args:
+        controller: loaded source.
+        table: the robot's signals; `obs` and `action` are exactly these.
+        dt_s: the control period.
+        dtype: of the tick, float32 or float64.
+
+    Raises:
+        SubsetError: with the source's line: an unknown key, a wrong shape, a state whose structure changes between ticks,
+            a NaN in the initial state, or whatever JAX itself refused.
+    """
+    dtype = np.dtype(dtype)
+    params = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), controller.params)
+    obs = {s.key: jax.ShapeDtypeStruct(s.shape, dtype) for s in table.observed} | {
+        "dt_s": jax.ShapeDtypeStruct((), dtype)
+    }
+    with jax.enable_x64(dtype == np.float64):
+        init_jaxpr, state = _trace_init(controller, params, dtype)
+        state0 = _initial_state(controller, init_jaxpr, params, state)
+
+        def step(params: Tree, state: Tree, obs: Tree) -> tuple[Tree, Tree]:
+            with blaming(controller, table, "control"):
+                out = controller.control(obs, state, params)
+            return _checked_step(controller, table, dtype, state, out)
+
+        jaxpr, (action, _) = jax.make_jaxpr(step, return_shape=True)(params, state, obs)
+
+        def contract(obs: Tree, state: Tree, action: Tree, next_state: Tree, params: Tree) -> dict[str, Margin]:
+            with blaming(controller, table, "contract"):
+                return {
+                    label: Margin(jnp.asarray(m.rho, dtype), m.ok)
+                    for label, m in controller.contract(obs, state, action, next_state, params).items()
+                }
+
+        contract_jaxpr, margins = jax.make_jaxpr(contract, return_shape=True)(obs, state, action, state, params)
+    return Traced(
+        controller=controller,
+        table=table,
+        dt_s=dt_s,
+        dtype=dtype,
+        jaxpr=jaxpr,
+        init_jaxpr=init_jaxpr,
+        contract_jaxpr=contract_jaxpr,
+        params=params,
+        state0=state0,
+        obs_tree=jax.tree.structure(obs),
+        action_tree=jax.tree.structure(action),
+        contract_labels=tuple(sorted(margins)),
+        diagnostic_labels=labels(jaxpr),
+    )
+
+
+# ---------------------------------------------------------------- init
+def _trace_init(controller: Controller, params: Tree, dtype: np.dtype) -> tuple[ClosedJaxpr, Tree]:
+    def init(params: Tree) -> Tree:
+        with blaming(controller, None, "init"):
+            state = controller.init(params)
+        if not isinstance(state, dict):
+            raise refusal(
+                controller, "init", f"init returns {_kind(state)}; return a dictionary of arrays, {{}} for none"
+            )
+        return {key: _leaf(controller, "init", f'state["{key}"]', value, dtype) for key, value in state.items()}
+
+    jaxpr, shape = jax.make_jaxpr(init, return_shape=True)(params)
+    elements = sum(leaf.size for leaf in jax.tree.leaves(shape))
+    if elements > MAX_STATE_ELEMENTS:
+        raise refusal(controller, "init", f"the state holds {elements} numbers; at most {MAX_STATE_ELEMENTS} fit")
+    return jaxpr, shape
+
+
+def _initial_state(controller: Controller, jaxpr: ClosedJaxpr, params: Tree, shape: Tree) -> Tree:
+    for finding in passes.before_running(Program("init", jaxpr, controller)):
+        raise refusal(controller, "init", finding.message.rstrip("."), line=finding.line, column=finding.column)
+    leaves = fold.evaluate(jaxpr, jax.tree.leaves(params))
+    state = jax.tree.unflatten(jax.tree.structure(shape), leaves)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state):
+        if np.issubdtype(leaf.dtype, np.floating) and np.isnan(leaf).any():
+            raise refusal(controller, "init", f"state{_keys(path)} starts as NaN; start from a number")
+    return state
+
+
+# ---------------------------------------------------------------- control
+def _checked_step(
+    controller: Controller, table: SignalTable, dtype: np.dtype, state: Tree, out: Any
+) -> tuple[dict[str, Any], Tree]:
+    if not (isinstance(out, tuple) and len(out) == 2):
+        raise refusal(controller, "control", f"control returns {_kind(out)}; write return action, next_state")
+    action, after = out
+    return _checked_action(controller, table.action, dtype, action), _checked_state(controller, dtype, state, after)
+
+
+def _checked_action(controller: Controller, layout: Layout, dtype: np.dtype, action: Any) -> dict[str, Any]:
+    if not isinstance(action, dict):
+        keys = ", ".join(s.key for s in layout)
+        raise refusal(controller, "control", f"the action is {_kind(action)}; return a dictionary with the keys {keys}")
+    missing = [s.key for s in layout if s.key not in action]
+    extra = [key for key in action if key not in layout.by_key]
+    if missing or extra:
+        lacks = f" lacks {', '.join(missing)}" if missing else ""
+        unknown = f" has the unknown {', '.join(map(str, extra))}" if extra else ""
+        keys = ", ".join(s.key for s in layout)
+        raise refusal(
+            controller, "control", f"the action{lacks}{' and' * bool(lacks and unknown)}{unknown}; its keys are {keys}"
+        )
+    checked = {}
+    for signal in layout:
+        value = _leaf(controller, "control", f'action["{signal.key}"]', action[signal.key], dtype, like=dtype)
+        if value.shape != signal.shape:
+            raise refusal(
+                controller,
+                "control",
+                f'action["{signal.key}"] has shape {value.shape}; the actuator takes {signal.shape}',
+            )
+        checked[signal.key] = value
+    return checked
+
+
+def _checked_state(controller: Controller, dtype: np.dtype, before: Tree, after: Any) -> Tree:
+    if not isinstance(after, dict):
+        raise refusal(controller, "control", f"the next state is {_kind(after)}; return a dictionary like init's")
+    missing, extra = sorted(set(before) - set(after)), sorted(set(after) - set(before))
+    if missing or extra:
+        name = (missing or extra)[0]
+        how = "is in init's state and not in control's" if missing else "is in control's state and not in init's"
+        raise refusal(controller, "control", f'state["{name}"] {how}; both have the same keys')
+    return {key: _same(controller, f'state["{key}"]', before[key], after[key], dtype) for key in after}
+
+
+def _same(controller: Controller, name: str, before: Tree, after: Any, dtype: np.dtype) -> Tree:
+    expected = jax.tree.structure(before)
+    value = _leaf(controller, "control", name, after, dtype, like=before)
+    if jax.tree.structure(value) != expected:
+        raise refusal(controller, "control", f"{name} changes its structure from tick to tick; keep init's")
+    for old, new in zip(jax.tree.leaves(before), jax.tree.leaves(value), strict=True):
+        if old.shape != new.shape or old.dtype != new.dtype:
+            raise refusal(
+                controller,
+                "control",
+                f"{name} is {_array(old)} in init and {_array(new)} after control; keep init's shape and dtype",
+            )
+    return value
+
+
+def _leaf(controller: Controller, function: str, name: str, value: Any, dtype: np.dtype, like: Any = None) -> Any:
+    """A returned value as strongly typed arrays. Python numbers and weak types take the dtype they are to replace."""
+    if isinstance(value, dict):
+        return {
+            k: _leaf(controller, function, f'{name}["{k}"]', v, dtype, like.get(k) if isinstance(like, dict) else None)
+            for k, v in value.items()
+        }
+    if isinstance(value, tuple | list) and isinstance(value, tuple) and hasattr(value, "_fields"):
+        raise refusal(controller, function, f"{name} is {_kind(value)}; return dictionaries of arrays")
+    if isinstance(value, tuple | list) or isinstance(value, list):
+        return jnp.stack([_leaf(controller, function, f"{name}[{i}]", v, dtype) for i, v in enumerate(value)])
+    if not isinstance(value, bool | int | float | jax.Array | np.ndarray):
+        raise refusal(controller, function, f"{name} is {_kind(value)}; return numbers and arrays")
+    array = jnp.asarray(value)
+    weak = isinstance(value, bool | int | float) or array.weak_type
+    target = like if isinstance(like, np.dtype) else getattr(like, "dtype", None)
+    if target is None:
+        target = dtype if jnp.issubdtype(array.dtype, jnp.floating) and weak else array.dtype
+    elif not weak:
+        target = array.dtype
+    return jax.lax.convert_element_type(array, target)
+
+
+def _array(leaf: Any) -> str:
+    return f"{leaf.dtype}{list(leaf.shape)}"
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "None"
+        case tuple() | list():
+            return f"a {type(value).__name__} of {len(value)}"
+        case dict():
+            return "a dictionary"
+        case jax.Array() | np.ndarray():
+            return f"an array of shape {tuple(value.shape)}"
+    return f"a {type(value).__name__}"
+
+
+def _keys(path: tuple[Any, ...]) -> str:
+    return jax.tree_util.keystr(path).replace("'", '"')
+
+
+__all__ = ["SubsetError", "Traced", "trace"]

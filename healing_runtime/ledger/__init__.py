@@ -1,0 +1,1 @@
+"""The ledger: what went wrong, what was tried, what flies; across runs."""

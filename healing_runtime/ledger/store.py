@@ -1,0 +1,251 @@
+"""The SQLite ledger: runs, incidents, attempts, patches, executables; durable when a method returns.
+
+Entries go in as records or JSON documents and come out as JSON documents. Several processes may write at once (WAL);
+one object may be used from several threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from healing_runtime.core import codec
+from healing_runtime.core.errors import NotFoundInCatalogue, RecordError
+from healing_runtime.ledger.migrations import MIGRATIONS
+
+Document = dict[str, Any]
+
+_BUSY_S = 10.0
+
+
+class Ledger:
+    """One ledger file, made if it is missing.
+
+    Raises:
+        RecordError: the file is no ledger, is damaged, cannot be written, or was made by a newer version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise RecordError(f"the ledger {path} cannot be opened: {error}.") from error
+        try:
+            self._migrate()
+        except BaseException:
+            self._db.close()
+            raise
+
+    # ------------------------------------------------------------ writing
+    def record_run(self, run: str, document: Any) -> None:
+        """A run that begins."""
+        self._put("INSERT INTO runs (run, recorded_utc, document) VALUES (?, ?, ?)", run, _now(), _text(document))
+
+    def finish_run(self, run: str, result: Any) -> None:
+        """How a run ended."""
+        self._put("UPDATE runs SET result = ? WHERE run = ?", _text(result), run)
+
+    def record_incident(self, incident: str, run: str, document: Any) -> None:
+        """An incident of a run; its id is unique within the run."""
+        self._put(
+            "INSERT INTO incidents (id, run, recorded_utc, document) VALUES (?, ?, ?, ?)",
+            incident,
+            run,
+            _now(),
+            _text(document),
+        )
+
+    def record_attempt(self, incident: str, run: str, number: int, document: Any) -> None:
+        """A proposal, verbatim, and what every stage said: `{brain, proposal, accepted, stages}`."""
+        self._put("INSERT INTO attempts VALUES (?, ?, ?, ?, ?)", run, incident, number, _now(), _text(document))
+
+    def record_patch(self, sha256: str, document: Any) -> None:
+        """An accepted patch: `{run_id, incident, state, …}` with sources and evidence; `sha256` of the new source."""
+        plain = codec.plain(document)
+        self._put(
+            "INSERT INTO patches (sha256, run, incident, state, recorded_utc, document) VALUES (?, ?, ?, ?, ?, ?)",
+            sha256,
+            plain["run_id"],
+            plain["incident"],
+            plain["state"],
+            _now(),
+            _text({k: v for k, v in plain.items() if k not in ("run_id", "incident", "state")}),
+        )
+
+    def set_patch_state(self, sha256: str, state: str) -> None:
+        """What became of the newest patch with that hash: `probation`, `active`, `rolled_back`."""
+        newest = "SELECT max(position) FROM patches WHERE sha256 = ?"
+        self._put(f"UPDATE patches SET state = ? WHERE position = ({newest})", state, sha256)
+
+    def record_executable(self, sha256: str, key: str) -> None:
+        """The hash of the bytes that may be loaded for a key; recording it again changes nothing."""
+        self._put("INSERT OR REPLACE INTO executables VALUES (?, ?, ?)", sha256, key, _now())
+
+    # ------------------------------------------------------------ reading
+    def runs(self) -> tuple[Document, ...]:
+        """Every run, newest first: `{run, recorded_utc, …, result}`; `result` is None for a run that did not end."""
+        return tuple(_run(row) for row in self._rows("SELECT * FROM runs ORDER BY rowid DESC"))
+
+    def run(self, prefix: str) -> Document:
+        """One run by its id or the first characters of it. NotFoundInCatalogue unless exactly one fits."""
+        return _run(self._one("run", "runs", "run", "rowid", prefix))
+
+    def incidents(self) -> tuple[Document, ...]:
+        """Every incident, newest first: `{id, run, recorded_utc, …, healed, patch}`, without attempts."""
+        return tuple(self._incident(row) for row in self._rows("SELECT * FROM incidents ORDER BY position DESC"))
+
+    def incident(self, prefix: str) -> Document:
+        """One incident with its `attempts`, by `ID`, `RUN/ID` or their first characters; the newest run's.
+
+        Raises:
+            NotFoundInCatalogue: none fits, or different incidents do.
+        """
+        name = "run || '/' || id" if "/" in prefix else "id"
+        row = self._one("incident", "incidents", name, "position", prefix)
+        attempts = self._rows(
+            "SELECT * FROM attempts WHERE run = ? AND incident = ? ORDER BY number", row["run"], row["id"]
+        )
+        return {**self._incident(row), "attempts": [_attempt(a) for a in attempts]}
+
+    def patches(self) -> tuple[Document, ...]:
+        """Every patch, newest first: `{sha256, run, incident, state, recorded_utc, …}`."""
+        return tuple(_patch(row) for row in self._rows("SELECT * FROM patches ORDER BY position DESC"))
+
+    def patch(self, prefix: str) -> Document:
+        """One patch by its hash or the first characters of it, with or without `sha256:`; the newest of its hash.
+
+        Raises:
+            NotFoundInCatalogue: none fits, or different patches do.
+        """
+        return _patch(self._one("patch", "patches", "sha256", "position", "sha256:" + prefix.removeprefix("sha256:")))
+
+    def executable(self, key: str) -> str | None:
+        """The hash last recorded for a key, or None."""
+        rows = self._rows("SELECT sha256 FROM executables WHERE key = ? ORDER BY rowid DESC LIMIT 1", key)
+        return rows[0]["sha256"] if rows else None
+
+    def close(self) -> None:
+        """Let go of the file; a second call does nothing."""
+        with self._lock:
+            self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    # ------------------------------------------------------------ plumbing
+    def _migrate(self) -> None:
+        with self._failures():
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            with self._transaction():
+                (version,) = self._db.execute("PRAGMA user_version").fetchone()
+                if version > len(MIGRATIONS):
+                    raise RecordError(f"the ledger {self.path} was written by a newer version; update healing-runtime.")
+                for step in MIGRATIONS[version:]:
+                    for statement in step:
+                        self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def _put(self, statement: str, *values: Any) -> None:
+        with self._lock, self._failures(), self._transaction():
+            self._db.execute(statement, values)
+
+    def _rows(self, statement: str, *values: Any) -> list[sqlite3.Row]:
+        with self._lock, self._failures():
+            return self._db.execute(statement, values).fetchall()
+
+    def _one(self, noun: str, table: str, name: str, order: str, prefix: str) -> sqlite3.Row:
+        """The newest row of the only name that begins with `prefix` (a whole name wins over longer ones)."""
+        statement = f"SELECT *, {name} AS name FROM {table} WHERE substr({name}, 1, ?) = ? ORDER BY {order} DESC"
+        rows = self._rows(statement, len(prefix), prefix)
+        rows = [row for row in rows if row["name"] == prefix] or rows
+        names = sorted({row["name"] for row in rows})
+        if not names:
+            raise NotFoundInCatalogue(f"there is no {noun} '{prefix}' in {self.path}; see heal {table} list.")
+        if len(names) > 1:
+            shown = ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
+            raise NotFoundInCatalogue(f"'{prefix}' fits {len(names)} {table} ({shown}); give more of it.")
+        return rows[0]
+
+    def _incident(self, row: sqlite3.Row) -> Document:
+        patches = self._rows(
+            "SELECT sha256, state FROM patches WHERE run = ? AND incident = ? ORDER BY position DESC",
+            row["run"],
+            row["id"],
+        )
+        patch = patches[0] if patches else None
+        return {
+            "id": row["id"],
+            "run": row["run"],
+            "recorded_utc": row["recorded_utc"],
+            **json.loads(row["document"]),
+            "healed": patch is not None and patch["state"] == "active",
+            "patch": None if patch is None else patch["sha256"],
+        }
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError as error:
+            raise RecordError(f"the ledger {self.path} holds this entry already: {error}.") from error
+        except sqlite3.Error as error:
+            raise RecordError(f"the ledger {self.path} cannot be used: {error}; move it away to begin anew.") from error
+
+
+def _run(row: sqlite3.Row) -> Document:
+    result = None if row["result"] is None else json.loads(row["result"])
+    return {"run": row["run"], "recorded_utc": row["recorded_utc"], **json.loads(row["document"]), "result": result}
+
+
+def _attempt(row: sqlite3.Row) -> Document:
+    """With `verdict`, `stage`, `reason` and `diagnosis` beside, as run results name them."""
+    document: Mapping[str, Any] = json.loads(row["document"])
+    refusal = next((s for s in document.get("stages", ()) if not s["accepted"]), None)
+    accepted = bool(document.get("accepted", refusal is None))
+    return {
+        "number": row["number"],
+        "recorded_utc": row["recorded_utc"],
+        **document,
+        "verdict": "accepted" if accepted else "refused",
+        "stage": None if refusal is None else refusal["stage"],
+        "reason": "" if refusal is None else refusal["reason"],
+        "diagnosis": document.get("proposal", {}).get("diagnosis", ""),
+    }
+
+
+def _patch(row: sqlite3.Row) -> Document:
+    head = {key: row[key] for key in ("sha256", "run", "incident", "state", "recorded_utc")}
+    return {**head, **json.loads(row["document"])}
+
+
+def _text(document: Any) -> str:
+    return codec.canonical(document).decode()
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

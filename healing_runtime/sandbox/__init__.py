@@ -1,0 +1,1 @@
+"""Confined worker processes, forked from a warm zygote: one job each, then killed."""

@@ -1,0 +1,229 @@
+"""One zygote process, the thread that keeps it, and the life of a job seen from outside.
+
+The *keeper* thread spawns the zygote and lives as long as it does (a parent-death signal follows the spawning thread).
+A job makes a socket pair, asks the zygote for a worker that holds the other end, is written there, and is answered by
+one frame before its deadline.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from healing_runtime.core.errors import SandboxFailed, WorkerFailed
+from healing_runtime.sandbox import confinement, replies
+from healing_runtime.sandbox.messages import FrameError, Job, Message, pack, unpack
+
+START_S = 60.0
+EXIT_S = 5.0
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "XLA_FLAGS")
+_FIXED = {
+    "HOME": "/nonexistent",
+    "JAX_PLATFORMS": "cpu",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+    "PYTHONNOUSERSITE": "1",
+}
+
+
+class Host:
+    """One zygote process and the thread that keeps it."""
+
+    def __init__(self, modules: Sequence[str], path: Sequence[str]) -> None:
+        self.dead = threading.Event()
+        self.pid = 0
+        self._modules, self._path = modules, path
+        self._greeted = threading.Event()
+        self._greeting: dict[str, Any] = {}
+        self._epitaph = ""
+        self._exits: dict[int, _Exit] = {}
+        self._lock = threading.Lock()
+        self._next_job = 0
+        self._control, self._far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        threading.Thread(target=self._keep, name="sandbox-keeper", daemon=True).start()
+
+    # ------------------------------------------------------------ the keeper thread
+    def _keep(self) -> None:
+        with tempfile.TemporaryFile() as log:
+            try:
+                process = self._spawn(log)
+            except OSError as error:
+                self._end(f"it could not be started: {error}")
+                return
+            try:
+                self._listen()
+            finally:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(EXIT_S)
+                process.kill()
+                self._end(replies.tail(log) or replies.status_in_words(process.wait()))
+
+    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        package_root = str(Path(__file__).resolve().parents[2])
+        environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | _FIXED
+        environment["PYTHONPATH"] = os.pathsep.join((*self._path, package_root))
+        number = self._far_end.fileno()
+        command = [sys.executable, "-m", "healing_runtime.sandbox.zygote_main", str(number), str(os.getpid())]
+        process = subprocess.Popen(
+            [*command, *self._modules],
+            env=environment,
+            pass_fds=(number,),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            cwd="/",
+            start_new_session=True,
+        )
+        self.pid = process.pid
+        self._far_end.close()
+        return process
+
+    def _listen(self) -> None:
+        while data := self._heard():
+            event = json.loads(data)
+            if "ready" in event:
+                self._greeting = event
+                self._greeted.set()
+            else:
+                with self._lock:
+                    waiting = self._exits.pop(event["exited"], None)
+                if waiting is not None:
+                    waiting.report(event["status"])
+
+    def _heard(self) -> bytes:
+        try:
+            return self._control.recv(65536)
+        except OSError:  # reset: the zygote died with requests unread
+            return b""
+
+    def _end(self, epitaph: str) -> None:
+        self._control.close()
+        self._far_end.close()
+        self._epitaph = epitaph
+        self.dead.set()
+        self._greeted.set()
+        with self._lock:
+            waiting, self._exits = self._exits, {}
+        for exit_ in waiting.values():
+            exit_.report(None)
+
+    # ------------------------------------------------------------ pool threads
+    def ready(self) -> str:
+        """Wait for the zygote; the confinement achieved. SandboxFailed if it died, hangs, or cannot fork safely."""
+        if not self._greeted.wait(START_S):
+            self.stop()
+            raise SandboxFailed("the zygote did not start", f"nothing heard for {START_S:g} s")
+        if self.dead.is_set() and not self._greeting:
+            raise SandboxFailed("the zygote did not start", self._epitaph)
+        if self._greeting["threads"] != 1:
+            self.stop()
+            raise SandboxFailed("the zygote cannot fork", "a module it imports starts threads")
+        return confinement.describe(tuple(self._greeting["words"]))
+
+    def stop(self) -> None:
+        """Close the control socket: the zygote kills its workers and goes; the keeper kills it if it does not."""
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
+        self.dead.wait(2 * EXIT_S)
+
+    def perform(self, job: Job) -> Message:
+        """Run one job to its answer, its error, or its end."""
+        deadline = time.monotonic() + job.limits.wall_s
+        near, far = socket.socketpair()
+        log = os.memfd_create("worker-output")
+        try:
+            number, exit_ = self._fork(job, far, log)
+            try:
+                _send(near, _framed(job), deadline)
+                answer = unpack(lambda count: _read_exactly(near, count, deadline))
+            except TimeoutError:
+                self._kill(number)
+                raise WorkerFailed("timed out", f"{job.function} took more than {job.limits.wall_s:g} s") from None
+            except FrameError as error:
+                raise WorkerFailed("answered outside the schema", str(error)) from None
+            except (EOFError, ConnectionError):
+                status = exit_.wait(EXIT_S)
+                if status is None:
+                    raise SandboxFailed("the zygote died", self._epitaph) from None
+                raise WorkerFailed(replies.status_in_words(status), replies.tail(log)) from None
+            finally:
+                self._kill(number)
+            return replies.opened(answer)
+        finally:
+            near.close()
+            far.close()
+            os.close(log)
+
+    def _fork(self, job: Job, far: socket.socket, log: int) -> tuple[int, _Exit]:
+        exit_ = _Exit()
+        with self._lock:
+            self._next_job += 1
+            number = self._next_job
+            self._exits[number] = exit_
+            request = {"fork": number, "limits": vars(job.limits), "nproc": job.nproc}
+            try:
+                socket.send_fds(self._control, [json.dumps(request).encode()], [far.fileno(), log])
+            except OSError:
+                self._exits.pop(number)
+                raise SandboxFailed("the zygote died", self._epitaph) from None
+        far.close()
+        return number, exit_
+
+    def _kill(self, number: int) -> None:
+        with contextlib.suppress(OSError):
+            self._control.send(json.dumps({"kill": number}).encode())
+
+
+class _Exit:
+    """How a worker ended, once it is known."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._status: int | None = None
+
+    def report(self, status: int | None) -> None:
+        """Exit status as `waitstatus_to_exitcode` gives it; None if the zygote died first."""
+        self._status = status
+        self._event.set()
+
+    def wait(self, timeout_s: float) -> int | None:
+        """The status, or None if nobody can tell."""
+        self._event.wait(timeout_s)
+        return self._status
+
+
+def _framed(job: Job) -> bytes:
+    return pack(Message({"function": job.function, "header": job.message.header}, job.message.blobs))
+
+
+def _send(connection: socket.socket, data: bytes, deadline: float) -> None:
+    connection.settimeout(max(1e-3, deadline - time.monotonic()))
+    # A worker that dies before it has read everything says why through its exit status.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        connection.sendall(data)
+
+
+def _read_exactly(connection: socket.socket, count: int, deadline: float) -> bytes:
+    parts = bytearray()
+    while len(parts) < count:
+        left_s = deadline - time.monotonic()
+        if left_s <= 0 or not select.select([connection], [], [], left_s)[0]:
+            raise TimeoutError
+        part = connection.recv(min(count - len(parts), 1 << 20))
+        if not part:
+            raise EOFError
+        parts += part
+    return bytes(parts)

@@ -1,0 +1,112 @@
+"""The supervisor's side of the sandbox: a pool of confined workers.
+
+A job runs on a pool thread, which asks the zygote for a worker and holds it to its limits (`host.py`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Self
+
+from healing_runtime.core.errors import SandboxFailed
+from healing_runtime.sandbox.host import Host
+from healing_runtime.sandbox.messages import Job, Limits, Message
+
+__all__ = ["DEFAULT_MODULES", "Job", "Limits", "Message", "Sandbox"]
+
+DEFAULT_MODULES = (
+    "numpy",
+    "jax",
+    "pybullet",
+    "healing_runtime.gate.build",
+    "healing_runtime.gate.flights",
+    "healing_runtime.brains.embedded.search",
+)
+"""What the zygote imports. Names, not imports: the sandbox knows none of them."""
+
+
+class Sandbox:
+    """A pool of confined workers, one process a job.
+
+    A zygote that dies takes its jobs with it (each fails with `SandboxFailed`); the next job starts a new one.
+
+    Args:
+        workers: jobs that run at the same time; more wait in line.
+        modules: what the zygote imports before the first fork; a module's `warm_up()` is called if it has one.
+        path: folders put on the workers' import path, in front.
+    """
+
+    def __init__(
+        self, workers: int = 2, modules: Sequence[str] = DEFAULT_MODULES, path: Sequence[str | Path] = ()
+    ) -> None:
+        self.workers = workers
+        self._modules = tuple(modules)
+        self._path = tuple(str(Path(p).resolve()) for p in path)
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="sandbox-job")
+        self._lock = threading.Lock()
+        self._host: Host | None = None
+        self._closed = False
+
+    def start(self) -> None:
+        """Spawn the zygote and return at once; it imports meanwhile."""
+        self._live_host()
+
+    def submit(self, job: Job) -> Future[Message]:
+        """Run a job.
+
+        The future gives its answer, or raises the job's `InputError`, `WorkerFailed`, or `SandboxFailed` if no worker
+        could be had.
+        """
+        if self._closed:
+            raise SandboxFailed("the sandbox is closed")
+        self.start()
+        return self._pool.submit(self._perform, job)
+
+    def run(self, job: Job) -> Message:
+        """`submit` and wait."""
+        return self.submit(job).result()
+
+    def close(self) -> None:
+        """Kill everything: jobs in flight fail with `SandboxFailed`, waiting ones are cancelled. Idempotent."""
+        with self._lock:
+            self._closed = True
+            host, self._host = self._host, None
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        if host is not None:
+            host.stop()
+        self._pool.shutdown(wait=True)
+
+    @property
+    def confinement(self) -> str:
+        """The confinement workers get here, in words joined by `+`. Waits for the zygote."""
+        return self._live_host().ready()
+
+    @property
+    def zygote_pid(self) -> int:
+        """Process id of the zygote. Waits for it."""
+        host = self._live_host()
+        host.ready()
+        return host.pid
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _live_host(self) -> Host:
+        with self._lock:
+            if self._closed:
+                raise SandboxFailed("the sandbox is closed")
+            if self._host is None or self._host.dead.is_set():
+                self._host = Host(self._modules, self._path)
+            return self._host
+
+    def _perform(self, job: Job) -> Message:
+        host = self._live_host()
+        host.ready()
+        return host.perform(job)

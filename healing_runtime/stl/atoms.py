@@ -1,0 +1,72 @@
+"""Atoms: predicates over arithmetic, evaluated on whatever arrays the signals come as.
+
+The same code serves the tick (scalars, one sample) and the offline evaluation (arrays over samples); vectors keep their
+components on the last axis. A formula's number is rounded once to the dtype of the signals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jax import Array
+
+from healing_runtime.core import margins
+from healing_runtime.stl import margin
+from healing_runtime.stl.formula import Expression, Flag, Literal, Number, Predicate, Reference
+
+Read = Callable[[Reference], Array]
+Atom = Predicate | Flag | Literal
+
+_BINARY = {"+": jnp.add, "-": jnp.subtract, "*": jnp.multiply, "/": jnp.divide, "min": jnp.minimum, "max": jnp.maximum}
+
+
+def value(expression: Expression, read: Read) -> Array | float:
+    """An expression's value; a literal stays a Python float, so that it takes the signals' dtype."""
+    if isinstance(expression, Number):
+        return expression.value
+    if isinstance(expression, Reference):
+        return read(expression)
+    arguments = [value(argument, read) for argument in expression.arguments]
+    return _apply(expression.operation, arguments)
+
+
+def _apply(operation: str, arguments: list[Array | float]) -> Array:
+    first, *rest = arguments
+    if operation == "negate":
+        return jnp.negative(first)
+    if operation == "abs":
+        return jnp.abs(first)
+    if operation == "clamp":
+        low, high = rest
+        return jnp.minimum(jnp.maximum(first, low), high)
+    if operation == "norm" and rest:
+        return jnp.sqrt(sum((jnp.square(other) for other in rest), jnp.square(first)))
+    if operation == "norm":
+        return jnp.sqrt(jnp.sum(jnp.square(first), axis=-1))
+    if not rest:
+        return {"min": jnp.min, "max": jnp.max}[operation](first, axis=-1)
+    for other in rest:
+        # A scalar signal over samples meets a vector over samples: align the components.
+        if jnp.ndim(first) and jnp.ndim(other) and jnp.ndim(first) != jnp.ndim(other):
+            first, other = (x[..., None] if jnp.ndim(x) < max(jnp.ndim(first), jnp.ndim(other)) else x
+                            for x in (first, other))  # fmt: skip
+        first = _BINARY[operation](first, other)
+    return first
+
+
+def key(atom: Atom, read: Read, like: Array) -> Array:
+    """Key of an atom in the shape and dtype of `like`; NaN where a signal it reads is NaN."""
+    if isinstance(atom, Literal):
+        return jnp.full_like(like, jnp.inf if atom.value else -jnp.inf)
+    if isinstance(atom, Flag):
+        return margin.flag_key(read(atom.signal))
+    left, right = (jnp.asarray(value(side, read), like.dtype) for side in (atom.left, atom.right))
+    relation = {
+        "<": lambda: margins.less(left, right),
+        "<=": lambda: margins.less_equal(left, right),
+        ">": lambda: margins.less(right, left),
+        ">=": lambda: margins.less_equal(right, left),
+        "==": lambda: margins.equal_within(left, right, jnp.asarray(atom.tolerance, like.dtype)),
+    }[atom.relation]()
+    return jnp.broadcast_to(margin.key(relation), like.shape)

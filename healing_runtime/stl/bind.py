@@ -1,0 +1,170 @@
+"""Assertion files -> requirements: formulas with names, units and ticks settled against a robot's signal table."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+
+from healing_runtime.core import units
+from healing_runtime.core.errors import FileFormatError, Location
+from healing_runtime.core.records import AssertionFile, AssertionText
+from healing_runtime.core.signals import Signal, SignalTable
+from healing_runtime.core.status import Severity
+from healing_runtime.stl import check
+from healing_runtime.stl.check import Vocabulary
+from healing_runtime.stl.formula import Apply, Formula, Predicate, walk
+from healing_runtime.stl.parse import Text, parse_text
+from healing_runtime.stl.ticks import check_online, in_ticks, looks_ahead
+
+
+@dataclasses.dataclass(frozen=True)
+class Requirement:
+    """One assertion or mission, ready to be judged.
+
+    Attributes:
+        id: as written in the file.
+        formula: windows in ticks. An assertion without a future operator is kept for the whole run, so it stands here
+            under `always`; everything else is judged from the first sample.
+        text: the formula as written.
+        scale: nominal range in the formula's unit; robustness divided by it is comparable between requirements.
+        file: name of the assertion file.
+        where: first character of the formula.
+    """
+
+    id: str
+    formula: Formula
+    severity: Severity
+    mission: bool
+    text: str
+    scale: float
+    file: str
+    where: Location
+
+
+def parse(
+    text: str,
+    *,
+    signals: Mapping[str, str | Signal] | SignalTable | None = None,
+    constants: Mapping[str, str] | None = None,
+    definitions: Mapping[str, str] | None = None,
+    tolerance: str | None = None,
+    scale: Mapping[str, float] | None = None,
+    where: Location | None = None,
+) -> Formula:
+    """A formula from its text.
+
+    Args:
+        text: the formula.
+        signals: name -> unit or `Signal`, or a robot's table; None takes every name for a scalar without a unit.
+        constants: name -> quantity.
+        definitions: head (`settled(v)`) -> body.
+        tolerance: quantity used by `==`.
+        scale: unit -> nominal range that replaces the signals' own.
+        where: place of the first character, for messages.
+
+    Raises:
+        AssertionSyntaxError, UnitError, UnknownSignalError: where, what, a caret, and what to write instead.
+    """
+    words = _vocabulary(signals, constants or {}, definitions or {}, {}, where)
+    return _parse(Text(text, where), _local(words, tolerance, scale or {}, where))
+
+
+def bind(files: Sequence[AssertionFile], table: SignalTable, control_hz: int) -> tuple[Requirement, ...]:
+    """Every assertion and mission of the files, in their order.
+
+    Raises:
+        FileFormatError: an id occurs twice.
+        AssertionSyntaxError, UnitError, UnknownSignalError: a formula is wrong; file:line:column of the character.
+    """
+    found = tuple(r for file in files for r in _bind_file(file, table, Fraction(1, control_hz)))
+    first: dict[str, Requirement] = {}
+    for requirement in found:
+        other = first.setdefault(requirement.id, requirement)
+        if other is not requirement:
+            raise FileFormatError(
+                f"the id '{requirement.id}' is also at {other.where}; rename one.", where=requirement.where
+            )
+    return found
+
+
+def _bind_file(file: AssertionFile, table: SignalTable, period: Fraction) -> Iterator[Requirement]:
+    words = _vocabulary(table, file.constants, file.definitions, file.definition_where, Location(file.path))
+    for written in file.assertions:
+        source = Text(written.formula, written.where)
+        local = _local(words, written.tolerance, written.scale, written.where)
+        formula = in_ticks(_parse(source, local), period, source)
+        check_online(formula, source)
+        formula = _judged_formula(formula, written, source)
+        yield Requirement(
+            written.id,
+            formula,
+            written.severity,
+            written.mission,
+            written.formula,
+            _scale(formula),
+            file.name,
+            written.where,
+        )
+
+
+def _judged_formula(formula: Formula, written: AssertionText, source: Text) -> Formula:
+    if looks_ahead(formula):
+        return formula
+    if written.mission:
+        source.fail("a mission is something to come; write 'eventually (…)' with or without bounds.", 0)
+    return Apply("always", (formula,), None, written.formula, 0)
+
+
+def _vocabulary(
+    signals: Mapping[str, str | Signal] | SignalTable | None,
+    constants: Mapping[str, str],
+    definitions: Mapping[str, str],
+    places: Mapping[str, Location],
+    where: Location | None,
+) -> Vocabulary:
+    if isinstance(signals, SignalTable):
+        true, observed = signals.true.by_name, signals.observed.by_name
+    elif signals is None:
+        true, observed = None, {}
+    else:
+        true = {name: _signal(name, given, where) for name, given in signals.items()}
+        observed = true
+    named = [check.definition(head, body, places.get(head, where)) for head, body in definitions.items()]
+    return Vocabulary(
+        true, observed, check.constants(constants, where), {definition.name: definition for definition in named}
+    )
+
+
+def _signal(name: str, given: str | Signal, where: Location | None) -> Signal:
+    if isinstance(given, Signal):
+        return given
+    # The data are taken to be in SI; the unit only says of what.
+    units.dimension(given)
+    return Signal(name, given)
+
+
+def _local(
+    words: Vocabulary, tolerance: str | None, scale: Mapping[str, float], where: Location | None
+) -> Vocabulary:
+    return dataclasses.replace(
+        words,
+        tolerance=check.quantity(tolerance, where) if tolerance is not None else None,
+        scales={units.dimension(unit): value * units.si_factor(unit) for unit, value in scale.items()},
+    )
+
+
+def _parse(source: Text, words: Vocabulary) -> Formula:
+    return check.check(source, parse_text(source), words)
+
+
+def _scale(formula: Formula) -> float:
+    """The scale of the promise: of an implication's conclusion, not of its trigger."""
+    if isinstance(formula, Predicate):
+        return formula.scale
+    if not isinstance(formula, Apply):
+        return 1.0
+    for argument in reversed(formula.arguments):
+        if any(isinstance(part, Predicate) for part in walk(argument)):
+            return _scale(argument)
+    return 1.0

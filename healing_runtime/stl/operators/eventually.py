@@ -1,0 +1,35 @@
+"""`eventually[a, b] p`: p at some sample from a to b ticks ahead; the dual of `always`."""
+
+from __future__ import annotations
+
+from healing_runtime.stl.margin import Span
+from healing_runtime.stl.operator import End, Machine, Operator, Root, Ticks, dual, dual_root
+from healing_runtime.stl.operators import always
+
+
+def reference(end: End, ticks: Ticks, p: Span) -> Span:
+    """Greatest over the window."""
+    return -always.reference(end, ticks, -p)
+
+
+def stream(ticks: tuple[int, int], horizon: int) -> Machine:
+    """`not always not`."""
+    return dual(always.stream(ticks, horizon))
+
+
+def root(ticks: Ticks, horizon: int) -> Root:
+    """`not always not`."""
+    return dual_root(always.root(ticks, horizon))
+
+
+OPERATOR = Operator(
+    "eventually",
+    "future",
+    1,
+    "at some time{window}, {0}",
+    reference,
+    short="F",
+    window="optional",
+    stream=stream,
+    root=root,
+)

@@ -1,0 +1,36 @@
+"""`held_for[d] p`: p at every sample of the last d, both ends included; false until d has been seen in full."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from healing_runtime.stl.margin import Span
+from healing_runtime.stl.operator import End, Machine, Operator, Ticks
+from healing_runtime.stl.operators import historically
+
+
+def reference(end: End, ticks: Ticks, p: Span) -> Span:
+    """`historically[0, d]`, and -inf where the window begins before the first sample."""
+    _, high = ticks
+    seen = jnp.arange(p.lo.shape[0]) >= high
+    return Span(*(jnp.where(seen, bound, -jnp.inf) for bound in historically.reference(end, ticks, p)))
+
+
+def stream(ticks: Ticks, horizon: int) -> Machine:
+    """A window and the clock."""
+    machine = historically.stream(ticks, horizon)
+    _, high = ticks
+
+    def step(state: Any, tick: Array, p: Span) -> tuple[Any, Span]:
+        state, span = machine.step(state, tick, p)
+        return state, Span.exact(jnp.where(tick >= high, span.lo, -jnp.inf))
+
+    return Machine(0, machine.init, step)
+
+
+OPERATOR = Operator(
+    "held_for", "past", 1, "{0} has held for {window}", reference, window="duration", call_like=True, stream=stream
+)

@@ -1,0 +1,29 @@
+"""`once[a, b] p`: p at some sample from a to b ticks ago (-inf where there are none); the dual of `historically`."""
+
+from __future__ import annotations
+
+from healing_runtime.stl.margin import Span
+from healing_runtime.stl.operator import End, Machine, Operator, Ticks, dual
+from healing_runtime.stl.operators import historically
+
+
+def reference(end: End, ticks: Ticks, p: Span) -> Span:
+    """Greatest over the window, truncated at the first sample."""
+    return -historically.reference(end, ticks, -p)
+
+
+def stream(ticks: Ticks, horizon: int) -> Machine:
+    """`not historically not`."""
+    return dual(historically.stream(ticks, horizon))
+
+
+OPERATOR = Operator(
+    "once",
+    "past",
+    1,
+    "at some time{window} before, {0}",
+    reference,
+    short="O",
+    window="optional",
+    stream=stream,
+)

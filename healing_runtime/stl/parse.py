@@ -1,0 +1,276 @@
+"""Text -> raw tree: the grammar, its error messages, and the refusal of what could be misread.
+
+Where tools disagree about precedence (`always p implies q` means one thing here and another there) no reading is chosen:
+the text is refused and both readings are shown.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import re
+from importlib import resources
+from typing import Any, NoReturn
+
+import lark
+
+from healing_runtime.core.errors import AssertionSyntaxError, InputError, Location, UnitError
+from healing_runtime.stl.operators import OPERATORS
+
+NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_UNIT = r"(?:(?:[kmcµμ]?(?:m|s|g|rad|N|Hz)|deg|rpm|rev|turn|min(?!\s*\()|ticks?|percent)(?:(?:\^|\*\*)?-?\d)?(?![A-Za-z0-9_])|%)"
+QUANTITY = rf"{NUMBER}\s*{_UNIT}(?:(?:\s*[*/]\s*|[ \t]+){_UNIT})*"
+MAX_LENGTH, MAX_DEPTH = 4000, 40
+
+WORDS = {name for operator in OPERATORS.values() for name in (operator.name, operator.short) if name} | {"true", "false"}
+_INSTEAD = {
+    "->": "implies", "=>": "implies", "<->": "iff", "&&": "and", "&": "and", "||": "or", "|": "or", "!=": "not (a == b)",
+    "!": "not", "~": "not", "≤": "<=", "≥": ">=", "=": "==", "≠": "not (a == b)", "∧": "and", "∨": "or", "¬": "not",
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """A formula's text and where its first character stands."""
+
+    text: str
+    where: Location | None = None
+
+    def at(self, place: int) -> Location | None:
+        """File, line and column of an offset."""
+        if self.where is None:
+            return None
+        before = self.text[:place]
+        lines = before.count("\n")
+        column = place - (before.rfind("\n") + 1)
+        if lines == 0:
+            return Location(self.where.path, self.where.line, self.where.column + column if self.where.column else 0)
+        return Location(self.where.path, self.where.line + lines if self.where.line else 0, column + 1)
+
+    def fail(self, what: str, place: int, kind: type[InputError] = AssertionSyntaxError) -> NoReturn:
+        """Raise with the location, the message, the line of text and a caret under the offending character."""
+        start = self.text.rfind("\n", 0, place) + 1
+        line = self.text[start:].split("\n", 1)[0].replace("\t", " ")
+        raise kind(f"{what}\n    {line}\n    {' ' * (place - start)}^", where=self.at(place))
+
+
+@dataclasses.dataclass(frozen=True)
+class Raw:
+    """One node of the raw tree: a tag, its parts, and the stretch of text it came from."""
+
+    tag: str
+    parts: tuple[Any, ...]
+    start: int
+    end: int
+
+
+def parse_text(source: Text) -> Raw:
+    """Raw tree of a formula.
+
+    Raises:
+        AssertionSyntaxError: not a formula, or one that could be misread; with line, column, caret and suggestion.
+        UnitError: a number followed by something that is no unit.
+    """
+    if len(source.text) > MAX_LENGTH:
+        source.fail(f"the formula is longer than {MAX_LENGTH} characters; name parts of it under 'definitions'.", 0)
+    deepest = _deepest(source.text)
+    if deepest > MAX_DEPTH:
+        source.fail(f"parentheses nest deeper than {MAX_DEPTH}; name parts of it under 'definitions'.", 0)
+    try:
+        tree = _parser().parse(source.text)
+    except lark.UnexpectedInput as error:
+        _explain(source, error)
+    return _Nest(source).visit(tree.children[0])
+
+
+def _deepest(text: str) -> int:
+    depth = deepest = 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        deepest = max(deepest, depth)
+    # A run of prefix operators nests without parentheses.
+    return max(deepest, *(len(run.split()) for run in re.findall(r"(?:\b(?:not|prev|rise|fall)\s+)+", text)), 0)
+
+
+@functools.cache
+def _parser() -> lark.Lark:
+    def words(arity: int) -> str:
+        found = [w for o in OPERATORS.values() if o.arity == arity for w in (o.name, o.short) if w]
+        return "|".join(sorted(found, key=len, reverse=True))
+
+    grammar = resources.files(__package__).joinpath("grammar.lark").read_text("utf-8")
+    for hole, value in (("PREFIX", words(1)), ("INFIX", words(2)), ("QUANTITY", QUANTITY), ("NUMBER", NUMBER)):
+        grammar = grammar.replace(f"%{hole}%", value.replace("/", r"\/"))
+    return lark.Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=False)
+
+
+# ---------------------------------------------------------------- errors
+def _explain(source: Text, error: lark.UnexpectedInput) -> NoReturn:
+    if isinstance(error, lark.UnexpectedEOF) or (
+        isinstance(error, lark.UnexpectedToken) and error.token.type == "$END"
+    ):
+        place = len(source.text.rstrip())
+        missing = "')' is missing" if source.text.count("(") > source.text.count(")") else "the formula stops too early"
+        source.fail(f"{missing}; complete it.", place)
+    place = error.pos_in_stream or 0
+    rest = source.text[place:]
+    for sign in sorted(_INSTEAD, key=len, reverse=True):
+        if rest.startswith(sign):
+            source.fail(f"'{sign}' is not part of the language; write '{_INSTEAD[sign]}'.", place)
+    number = re.search(rf"({NUMBER})\s*$", source.text[:place])
+    word = re.match(r"[A-Za-zµμ°_][\w/]*", rest)
+    if number and word and word[0] not in WORDS:
+        source.fail(
+            f"'{word[0]}' is not a unit; write for example m, m/s, deg, rad/s, N, s or ticks.", place, UnitError
+        )
+    if rest.startswith("[") and re.search(r"[A-Za-z_]\s*$", source.text[:place]):
+        source.fail("bounds belong to a temporal operator, and only those that take them; remove '[...]'.", place)
+    if word and (near := difflib.get_close_matches(word[0], sorted(WORDS), n=1, cutoff=0.7)):
+        source.fail(f"'{word[0]}' is unexpected here; did you mean '{near[0]}'?", place)
+    found = word[0] if word else rest[:1]
+    previous = re.search(r"([A-Za-z_]\w*)\s*$", source.text[:place])
+    if previous and (near := difflib.get_close_matches(previous[1], sorted(WORDS), n=1, cutoff=0.7)):
+        source.fail(f"'{previous[1]}' is read as a signal here; did you mean '{near[0]}'?", previous.start(1))
+    source.fail(f"'{found}' is unexpected here; an operator such as 'and' or '<' may be missing before it.", place)
+
+
+# ---------------------------------------------------------------- nesting
+class _Nest:
+    """Lark tree -> Raw, with chains nested or refused."""
+
+    def __init__(self, source: Text) -> None:
+        self.source = source
+
+    def visit(self, node: Any) -> Raw:
+        if isinstance(node, lark.Token):
+            return Raw("token", (str(node),), node.start_pos, node.end_pos)
+        start, end = node.meta.start_pos, node.meta.end_pos
+        if node.data == "chain":
+            return self.chain(node)
+        if node.data == "prefix":
+            operator, window = self.operator(node.children[:-1])
+            return Raw("apply", (operator, window, self.visit(node.children[-1])), start, end)
+        if node.data == "comparison":
+            if len(node.children) > 3:
+                second = node.children[3]
+                self.source.fail("comparisons do not chain; write '(a < b) and (b < c)'.", second.start_pos)
+            return Raw("compare", tuple(self.visit(c) for c in node.children), start, end)
+        if node.data in ("sum", "term"):
+            return self.arithmetic(node)
+        return Raw(node.data, tuple(self.visit(c) for c in node.children), start, end)
+
+    def operator(self, children: list[Any]) -> tuple[Raw, Raw | None]:
+        word = self.visit(children[0])
+        window = self.visit(children[1]) if len(children) > 1 else None
+        return word, window
+
+    def arithmetic(self, node: Any) -> Raw:
+        left = self.visit(node.children[0])
+        for sign, right in zip(node.children[1::2], node.children[2::2], strict=True):
+            other = self.visit(right)
+            left = Raw("arithmetic", (str(sign), left, other), left.start, other.end)
+        return left
+
+    def chain(self, node: Any) -> Raw:
+        operands = node.children[0::2]
+        if len(operands) == 1:
+            return self.visit(operands[0])
+        infixes = node.children[1::2]
+        self.refuse_open_prefix(node, operands)
+        words = [name_of(str(infix.children[0])) for infix in infixes]
+        self.refuse_mixture(node, operands, infixes, words)
+        parts = [self.visit(operand) for operand in operands]
+        # `and` binds tighter than `or`, `or` tighter than the one arrow that may be left.
+        for level in (("and",), ("or",), tuple({*words} - {"and", "or"})):
+            parts, words, infixes = self.fold(parts, words, infixes, level)
+        return parts[0]
+
+    def fold(
+        self, parts: list[Raw], words: list[str], infixes: list[Any], level: tuple[str, ...]
+    ) -> tuple[list[Raw], list[str], list[Any]]:
+        out, kept_words, kept = [parts[0]], [], []
+        for word, infix, right in zip(words, infixes, parts[1:], strict=True):
+            if word in level:
+                left = out.pop()
+                operator, window = self.operator(infix.children)
+                out.append(Raw("apply", (operator, window, left, right), left.start, right.end))
+            else:
+                out.append(right)
+                kept_words.append(word)
+                kept.append(infix)
+        return out, kept_words, kept
+
+    def refuse_open_prefix(self, node: Any, operands: list[Any]) -> None:
+        """A prefix operator whose scope the text does not close, followed by a binary one."""
+        for position, operand in enumerate(operands[:-1]):
+            if getattr(operand, "data", None) != "prefix" or _closed(operand):
+                continue
+            text = self.source.text
+            begin, end = operand.meta.start_pos, operand.meta.end_pos
+            inner = operand
+            while getattr(inner, "data", None) == "prefix":
+                inner = inner.children[-1]
+            stop = operands[position + 1].meta.end_pos if hasattr(operands[position + 1], "meta") else len(text)
+            head = text[begin : _start(inner)]
+            tail = text[_start(inner) : stop]
+            word = str(operand.children[0])
+            self.source.fail(
+                f"'{word}' can be read in two ways; write '({text[begin:end].strip()}){text[end:stop]}' "
+                f"or '{head.strip()} ({_strip_group(tail)})'.",
+                begin,
+            )
+
+    def refuse_mixture(self, node: Any, operands: list[Any], infixes: list[Any], words: list[str]) -> None:
+        """Anything but chains of `and` and `or` around at most one other operator."""
+        arrows = [i for i, word in enumerate(words) if word not in ("and", "or")]
+        if not arrows:
+            return
+        text = self.source.text
+        if len(arrows) > 1:
+            first, second = arrows[0], arrows[1]
+        elif words[arrows[0]] in ("until", "since") and len(words) > 1:
+            first, second = sorted((arrows[0], arrows[0] + 1 if arrows[0] + 1 < len(words) else arrows[0] - 1))
+        else:
+            return
+        begin = _start(operands[first])
+        one = text[begin : _end(operands[second])]
+        tail = text[_end(operands[second]) : _end(operands[second + 1])]
+        head = text[begin : _start(operands[first + 1])]
+        rest = text[_start(operands[first + 1]) : _end(operands[second + 1])]
+        again = words[first] == words[second]
+        what = f"'{words[first]}' does not chain" if again else f"'{words[first]}' beside '{words[second]}' is ambiguous"
+        self.source.fail(
+            f"{what}; write '({one.strip()}){tail}' or '{head}({rest.strip()})'.", infixes[second].meta.start_pos
+        )
+
+
+def _start(node: Any) -> int:
+    return node.start_pos if isinstance(node, lark.Token) else node.meta.start_pos
+
+
+def _end(node: Any) -> int:
+    return node.end_pos if isinstance(node, lark.Token) else node.meta.end_pos
+
+
+def _strip_group(text: str) -> str:
+    return text.strip()
+
+
+def _closed(prefix: Any) -> bool:
+    """`rise(p)`, `not (p)`: the parenthesis closes the scope in every tool; `always (p)` it does not."""
+    inner = prefix.children[-1]
+    word = name_of(str(prefix.children[0]))
+    if getattr(inner, "data", None) == "prefix":
+        return (word == "not" or OPERATORS[word].call_like) and _closed(inner)
+    return getattr(inner, "data", None) == "group" and (word == "not" or OPERATORS[word].call_like)
+
+
+@functools.cache
+def _names() -> dict[str, str]:
+    return {word: o.name for o in OPERATORS.values() for word in (o.name, o.short) if word}
+
+
+def name_of(word: str) -> str:
+    """The operator's full name, for a full name or a short form."""
+    return _names()[word]

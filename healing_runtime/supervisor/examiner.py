@@ -1,0 +1,141 @@
+"""Where the supervisor meets the gate: the run's context, where a patch may resume, and what brains are given."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+
+from healing_runtime import stl
+from healing_runtime.brains.brain import BrainContext, Exchange
+from healing_runtime.compile.interface import FINITE_ACTION
+from healing_runtime.compile.programs import ProgramBlob
+from healing_runtime.compile.vectors import Vectors
+from healing_runtime.core.codec import read
+from healing_runtime.core.errors import InputError
+from healing_runtime.core.records import Decision, Incident, Proposal, Source
+from healing_runtime.gate import policy
+from healing_runtime.gate.records import Context, Course, Resume
+from healing_runtime.gate.trials import resume_ticks
+from healing_runtime.sandbox.zygote import Sandbox
+from healing_runtime.supervisor.deck import Deck
+from healing_runtime.supervisor.preparation import Prepared
+
+WORKERS = 2
+
+
+class Examiner:
+    """Builds the initial controller and judges patches, in confined workers."""
+
+    def __init__(self, sandbox: Sandbox, prepared: Prepared, narrate: Callable[[str], None]) -> None:
+        self.sandbox, self.prepared, self._narrate = sandbox, prepared, narrate
+        self.course = Course(prepared.scenario, prepared.files)
+        self._sim_root = str(prepared.sim_root)
+        self._gate: policy.Gate | None = None
+        # A scenario whose acceptance cannot be proven is bad input, said before anything flies.
+        policy.Gate(sandbox, self._context(()))
+
+    @staticmethod
+    def workers() -> Sandbox:
+        """The sandbox of a run."""
+        return Sandbox(WORKERS)
+
+    def admit(self) -> ProgramBlob:
+        """The initial controller's program: syntax, trace, passes, export, build."""
+        return policy.admit(self.sandbox, self.prepared.source, self.course, self.prepared.table)
+
+    # ------------------------------------------------------------ judging
+    def judge_for(self, incident: Incident, deck: Deck, flying: Source) -> Callable[[Proposal], Decision]:
+        """The gate for one incident: proposal -> decision."""
+        resumes = self._resumes(incident, deck)
+
+        def judge(proposal: Proposal) -> Decision:
+            return self.gate().judge(proposal, incident, resumes, flying)
+
+        return judge
+
+    def gate(self) -> policy.Gate:
+        """The gate with its regressions, which are flown once, at the first incident."""
+        if self._gate is None:
+            qualified = policy.Gate(self.sandbox, self._context(())).qualify(self.courses)
+            self._gate = policy.Gate(self.sandbox, self._context(qualified))
+        return self._gate
+
+    def program(self) -> ProgramBlob:
+        """The executable of the patch that was accepted last."""
+        program = self.gate().program
+        if program is None:
+            raise RuntimeError("no accepted patch")
+        return program
+
+    def _resumes(self, incident: Incident, deck: Deck) -> tuple[Resume, ...]:
+        scenario, interface = self.prepared.scenario, deck.slot.live.interface
+        if scenario.policy.on_violation == "freeze":
+            return (Resume(incident.tick, Vectors(*incident.snapshot.carry), interface, restart_monitors=True),)
+        return tuple(
+            Resume(tick, deck.carry_before(tick) if tick else None, interface if tick else None)
+            for tick in resume_ticks(scenario, incident.tick)
+        )
+
+    def carry_at(self, tick: int, deck: Deck, program: ProgramBlob) -> Vectors:
+        """The memory with which an accepted program takes over at `tick`: what the gate's flight started with."""
+        scenario, interface = self.prepared.scenario, deck.slot.live.interface
+        restart = scenario.policy.on_violation == "freeze"
+        resume = Resume(tick, deck.carry_before(tick) if tick or restart else None, interface, restart)
+        carry = resume.carry_for(program)
+        return Vectors(program.carry.floats.copy(), program.carry.ints.copy()) if carry is None else carry
+
+    def _context(self, regressions: Sequence[Course]) -> Context:
+        p = self.prepared
+        return Context(self.course, p.source, p.table, self._sim_root, tuple(regressions))
+
+    # ------------------------------------------------------------ regressions
+    @functools.cached_property
+    def courses(self) -> tuple[Course, ...]:
+        """Other scenarios of this robot, read once: what stands in the manifest is what is flown. Ordered by name.
+
+        A replay takes them from its manifest. Unreadable ones are told and left out.
+        """
+        if not self.prepared.scenario.acceptance.regressions:
+            return ()
+        recorded = getattr(self.prepared.loaded, "regressions", None)
+        if recorded is not None:
+            return tuple(read(Course, r) for r in recorded)
+        own = self.prepared.scenario
+        names = [n for n in self.prepared.workspace.scenario_names(own.robot) if n != own.name]
+        return tuple(course for name in names if (course := self._course(name)) is not None)
+
+    def _course(self, name: str) -> Course | None:
+        home = self.prepared.workspace
+        try:
+            scenario = home.scenario(name).scenario
+            return Course(scenario, tuple(home.assertion_file(a) for a in scenario.assertions))
+        except InputError as error:
+            self._narrate(f"regression {name} is left out: {error}")
+            return None
+
+    # ------------------------------------------------------------ words
+    def words(self, assertion: str) -> tuple[str, str]:
+        """A clause as written and its English reading."""
+        for requirement in self.prepared.requirements:
+            if requirement.id == assertion:
+                return requirement.text, stl.explain(requirement.formula)
+        if assertion == FINITE_ACTION:
+            return "all entries of the action are finite", "The controller's action is finite in every tick."
+        for statement in self.prepared.parsed.contract:
+            if f"controller/{statement.slug}" == assertion:
+                return statement.text, f"The controller's own assertion '{statement.label}' holds in every tick."
+        return assertion, f"The controller's own assertion '{assertion}' holds in every tick."
+
+    def brain_context(self, narrate: Callable[[str], None], record: Callable[[Exchange], None]) -> BrainContext:
+        """What a brain is made with."""
+        p = self.prepared
+        return BrainContext(
+            sandbox=self.sandbox,
+            robot_name=p.robot.name,
+            sim_root=p.sim_root,
+            seed=p.scenario.seed,
+            narrate=narrate,
+            record=record,
+            signals=p.table,
+            deadline_s=p.scenario.policy.wall_budget_s,
+        )

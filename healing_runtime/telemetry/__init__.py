@@ -1,0 +1,1 @@
+"""The record of a run while it happens: the log, the run folder, progress."""

@@ -1,0 +1,181 @@
+"""A run's folder: written as things happen, every file atomically, readable after a kill at any byte.
+
+    runs/<UTC time>-<scenario>-<4 hex>/
+        manifest.json   log.mcap   incidents/<id>/…   result.json
+
+The manifest is there before anything moves; a folder without a result is a run that did not end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from healing_runtime.core import codec
+from healing_runtime.core.errors import RecordError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFolder:
+    """One run's folder; all methods read and write the files below it."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, parent: Path, scenario_name: str) -> RunFolder:
+        """Make the folder of a new run below `parent`, which is made too. RecordError where that is not possible."""
+        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+        name = re.sub(r"[^A-Za-z0-9._]+", "-", scenario_name).strip("-.") or "run"
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            while True:
+                path = parent / f"{stamp}-{name}-{secrets.token_hex(2)}"
+                try:
+                    path.mkdir()
+                    return cls(path)
+                except FileExistsError:
+                    continue
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise RecordError(
+                f"no run folder can be made in {parent}: {reason}; give another one with --out."
+            ) from error
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """The folder of a recorded run. RecordError if it is none."""
+        if not path.is_dir():
+            raise RecordError(f"there is no run folder {path}; give the folder that heal run printed.")
+        if not (path / "manifest.json").is_file():
+            raise RecordError(f"{path} holds no manifest.json, so it is no run; give the folder that heal run printed.")
+        return cls(path.resolve())
+
+    @property
+    def run_id(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def log_path(self) -> Path:
+        """Where the log is, or will be."""
+        return self.path / "log.mcap"
+
+    @property
+    def ended(self) -> bool:
+        """Whether a result was written."""
+        return (self.path / "result.json").is_file()
+
+    # ------------------------------------------------------------ writing
+    def write_manifest(self, document: Mapping[str, Any]) -> None:
+        """Scenario, resolved configuration, seeds, versions, fingerprint, hashes of all inputs."""
+        _write(self.path / "manifest.json", _bytes_of(document))
+
+    def write_result(self, document: Mapping[str, Any]) -> None:
+        """The document that `--json` prints. The last thing a run writes."""
+        _write(self.path / "result.json", _bytes_of(document))
+
+    def write_incident(self, incident: str, name: str, content: Mapping[str, Any] | list[Any] | str | bytes) -> None:
+        """A file of an incident: text and bytes as they are, everything else as JSON."""
+        _write(self._incident_file(incident, name), _bytes_of(content))
+
+    # ------------------------------------------------------------ reading
+    def read_manifest(self) -> dict[str, Any]:
+        """The manifest. RecordError if it is missing or damaged."""
+        return _read_json(self.path / "manifest.json")
+
+    def read_result(self, *, missing_ok: bool = False) -> dict[str, Any] | None:
+        """The result; None for a run that did not end, where that is allowed. RecordError if it is damaged."""
+        if missing_ok and not self.ended:
+            return None
+        return _read_json(self.path / "result.json")
+
+    def incident_ids(self) -> tuple[str, ...]:
+        """The incidents of the run, sorted."""
+        folder = self.path / "incidents"
+        return tuple(sorted(p.name for p in folder.iterdir() if p.is_dir())) if folder.is_dir() else ()
+
+    def incident_files(self, incident: str) -> tuple[str, ...]:
+        """The files of an incident, sorted."""
+        folder = self.path / "incidents" / _checked(incident)
+        return tuple(sorted(p.name for p in folder.iterdir() if _NAME.fullmatch(p.name))) if folder.is_dir() else ()
+
+    def read_incident(self, incident: str, name: str) -> Any:
+        """A file of an incident: parsed JSON for `.json`, else text. RecordError if it is missing or damaged."""
+        path = self._incident_file(incident, name)
+        return _read_json(path) if path.suffix == ".json" else _read_bytes(path).decode("utf-8", "replace")
+
+    def read_attempts(self, incident: str) -> tuple[dict[str, Any], ...]:
+        """Every recorded attempt of an incident (`attempt-*.json`), in order."""
+        names = [n for n in self.incident_files(incident) if n.startswith("attempt-") and n.endswith(".json")]
+        return tuple(self.read_incident(incident, name) for name in names)
+
+    def read_ending(self, incident: str) -> dict[str, Any]:
+        """How an incident ended (`ending.json`); empty where the run was cut off before."""
+        return self.read_incident(incident, "ending.json") if "ending.json" in self.incident_files(incident) else {}
+
+    def _incident_file(self, incident: str, name: str) -> Path:
+        return self.path / "incidents" / _checked(incident) / _checked(name)
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise RecordError(f"'{name}' is not a name for a file of a record.")
+    return name
+
+
+def _bytes_of(content: Any) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    if isinstance(content, str):
+        return content.encode()
+    return json.dumps(codec.plain(content), indent=1, allow_nan=False).encode() + b"\n"
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all: a temporary file, made durable, renamed over the old one."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _make_rename_durable(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RecordError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}.") from error
+
+
+def _make_rename_durable(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(_read_bytes(path))
+    except (ValueError, RecursionError):
+        raise RecordError(f"{path} is damaged: not JSON; the run must be recorded again.") from None
+    if not isinstance(document, dict):
+        raise RecordError(f"{path} is damaged: not a mapping; the run must be recorded again.")
+    return document

@@ -1,0 +1,245 @@
+"""YAML with positions: one document, YAML 1.2 core scalars, no anchors, aliases, tags or duplicate keys.
+
+Scalars are resolved here and not by the YAML library, whose 1.2 schema still knows dates and other things that are not
+in the core schema: `yes`, `no`, `on`, `off` and `2024-01-01` are text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from healing_runtime.core import codec
+from healing_runtime.core.errors import FileFormatError, Location, NotFoundInCatalogue
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 24
+
+KeyPath = tuple[str | int, ...]
+
+_NULL = re.compile(r"(?:~|null|Null|NULL|)")
+_TRUE = re.compile(r"true|True|TRUE")
+_FALSE = re.compile(r"false|False|FALSE")
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_OTHER_BASE = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Document:
+    """A YAML file as plain values, with the place of each.
+
+    `marks` maps a key path (`("faults", 0, "kind")`) to the line and column of its value, `key_marks` to those of its
+    key; both count from 1. The value of a scalar starts at the first character of its content: behind the quote, or
+    on the first line of a block.
+    """
+
+    path: str
+    text: str
+    sha256: str
+    value: Any
+    marks: Mapping[KeyPath, tuple[int, int]]
+    key_marks: Mapping[KeyPath, tuple[int, int]]
+
+    def where(self, at: KeyPath = ()) -> Location:
+        """The place of a value; of the nearest enclosing one where the file does not spell it out."""
+        return self._nearest_mark(self.marks, at)
+
+    def where_key(self, at: KeyPath) -> Location:
+        """The place of a mapping key."""
+        return self._nearest_mark(self.key_marks if at in self.key_marks else self.marks, at)
+
+    def _nearest_mark(self, marks: Mapping[KeyPath, tuple[int, int]], at: KeyPath) -> Location:
+        while at and at not in marks:
+            at = at[:-1]
+        return Location(self.path, *marks.get(at, (1, 1)))
+
+
+def read_text(path: Path, *, limit: int = MAX_BYTES) -> tuple[str, str]:
+    """A text file and the sha256 of its bytes.
+
+    Raises:
+        NotFoundInCatalogue: there is no such file.
+        FileFormatError: it is too large, not UTF-8, or cannot be read.
+    """
+    shown = display(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except FileNotFoundError:
+        raise NotFoundInCatalogue(f"there is no file {shown}; check the path.") from None
+    except OSError as error:
+        reason = (error.strerror or "cannot be read").lower()
+        raise FileFormatError(f"cannot be read: {reason}; give a readable file.", where=Location(shown)) from None
+    if len(data) > limit:
+        raise FileFormatError(f"is larger than {limit // 1024} KiB; split it.", where=Location(shown))
+    try:
+        return data.decode("utf-8"), codec.digest(data)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise FileFormatError("is not UTF-8 text; save it as UTF-8.", where=Location(shown, line)) from None
+
+
+def display(path: Path) -> str:
+    """A path as people want to read it: relative to the current folder where it lies below."""
+    absolute = path.absolute()
+    here = Path.cwd()
+    return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
+
+
+def read_document(path: Path) -> Document:
+    """Read and parse a YAML file. Raises as `read_text` and `parse_document`."""
+    text, sha256 = read_text(path)
+    return parse_document(text, path=display(path), sha256=sha256)
+
+
+def parse_document(text: str, *, path: str, sha256: str | None = None) -> Document:
+    """Parse one YAML document whose top is a mapping.
+
+    Raises:
+        FileFormatError: a YAML mistake, or a construct outside the subset, with line and column.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    builder = _Builder(path, text)
+    try:
+        value = builder.document(iter(YAML(typ="safe", pure=True).parse(text)))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Location(path, mark.line + 1, mark.column + 1) if mark else Location(path)
+        problem = " ".join(str(error.problem or error.context).split())
+        raise FileFormatError(f"not valid YAML: {problem}{_advice(problem)}.", where=place) from None
+    except (YAMLError, RecursionError) as error:
+        problem = " ".join(str(error).split("\n", 1)[0].split()) or "nested too deeply"
+        raise FileFormatError(f"not valid YAML: {problem}.", where=Location(path)) from None
+    return Document(path, text, sha256 or codec.digest(text), value, builder.marks, builder.key_marks)
+
+
+def _advice(problem: str) -> str:
+    if "\\t" in problem:
+        return "; indent with spaces"
+    if "mapping values are not allowed" in problem:
+        return "; quote a text that holds ': ', and check the indentation"
+    if "flow" in problem or "',' or" in problem:
+        return "; close the bracket"
+    if "block" in problem or "expected" in problem:
+        return "; check the indentation and the punctuation here"
+    return "; check the quotes and the indentation here"
+
+
+class _Builder:
+    """Turns YAML events into plain values and notes where each stands."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self.lines = text.splitlines()
+        self.marks: dict[KeyPath, tuple[int, int]] = {}
+        self.key_marks: dict[KeyPath, tuple[int, int]] = {}
+
+    def document(self, events: Iterator[Any]) -> Any:
+        from ruamel.yaml.events import DocumentStartEvent, MappingStartEvent
+
+        next(events)
+        start = next(events)
+        if not isinstance(start, DocumentStartEvent):
+            raise FileFormatError("is empty; write a mapping of keys to values.", where=Location(self.path))
+        top = next(events)
+        if not isinstance(top, MappingStartEvent):
+            raise self._refuse(top, "the file must be a mapping of keys to values; write 'key: value' lines")
+        value = self._value(top, events, ())
+        next(events)
+        extra = next(events)
+        if isinstance(extra, DocumentStartEvent):
+            raise self._refuse(extra, "a second document starts here; keep one document a file")
+        return value
+
+    def _refuse(self, event: Any, message: str) -> FileFormatError:
+        mark = event.start_mark
+        return FileFormatError(f"{message}.", where=Location(self.path, mark.line + 1, mark.column + 1))
+
+    def _value(self, event: Any, events: Iterator[Any], at: KeyPath) -> Any:
+        from ruamel.yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent
+
+        if isinstance(event, AliasEvent) or event.anchor is not None:
+            raise self._refuse(event, "anchors and aliases are not allowed here; write the value out")
+        if event.tag is not None:
+            raise self._refuse(event, f"tags such as {event.tag} are not allowed here; write the plain value")
+        if len(at) > MAX_DEPTH:
+            raise self._refuse(event, f"nested deeper than {MAX_DEPTH} levels; flatten it")
+        if isinstance(event, ScalarEvent):
+            self.marks[at] = self._content_start(event)
+            return self._scalar(event)
+        self.marks[at] = (event.start_mark.line + 1, event.start_mark.column + 1)
+        if isinstance(event, SequenceStartEvent):
+            return self._sequence(events, at)
+        assert isinstance(event, MappingStartEvent)
+        return self._mapping(events, at)
+
+    def _sequence(self, events: Iterator[Any], at: KeyPath) -> list[Any]:
+        from ruamel.yaml.events import SequenceEndEvent
+
+        out: list[Any] = []
+        while not isinstance(event := next(events), SequenceEndEvent):
+            out.append(self._value(event, events, (*at, len(out))))
+        return out
+
+    def _mapping(self, events: Iterator[Any], at: KeyPath) -> dict[str, Any]:
+        from ruamel.yaml.events import MappingEndEvent, ScalarEvent
+
+        out: dict[str, Any] = {}
+        while not isinstance(key_event := next(events), MappingEndEvent):
+            if not isinstance(key_event, ScalarEvent) or key_event.anchor or key_event.tag:
+                raise self._refuse(key_event, "a key must be plain text")
+            key = key_event.value
+            if key in out:
+                raise self._refuse(key_event, f"the key '{key}' stands here twice; keep one")
+            self.key_marks[(*at, key)] = (key_event.start_mark.line + 1, key_event.start_mark.column + 1)
+            out[key] = self._value(next(events), events, (*at, key))
+        return out
+
+    def _scalar(self, event: Any) -> Any:
+        text = event.value
+        if event.style is not None:
+            return text
+        if _NULL.fullmatch(text):
+            return None
+        if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
+            return bool(_TRUE.fullmatch(text))
+        if _INTEGER.fullmatch(text) or _OTHER_BASE.fullmatch(text):
+            return self._integer(event, text)
+        if _FLOAT.fullmatch(text):
+            return float(text)
+        if _NOT_FINITE.fullmatch(text):
+            raise self._refuse(event, f"{text} is not a finite number; write a finite one")
+        return text
+
+    def _integer(self, event: Any, text: str) -> int:
+        value = int(text) if _INTEGER.fullmatch(text) else int(text, 0)
+        if abs(value) >= 2**63:
+            raise self._refuse(event, "the number is too large; write one below 2^63")
+        return value
+
+    def _content_start(self, event: Any) -> tuple[int, int]:
+        line, column = event.start_mark.line, event.start_mark.column
+        if event.style in ("'", '"'):
+            return line + 1, column + 2
+        if event.style in ("|", ">"):
+            for number in range(line + 1, len(self.lines)):
+                if content := self.lines[number].lstrip():
+                    return number + 1, len(self.lines[number]) - len(content) + 1
+        return line + 1, column + 1
+
+
+def suggestion(name: str, known: Iterable[str], *, what: str = "Known") -> str:
+    """`" Did you mean 'x'?"`, else the list of what is known, for the end of an error message."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
+    if near:
+        return " Did you mean " + " or ".join(f"'{n}'" for n in near) + "?"
+    return f" {what}: {', '.join(names)}." if names else ""

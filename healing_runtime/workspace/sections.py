@@ -1,0 +1,135 @@
+"""The sections of a scenario that the robot declares: `initial`, `environment`, `reference`, a fault's parameters.
+
+Their keys carry a unit suffix (`altitude_m: 100`). A quantity with its unit is taken too, under the suffixed key or the
+bare name (`altitude: 30 cm`), and becomes a number in the suffix's unit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
+
+import numpy as np
+from pydantic import BaseModel
+
+from healing_runtime.core import units
+from healing_runtime.core.errors import FileFormatError, UnitError
+from healing_runtime.core.signals import SUFFIX_OF_UNIT
+from healing_runtime.workspace.document import Document, KeyPath
+from healing_runtime.workspace.validation import dotted, validate
+
+_UNIT_OF_SUFFIX = {suffix: unit for unit, suffix in SUFFIX_OF_UNIT.items() if suffix} | {"_deg": "deg"}
+
+
+class Limits(NamedTuple):
+    """What a declared number may be at least and at most; tuples hold one entry a component."""
+
+    floor: float | tuple[float, ...] = -math.inf
+    ceiling: float | tuple[float, ...] = math.inf
+
+
+def resolve_section(
+    model: type[BaseModel], document: Document, value: Mapping[str, Any], at: KeyPath
+) -> Mapping[str, Any]:
+    """Every key that the robot declares, defaults filled in, as numbers, tuples and nested mappings.
+
+    Raises:
+        FileFormatError: unknown keys, wrong types, values out of range.
+        UnitError: a quantity without a unit or of another dimension.
+    """
+    return _frozen(validate(model, document, _in_declared_units(model, document, value, at), at).model_dump())
+
+
+def unit_of_key(key: str) -> str:
+    """The unit that a key's suffix names; empty where it names none."""
+    return next((unit for suffix, unit in _UNIT_OF_SUFFIX.items() if key.endswith(suffix)), "")
+
+
+def limits_of(model: type[BaseModel], path: str) -> Limits:
+    """The limits a model declares for a (dotted) key, from its `ge gt le lt`."""
+    head, _, rest = path.partition(".")
+    field = model.model_fields.get(head)
+    if field is None:
+        return Limits()
+    annotation: Any = field.annotation
+    if rest:
+        nested = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        return limits_of(annotation, rest) if nested else Limits()
+    if get_origin(annotation) is tuple and Ellipsis not in get_args(annotation):
+        entries = [_limits_in(_metadata_of(entry)) for entry in get_args(annotation)]
+        if len(set(entries)) == 1:
+            return Limits(*entries[0])
+        return Limits(tuple(floor for floor, _ in entries), tuple(ceiling for _, ceiling in entries))
+    return Limits(*_limits_in(field.metadata))
+
+
+def in_unit(document: Document, text: Any, unit: str, at: KeyPath) -> float:
+    """A number in `unit`, from a number or from a quantity of that dimension. UnitError with its place."""
+    return units.to_si(text, unit, where=document.where(at)) / (units.si_factor(unit) if isinstance(text, str) else 1.0)
+
+
+def _in_declared_units(
+    model: type[BaseModel], document: Document, value: Mapping[str, Any], at: KeyPath
+) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, given in value.items():
+        here = (*at, key)
+        declared = _declared_key(model, key)
+        if declared is None:
+            out[key] = given
+            continue
+        if declared in out:
+            raise FileFormatError(
+                f"{dotted(here)} and {declared} are the same quantity; keep one.", where=document.where_key(here)
+            )
+        annotation = model.model_fields[declared].annotation
+        if isinstance(given, dict) and isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            out[declared] = _in_declared_units(annotation, document, given, here)
+        elif unit := unit_of_key(declared):
+            out[declared] = _numbers(document, given, unit, here, bare=declared != key)
+        else:
+            out[declared] = given
+    return out
+
+
+def _declared_key(model: type[BaseModel], key: str) -> str | None:
+    if key in model.model_fields:
+        return key
+    return next((f for f in model.model_fields if unit_of_key(f) and f.rpartition("_")[0] == key), None)
+
+
+def _numbers(document: Document, given: Any, unit: str, at: KeyPath, *, bare: bool) -> Any:
+    if isinstance(given, list):
+        return [_numbers(document, entry, unit, (*at, i), bare=bare) for i, entry in enumerate(given)]
+    if isinstance(given, str):
+        return in_unit(document, given, unit, at)
+    if bare and isinstance(given, int | float) and not isinstance(given, bool):
+        raise UnitError(f"{dotted(at)}: {given} has no unit; write '{given} {unit}'.", where=document.where(at))
+    return given
+
+
+def _metadata_of(annotation: Any) -> list[Any]:
+    if get_origin(annotation) is not Annotated:
+        return []
+    return [inner for entry in get_args(annotation)[1:] for inner in getattr(entry, "metadata", None) or [entry]]
+
+
+def _limits_in(metadata: list[Any]) -> tuple[float, float]:
+    floor, ceiling = -math.inf, math.inf
+    for entry in metadata:
+        if (least := getattr(entry, "ge", None)) is not None:
+            floor = max(floor, float(least))
+        if (least := getattr(entry, "gt", None)) is not None:
+            floor = max(floor, float(np.nextafter(least, math.inf)))
+        if (most := getattr(entry, "le", None)) is not None:
+            ceiling = min(ceiling, float(most))
+        if (most := getattr(entry, "lt", None)) is not None:
+            ceiling = min(ceiling, float(np.nextafter(most, -math.inf)))
+    return floor, ceiling
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _frozen(inner) for key, inner in value.items()}
+    return tuple(_frozen(inner) for inner in value) if isinstance(value, list | tuple) else value

@@ -1,0 +1,110 @@
+"""A pydantic model over a part of a document, with errors as one line: where, what, what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from healing_runtime.core.errors import FileFormatError
+from healing_runtime.workspace.document import Document, KeyPath, suggestion
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validate(model: type[Model], document: Document, value: Any, at: KeyPath = ()) -> Model:
+    """`value`, which stands at `at` in the document, as an instance of `model`.
+
+    Validated as JSON and strictly: lists become tuples, but no text becomes a number and no Boolean becomes one.
+
+    Raises:
+        FileFormatError: the first mistake in the order of the file.
+    """
+    try:
+        return model.model_validate_json(json.dumps(_with_units_spelled(model, value)), strict=True)
+    except ValidationError as error:
+        found = [_line(model, document, entry, at) for entry in error.errors(include_url=False, include_context=True)]
+        raise min(found, key=lambda e: (e.where.line, e.where.column) if e.where else (0, 0)) from None
+
+
+def _with_units_spelled(model: type[BaseModel], value: Any) -> Any:
+    """`start_s: 3` as `start: 3 s`, for the times that a file model names."""
+    if isinstance(value, list):
+        return [_with_units_spelled(model, entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    out = {}
+    for key, inner in value.items():
+        time = key.removesuffix("_s")
+        if time != key and time in getattr(model, "times", ()) and time not in value and isinstance(inner, int | float):
+            out[time] = f"{inner} s"
+            continue
+        nested = _model_in(model.model_fields[key].annotation) if key in model.model_fields else None
+        out[key] = inner if nested is None else _with_units_spelled(nested, inner)
+    return out
+
+
+def _line(model: type[BaseModel], document: Document, entry: Mapping[str, Any], at: KeyPath) -> FileFormatError:
+    path = (*at, *_spelled_out(document, at, entry["loc"]))
+    name = dotted(path)
+    kind, given = entry["type"], entry["input"]
+    if kind == "extra_forbidden":
+        known = _known_keys(model, entry["loc"][:-1])
+        hint = suggestion(str(path[-1]), known, what="Known keys") or " Remove it."
+        return FileFormatError(f"unknown key '{path[-1]}'.{hint}", where=document.where_key(path))
+    if kind == "missing":
+        return FileFormatError(f"the key '{name}' is missing; add it.", where=document.where(path[:-1]))
+    if kind in ("literal_error", "enum"):
+        known = [word.strip(" '") for word in entry["ctx"]["expected"].replace(" or ", ", ").split(",")]
+        hint = suggestion(str(given), known, what="Write one of")
+        return FileFormatError(f"{name} cannot be {_shown(given)}.{hint}", where=document.where(path))
+    if kind == "string_pattern_mismatch":
+        what = "use lower-case letters, digits and '_' ('-' in ids), a letter first"
+        return FileFormatError(f"{name}: {_shown(given)} is not a name; {what}.", where=document.where(path))
+    message = entry["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = " ".join(message.replace("Input should be", "must be").replace("Input should", "must").split()).rstrip(
+        "."
+    )
+    got = "" if isinstance(given, Mapping) or kind == "value_error" else f", not {_shown(given)}"
+    return FileFormatError(f"{name or 'the file'}: {message}{got}.", where=document.where(path))
+
+
+def _spelled_out(document: Document, at: KeyPath, location: Sequence[str | int]) -> KeyPath:
+    """The part of an error's location that is in the file; pydantic adds names of its own for unions."""
+    path: KeyPath = ()
+    for index, part in enumerate(location):
+        if (*at, *path, part) in document.marks or index == len(location) - 1:
+            path = (*path, part)
+    return path
+
+
+def _known_keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    current: Any = model
+    for part in location:
+        if isinstance(part, str) and part in current.model_fields:
+            inner = _model_in(current.model_fields[part].annotation)
+            if inner is None:
+                return []
+            current = inner
+    return list(current.model_fields)
+
+
+def _model_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _model_in(inner)) is not None), None)
+
+
+def dotted(path: KeyPath) -> str:
+    """`("faults", 0, "kind")` -> `faults[0].kind`."""
+    out = ""
+    for part in path:
+        out += f"[{part}]" if isinstance(part, int) else f".{part}" if out else part
+    return out
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else text[:37] + "..."

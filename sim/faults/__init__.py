@@ -1,0 +1,101 @@
+"""Faults: one file each, found by themselves.
+
+A fault *acts* on the plant's `Condition`, a small mutable record of what is wrong with the robot. Nothing is asked of a
+fault in a physics step in which nothing changes: the `Schedule` knows the next step at which some fault begins, grows
+or ends; there the condition is made afresh and every fault that is on acts on it again. So a fault ends by itself.
+
+A robot takes every fault whose `needs` its condition has; one file here is all that a new fault takes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from healing_runtime.core.errors import InputError
+from healing_runtime.core.records import FaultSpec
+from healing_runtime.core.signals import Layout
+
+from .base import BodyFault, Parameters, SensorFault
+
+__all__ = ["BodyFault", "Parameters", "Schedule", "SensorFault", "faults_for"]
+
+AnyFault = BodyFault | SensorFault
+
+NEVER = 2**62
+
+
+def faults_for(condition: type, observed: Layout) -> Mapping[str, type[AnyFault]]:
+    """Fault kind -> class, of all faults a robot with this condition and these sensors can take."""
+    found: dict[str, type[AnyFault]] = {}
+    for module_name in sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base"):
+        module = importlib.import_module(f".{module_name}", __name__)
+        for _, cls in inspect.getmembers(module, inspect.isclass):
+            if cls.__module__ != module.__name__ or not issubclass(cls, BodyFault | SensorFault):
+                continue
+            if issubclass(cls, SensorFault):
+                found[cls.kind] = cls.bound_to(observed)
+            elif all(name in condition.__slots__ for name in cls.needs):
+                found[cls.kind] = cls
+    return found
+
+
+class Schedule:
+    """The scenario's faults in time. Steps are physics steps since t = 0.
+
+    Attributes:
+        next_step: the next physics step at which something changes; a plant's inner loop compares with this alone.
+        sensing: the sensor faults that are on now, with how much of each (0 … 1).
+    """
+
+    def __init__(self, specs: Sequence[FaultSpec], kinds: Mapping[str, type[AnyFault]], robot: str) -> None:
+        self._faults: list[tuple[FaultSpec, AnyFault]] = []
+        for spec in specs:
+            if spec.kind not in kinds:
+                known = ", ".join(sorted(kinds))
+                raise InputError(f"{robot} cannot take the fault '{spec.kind}'; it takes {known}.")
+            cls = kinds[spec.kind]
+            self._faults.append((spec, cls(cls.Parameters.model_validate(dict(spec.parameters)))))
+        self.sensing: tuple[tuple[SensorFault, float], ...] = ()
+        self.next_step = 0
+
+    def prepare(self, seed: int, duration_ticks: int) -> None:
+        """Draw all noise of the run in advance: a tick's noise depends on the seed and the tick alone."""
+        for index, (_, fault) in enumerate(self._faults):
+            if isinstance(fault, SensorFault):
+                fault.prepare(seed, index, duration_ticks + 1)
+
+    def act(self, condition: Any, step: int) -> None:
+        """Apply every fault that is on at `step` to a fresh condition, and look up when the next change is."""
+        sensing: list[tuple[SensorFault, float]] = []
+        next_step = NEVER
+        for spec, fault in self._faults:
+            amount = _amount(spec, step)
+            if amount > 0.0:
+                if isinstance(fault, SensorFault):
+                    sensing.append((fault, amount))
+                else:
+                    fault.act(condition, amount)
+            next_step = min(next_step, _next_change(spec, step))
+        self.sensing = tuple(sensing)
+        self.next_step = next_step
+
+
+def _amount(spec: FaultSpec, step: int) -> float:
+    """How much of the fault is on: 0 before and after, growing linearly over the ramp, else 1."""
+    if step < spec.start_step or (spec.until_step is not None and step >= spec.until_step):
+        return 0.0
+    return min((step - spec.start_step + 1) / spec.ramp_steps, 1.0) if spec.ramp_steps else 1.0
+
+
+def _next_change(spec: FaultSpec, step: int) -> int:
+    if step < spec.start_step:
+        return spec.start_step
+    if spec.until_step is not None and step >= spec.until_step:
+        return NEVER
+    if step < spec.start_step + spec.ramp_steps - 1:
+        return step + 1
+    return NEVER if spec.until_step is None else spec.until_step

@@ -1,0 +1,74 @@
+"""What every fault is: a kind, what it touches, its parameters, and one method that does the damage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, create_model
+
+from healing_runtime.core.signals import Layout
+
+
+class Parameters(BaseModel):
+    """Base of all fault parameters: unknown keys are errors; units are in the names, or SI."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BodyFault:
+    """A fault that changes the plant's condition: actuation, body or environment.
+
+    `needs` names the slots of the condition that it changes; a robot without them cannot take it. `example` are
+    parameters that visibly hurt, for the catalogue and the contract test.
+    """
+
+    kind: ClassVar[str]
+    touches: ClassVar[Literal["actuation", "body", "environment"]]
+    needs: ClassVar[tuple[str, ...]]
+    Parameters: ClassVar[type[Parameters]]
+    example: ClassVar[Mapping[str, Any]]
+
+    def __init__(self, parameters: Any) -> None:
+        self.parameters = parameters
+
+    def act(self, condition: Any, amount: float) -> None:
+        """Change a fresh condition in place; `amount` in (0, 1] is how far a ramp has come."""
+        raise NotImplementedError
+
+
+class SensorFault:
+    """A fault of one sensor, applied to every reading while it is on.
+
+    `columns` are the sensor's columns in the observed vector; an `additive` fault does not touch quantities without a
+    unit (adding to a quaternion gives no rotation). `Parameters.signal` is one of the robot's sensors: the
+    class that a robot lists is bound to its names, so that a misspelt one is refused where the file is read.
+    """
+
+    kind: ClassVar[str]
+    touches: ClassVar[Literal["sensing"]] = "sensing"
+    additive: ClassVar[bool] = False
+    Parameters: ClassVar[type[Parameters]]
+    example: ClassVar[Mapping[str, Any]]
+    observed: ClassVar[Layout]
+
+    def __init__(self, parameters: Any) -> None:
+        self.parameters = parameters
+        self.columns = self.observed.slices[parameters.signal]
+
+    @classmethod
+    def bound_to(cls, observed: Layout) -> type[SensorFault]:
+        """The class a robot with the given sensors lists."""
+        names = tuple(
+            s.name for s in observed if not s.name.startswith("reference_") and (s.unit or not cls.additive)
+        )
+        parameters = create_model("Parameters", __base__=cls.Parameters, signal=(Literal[names], ...))
+        return type(cls.__name__, (cls,), {"Parameters": parameters, "observed": observed, "__doc__": cls.__doc__})
+
+    def prepare(self, seed: int, index: int, ticks: int) -> None:
+        """Draw what is random in the run. `index` is the fault's place in the scenario."""
+
+    def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
+        """Change `reading` in place; `last` is what was delivered a tick ago. Returns whether a value was delivered."""
+        raise NotImplementedError

@@ -1,0 +1,28 @@
+"""A sensor that delivers nothing: the last value is held, and its age is known."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from .base import Parameters, SensorFault
+
+
+class SensorDropoutParameters(Parameters):
+    """Which sensor."""
+
+    signal: str
+
+
+class SensorDropout(SensorFault):
+    """The sensor delivers nothing; the reading holds its last value while its age grows."""
+
+    kind: ClassVar = "sensor_dropout"
+    Parameters: ClassVar = SensorDropoutParameters
+    example: ClassVar = {"signal": "altitude"}
+
+    def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
+        """Hold the last reading."""
+        reading[self.columns] = last[self.columns]
+        return False

@@ -1,0 +1,28 @@
+"""A sensor that repeats its last value as if it were fresh."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from .base import Parameters, SensorFault
+
+
+class SensorStuckParameters(Parameters):
+    """Which sensor."""
+
+    signal: str
+
+
+class SensorStuck(SensorFault):
+    """The sensor delivers what it delivered when the fault began, and nothing tells that it is old."""
+
+    kind: ClassVar = "sensor_stuck"
+    Parameters: ClassVar = SensorStuckParameters
+    example: ClassVar = {"signal": "altitude"}
+
+    def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
+        """Repeat the last reading."""
+        reading[self.columns] = last[self.columns]
+        return True

@@ -1,0 +1,28 @@
+"""A constant push: a tether, a cable, a steady leak."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from .base import BodyFault, Parameters
+
+
+class SideForceParameters(Parameters):
+    """The force in the world frame."""
+
+    force_n: tuple[float, float, float]
+
+
+class SideForce(BodyFault):
+    """`force_n` acts at the centre of mass, in the world frame."""
+
+    kind: ClassVar = "side_force"
+    touches: ClassVar = "body"
+    needs: ClassVar = ("force_n",)
+    Parameters: ClassVar = SideForceParameters
+    example: ClassVar = {"force_n": (0.05, 0.0, 0.0)}
+
+    def act(self, condition: Any, amount: float) -> None:
+        """Add the force."""
+        for axis, force_n in enumerate(self.parameters.force_n):
+            condition.force_n[axis] += amount * force_n

@@ -1,0 +1,28 @@
+"""Steady wind, felt through the rotors' drag."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from .base import BodyFault, Parameters
+
+
+class WindParameters(Parameters):
+    """Velocity of the air in the world frame."""
+
+    velocity_mps: tuple[float, float, float]
+
+
+class Wind(BodyFault):
+    """The air moves with `velocity_mps`."""
+
+    kind: ClassVar = "wind"
+    touches: ClassVar = "environment"
+    needs: ClassVar = ("wind_mps",)
+    Parameters: ClassVar = WindParameters
+    example: ClassVar = {"velocity_mps": (4.0, 0.0, 0.0)}
+
+    def act(self, condition: Any, amount: float) -> None:
+        """Add the air's velocity."""
+        for axis, velocity_mps in enumerate(self.parameters.velocity_mps):
+            condition.wind_mps[axis] += amount * velocity_mps

@@ -1,0 +1,180 @@
+"""What every plant with a single body does alike: reset, ticks, sensing, snapshots, hashes.
+
+A robot adds its own physics in four methods. `BodyPlant` is abstract; robots' plants are final.
+"""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+import struct
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from healing_runtime.core.records import Scenario
+from healing_runtime.core.signals import SignalTable
+
+from .faults import Schedule
+from .sensing import Sensors
+from .touchdown import Touchdown
+from .world import Body, Pad, Pose, World
+
+
+class Start(NamedTuple):
+    """How a world begins."""
+
+    gravity_mps2: float
+    pad: Pad
+    body: Body
+    pose: Pose
+
+
+class Keyframe(NamedTuple):
+    """All state at a tick boundary. `bullet` is Bullet's own; the rest is what Bullet does not restore."""
+
+    bullet: int
+    step: int
+    own: tuple[float, ...]
+    touchdown: tuple[float, ...]
+    sensors: Any
+    truth: np.ndarray
+    state_hash: str
+
+
+class BodyPlant(abc.ABC):
+    """A plant whose physics is one rigid body above a pad (see `healing_runtime.core.plant.Plant`).
+
+    The true vector begins with the true values of the observed signals and ends with the sensors' ages; a robot
+    delivers what lies before the ages.
+    """
+
+    signals: SignalTable
+    name: str
+    fault_kinds: Mapping[str, type]
+
+    def __init__(self) -> None:
+        self._world = World()
+
+    # ------------------------------------------------------------ what a robot adds
+    @abc.abstractmethod
+    def _begin(self, scenario: Scenario) -> Start:
+        """Set the robot's own state for t = 0 and say how the world begins."""
+
+    @abc.abstractmethod
+    def _change(self) -> None:
+        """The faults change at this physics step: make a fresh condition, let `_schedule` act on it, take it over."""
+
+    @abc.abstractmethod
+    def _fly(self) -> None:
+        """Advance `_substeps` physics steps from `_step` on, calling `_change` where the schedule says so."""
+
+    @abc.abstractmethod
+    def _true_values(self) -> tuple[float, ...]:
+        """The true vector without the ages; also ends the period of the land detector unless at t = 0."""
+
+    @abc.abstractmethod
+    def _own_state(self) -> tuple[float, ...]:
+        """The robot's state outside Bullet, the last command included."""
+
+    @abc.abstractmethod
+    def _set_own_state(self, values: tuple[float, ...]) -> None:
+        """Take over what `_own_state` gave."""
+
+    # ------------------------------------------------------------ the Plant protocol
+    def reset(self, scenario: Scenario, seed: int) -> None:
+        """Build the world of `scenario` at t = 0. InputError where the robot cannot take one of its faults."""
+        self._substeps = scenario.substeps
+        self._dt_s = 1.0 / scenario.physics_hz
+        self._step = 0
+        self._schedule = Schedule(scenario.faults, self.fault_kinds, self.name)
+        self._schedule.prepare(seed, scenario.duration_ticks)
+        self._touchdown = Touchdown(scenario.control_hz)
+        self._sensors = Sensors(self.signals.observed, scenario.dt_s)
+        start = self._begin(scenario)
+        self._world.build(scenario.physics_hz, start.gravity_mps2, start.pad, start.body, start.pose)
+        self._change()
+        self._sample()
+
+    def observe(self) -> np.ndarray:
+        """Sensed values, layout `signals.observed`. Do not write into it."""
+        return self._sensors.reading
+
+    def truth(self) -> np.ndarray:
+        """True values, layout `signals.true`. Do not write into it."""
+        return self._truth
+
+    @abc.abstractmethod
+    def apply(self, action: np.ndarray) -> None:
+        """Command for the next control period, layout `signals.action`."""
+
+    def step(self) -> None:
+        """Advance one control period."""
+        self._touchdown.begin_period()
+        self._fly()
+        self._sample()
+
+    def snapshot(self) -> Keyframe:
+        """All state at this tick boundary; free it with `release`."""
+        return Keyframe(
+            self._world.save(),
+            self._step,
+            self._own_state(),
+            self._touchdown.save(),
+            self._sensors.save(),
+            self._truth,
+            self.state_hash(),
+        )
+
+    def restore(self, snapshot: Keyframe) -> None:
+        """Return to a keyframe of this plant taken since its last reset.
+
+        Raises:
+            RuntimeError: the state that came back is not the state that was saved.
+        """
+        self._world.restore(snapshot.bullet)
+        self._step = snapshot.step
+        self._set_own_state(snapshot.own)
+        self._touchdown.restore(snapshot.touchdown)
+        self._change()
+        self._sensors.restore(snapshot.sensors)
+        self._truth = snapshot.truth
+        if self.state_hash() != snapshot.state_hash:
+            raise RuntimeError(f"the keyframe of physics step {snapshot.step} did not restore; re-execute the recipe")
+
+    def release(self, snapshot: Keyframe) -> None:
+        """Free a keyframe."""
+        self._world.discard(snapshot.bullet)
+
+    def state_hash(self) -> str:
+        """sha256 over the float64 state: Bullet's, ours, and what the sensors delivered."""
+        pose = self._world.pose()
+        reading, missed = self._sensors.save()
+        numbers = [
+            self._step,
+            *pose.position_m,
+            *pose.q_xyzw,
+            *pose.velocity_mps,
+            *pose.angular_velocity_radps,
+            *self._own_state(),
+            *self._touchdown.save(),
+            *missed,
+        ]
+        data = struct.pack(f"<{len(numbers)}d", *numbers) + reading.tobytes() + self._truth.tobytes()
+        return hashlib.sha256(data).hexdigest()
+
+    def close(self) -> None:
+        """Free the world; closing twice is allowed."""
+        self._world.close()
+
+    def _sample(self) -> None:
+        """Fix truth and readings of this tick."""
+        observed = self.signals.observed.size
+        values = self._true_values()
+        truth = np.array(values)
+        tick = self._step // self._substeps
+        if self._step >= self._schedule.next_step:
+            self._change()
+        self._sensors.sample(truth[:observed], tick, self._schedule.sensing)
+        self._truth = np.concatenate((truth, self._sensors.ages_s))

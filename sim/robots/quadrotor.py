@@ -1,0 +1,340 @@
+"""A Crazyflie 2.x: four rotors with lag, rotor drag, ground effect, a land detector for judging.
+
+Sources: mass, inertia, arm, thrust and torque coefficients, ground effect and rotor drag from gym-pybullet-drones'
+`cf2x.urdf` (ground effect: Shi et al. 2019, drag: Forster 2015). Rotors are numbered from the front right clockwise
+seen from above; rotors 1 and 3 turn so that their torque on the body is positive (counter-clockwise).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pybullet as bullet
+from pydantic import BaseModel, ConfigDict, Field
+
+from healing_runtime.core.plant import Plant, Robot
+from healing_runtime.core.records import Distribution, Perturbation, Scenario
+from healing_runtime.core.signals import Layout, Signal, SignalTable
+
+from ..faults import faults_for
+from ..plant import BodyPlant, Start
+from ..sensing import age_signals
+from ..world import Body, Pad, Pose
+
+if TYPE_CHECKING:
+    from healing_runtime.core.plant import Twin
+
+# ---------------------------------------------------------------- the body
+MASS_KG = 0.027
+INERTIA_KGM2 = (1.4e-5, 1.4e-5, 2.17e-5)
+HALF_EXTENTS_M = (0.04, 0.04, 0.0125)
+ROTOR_ARM_M = 0.028
+"""Distance of every rotor's axis from the body's x axis and from its y axis."""
+STANDARD_GRAVITY_MPS2 = 9.80665
+THRUST_TO_WEIGHT = 2.25
+_RPM2_PER_RADPS2 = (60.0 / (2.0 * math.pi)) ** 2
+THRUST_NS2 = 3.16e-10 * _RPM2_PER_RADPS2
+"""Thrust of a rotor over its squared speed, N s²/rad²."""
+TORQUE_TO_THRUST_M = 7.94e-12 / 3.16e-10
+HOVER_RADPS = math.sqrt(MASS_KG * STANDARD_GRAVITY_MPS2 / (4.0 * THRUST_NS2))
+MAX_RADPS = math.sqrt(THRUST_TO_WEIGHT) * HOVER_RADPS
+ROTOR_LAG_S = 0.03
+DRAG_XY = 9.1785e-7
+DRAG_Z = 10.311e-7
+"""Rotor drag over the sum of rotor speeds and air speed, N s²/(m rad)."""
+PROPELLER_RADIUS_M = 0.0231348
+GROUND_EFFECT = 11.36859
+GROUND_EFFECT_REACH_M = 1.0
+"""Beyond this height of the body's centre the ground adds less than 0.04 % of thrust: none is computed."""
+GROUND_EFFECT_FLOOR_M = 0.25 * PROPELLER_RADIUS_M * math.sqrt(15.0 * GROUND_EFFECT / 4.0)
+"""Rotor height below which the effect no longer grows (as gym-pybullet-drones clips it)."""
+_REACH_M = math.sqrt(sum(h * h for h in HALF_EXTENTS_M)) + 0.01
+"""Below this height of the body's centre a contact is possible."""
+
+
+# ---------------------------------------------------------------- files
+class Initial(BaseModel):
+    """State at t = 0; the rotors turn at hover speed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    position_m: tuple[float, float, float] = (0.0, 0.0, 1.5)
+    velocity_mps: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    attitude_rpy_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    angular_velocity_radps: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+class Environment(BaseModel):
+    """Where it flies. `ground_effect` scales the nominal one; 0 is none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    gravity_mps2: float = Field(default=STANDARD_GRAVITY_MPS2, gt=0.0, le=30.0)
+    pad: Pad = Pad()
+    ground_effect: float = Field(default=1.0, ge=0.0, le=3.0)
+
+
+class Reference(BaseModel):
+    """What the controller is asked to hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    position_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    velocity_mps: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+# ---------------------------------------------------------------- signals
+_XYZ = ("x", "y", "z")
+_OBSERVED = (
+    Signal("position", "m", (3,), _XYZ, scale=1.0, description="centre of mass, world frame"),
+    Signal("velocity", "m/s", (3,), _XYZ, scale=1.0, description="of the centre of mass, world frame"),
+    Signal("q_xyzw_world_body", "", (4,), ("x", "y", "z", "w"), description="attitude: rotates body to world"),
+    Signal("angular_velocity", "rad/s", (3,), _XYZ, scale=5.0, description="body frame, as a gyro has it"),
+    Signal("altitude", "m", scale=1.0, description="lowest point of the body above the pad"),
+    Signal("reference_position", "m", (3,), _XYZ, scale=1.0, description="where to go, world frame"),
+    Signal("reference_velocity", "m/s", (3,), _XYZ, scale=1.0, description="how fast, world frame"),
+)
+_OBSERVED_LAYOUT = Layout(_OBSERVED)
+SIGNALS = SignalTable(
+    observed=_OBSERVED_LAYOUT,
+    action=Layout(
+        (
+            Signal(
+                "rotor_speed",
+                "rad/s",
+                (4,),
+                low=0.0,
+                high=MAX_RADPS,
+                scale=MAX_RADPS,
+                description="commanded; rotors front right, rear right, rear left, front left",
+            ),
+        )
+    ),
+    true=Layout(
+        (
+            *_OBSERVED,
+            Signal("speed", "m/s", scale=1.0, description="magnitude of the velocity"),
+            Signal("descent_rate", "m/s", scale=1.0, description="downward velocity"),
+            Signal("tilt", "rad", scale=1.0, description="angle between the body's and the world's up"),
+            Signal("yaw", "rad", scale=math.pi, description="heading, -pi ... pi"),
+            Signal("contact", description="1 where the body touched the pad in the last control period"),
+            Signal("touchdown_speed", "m/s", scale=1.0, description="downward speed before the latest first contact"),
+            Signal("landed", description="1 while in contact, slow, and the rotors nearly off for 0.5 s"),
+            Signal("rotor_speed", "rad/s", (4,), scale=MAX_RADPS, description="true speeds of the rotors"),
+            *age_signals(_OBSERVED_LAYOUT),
+        )
+    ),
+)
+
+
+# ---------------------------------------------------------------- physics
+class Condition:
+    """What may be wrong with the robot; faults act on it."""
+
+    __slots__ = ("force_n", "payload_kg", "rotor_efficiency", "rotor_lag_s", "wind_mps")
+
+    def __init__(self) -> None:
+        self.rotor_efficiency = [1.0, 1.0, 1.0, 1.0]
+        self.rotor_lag_s = ROTOR_LAG_S
+        self.payload_kg = 0.0
+        self.force_n = [0.0, 0.0, 0.0]
+        self.wind_mps = [0.0, 0.0, 0.0]
+
+
+FAULTS = faults_for(Condition, _OBSERVED_LAYOUT)
+
+
+class QuadrotorPlant(BodyPlant):
+    """The quadrotor in PyBullet. Final."""
+
+    signals = SIGNALS
+    name = "quadrotor"
+    fault_kinds = FAULTS
+
+    def _begin(self, scenario: Scenario) -> Start:
+        initial = Initial.model_validate(dict(scenario.initial))
+        environment = Environment.model_validate(dict(scenario.environment))
+        reference = Reference.model_validate(dict(scenario.reference))
+        self._reference = (*reference.position_m, *reference.velocity_mps)
+        self._normal = environment.pad.normal
+        self._gravity_mps2 = environment.gravity_mps2
+        self._ground = environment.ground_effect * GROUND_EFFECT * (PROPELLER_RADIUS_M / 4.0) ** 2
+        hover = min(math.sqrt(MASS_KG * environment.gravity_mps2 / (4.0 * THRUST_NS2)), MAX_RADPS)
+        self._rotor_radps = self._command = (hover, hover, hover, hover)
+        self._mass_kg = MASS_KG
+        self._lift_n = 4.0 * THRUST_NS2 * hover * hover
+        q = bullet.getQuaternionFromEuler([math.radians(a) for a in initial.attitude_rpy_deg])
+        spin = bullet.rotateVector(q, initial.angular_velocity_radps)
+        pose = Pose(initial.position_m, q, initial.velocity_mps, spin)
+        return Start(environment.gravity_mps2, environment.pad, Body(MASS_KG, INERTIA_KGM2, HALF_EXTENTS_M), pose)
+
+    def apply(self, action: np.ndarray) -> None:
+        """Rotor speed commands for the next control period, rad/s."""
+        self._command = tuple(action.tolist())
+
+    def _change(self) -> None:
+        condition = Condition()
+        self._schedule.act(condition, self._step)
+        self._thrust = [THRUST_NS2 * e for e in condition.rotor_efficiency]
+        lag_s = condition.rotor_lag_s
+        self._follow = 1.0 - math.exp(-self._dt_s / lag_s) if lag_s > 0.0 else 1.0
+        self._force = tuple(condition.force_n)
+        self._wind = tuple(condition.wind_mps)
+        mass_kg = max(MASS_KG + condition.payload_kg, 1e-3)
+        self._mass_kg = mass_kg
+        self._world.set_mass(mass_kg)
+
+    def _fly(self) -> None:
+        client, body = self._world.client, self._world.body
+        push, twist, advance = bullet.applyExternalForce, bullet.applyExternalTorque, bullet.stepSimulation
+        read_pose, read_velocity = bullet.getBasePositionAndOrientation, bullet.getBaseVelocity
+        link, world = bullet.LINK_FRAME, bullet.WORLD_FRAME
+        touchdown = self._touchdown
+        c0, c1, c2, c3 = self._command
+        w0, w1, w2, w3 = self._rotor_radps
+        position, (qx, qy, qz, qw) = read_pose(body, physicsClientId=client)
+        (vx, vy, vz), _ = read_velocity(body, physicsClientId=client)
+        change_at = -1
+        end = self._step + self._substeps
+        for step in range(self._step, end):
+            if step >= change_at:
+                self._step = step
+                if step >= self._schedule.next_step:
+                    self._change()
+                change_at = self._schedule.next_step
+                k0, k1, k2, k3 = self._thrust
+                follow, (ax, ay, az), (fx, fy, fz) = self._follow, self._wind, self._force
+            w0 += follow * (c0 - w0)
+            w1 += follow * (c1 - w1)
+            w2 += follow * (c2 - w2)
+            w3 += follow * (c3 - w3)
+            t0, t1, t2, t3 = k0 * w0 * w0, k1 * w1 * w1, k2 * w2 * w2, k3 * w3 * w3
+            yaw_torque = TORQUE_TO_THRUST_M * (t1 + t3 - t0 - t2)
+            if position[2] < GROUND_EFFECT_REACH_M:
+                g0, g1, g2, g3 = self._ground_effect(position, qx, qy, qz, qw)
+                t0, t1, t2, t3 = t0 * g0, t1 * g1, t2 * g2, t3 * g3
+            # Third column of the rotation: the body's up in the world; all that thrust and drag need.
+            ux, uy, uz = 2.0 * (qx * qz + qw * qy), 2.0 * (qy * qz - qw * qx), 1.0 - 2.0 * (qx * qx + qy * qy)
+            rx, ry, rz = vx - ax, vy - ay, vz - az
+            total = w0 + w1 + w2 + w3
+            drag = DRAG_XY * total
+            along = t0 + t1 + t2 + t3 - (DRAG_Z - DRAG_XY) * total * (rx * ux + ry * uy + rz * uz)
+            push(
+                body,
+                -1,
+                (along * ux - drag * rx + fx, along * uy - drag * ry + fy, along * uz - drag * rz + fz),
+                position,
+                world,
+                physicsClientId=client,
+            )
+            torque = (ROTOR_ARM_M * (t2 + t3 - t0 - t1), ROTOR_ARM_M * (t1 + t2 - t0 - t3), yaw_torque)
+            twist(body, -1, torque, link, physicsClientId=client)
+            advance(physicsClientId=client)
+            down = -vz
+            position, (qx, qy, qz, qw) = read_pose(body, physicsClientId=client)
+            (vx, vy, vz), _ = read_velocity(body, physicsClientId=client)
+            if position[2] < _REACH_M or self._normal[0] != 0.0:
+                touchdown.step(self._world.pressed(), down)
+            elif touchdown.pressed:
+                touchdown.step(False, down)
+        self._step = end
+        self._rotor_radps = (w0, w1, w2, w3)
+        self._lift_n = t0 + t1 + t2 + t3
+
+    def _ground_effect(
+        self, position: tuple[float, ...], qx: float, qy: float, qz: float, qw: float
+    ) -> tuple[float, float, float, float]:
+        """Factor on each rotor's thrust, by its height above the pad; none where the body is upside down."""
+        nx, _, nz = self._normal
+        dx = nx * (1.0 - 2.0 * (qy * qy + qz * qz)) + nz * 2.0 * (qx * qz - qw * qy)
+        dy = nx * 2.0 * (qx * qy - qw * qz) + nz * 2.0 * (qy * qz + qw * qx)
+        if 1.0 - 2.0 * (qx * qx + qy * qy) <= 0.0:
+            return (1.0, 1.0, 1.0, 1.0)
+        h = nx * position[0] + nz * position[2]
+        a, b = ROTOR_ARM_M * (dx + dy), ROTOR_ARM_M * (dx - dy)
+        ground, floor = self._ground, GROUND_EFFECT_FLOOR_M
+        h0, h1, h2, h3 = max(h + b, floor), max(h - a, floor), max(h - b, floor), max(h + a, floor)
+        return (
+            1.0 + ground / (h0 * h0),
+            1.0 + ground / (h1 * h1),
+            1.0 + ground / (h2 * h2),
+            1.0 + ground / (h3 * h3),
+        )
+
+    def _true_values(self) -> tuple[float, ...]:
+        position, q, velocity, spin = self._world.pose()
+        (x, _, z), (qx, qy, qz, qw), (vx, vy, vz), (sx, sy, sz) = position, q, velocity, spin
+        xx, yy, zz = qx * qx, qy * qy, qz * qz
+        r00, r01, r02 = 1.0 - 2.0 * (yy + zz), 2.0 * (qx * qy - qw * qz), 2.0 * (qx * qz + qw * qy)
+        r10, r11, r12 = 2.0 * (qx * qy + qw * qz), 1.0 - 2.0 * (xx + zz), 2.0 * (qy * qz - qw * qx)
+        r20, r21, r22 = 2.0 * (qx * qz - qw * qy), 2.0 * (qy * qz + qw * qx), 1.0 - 2.0 * (xx + yy)
+        nx, _, nz = self._normal
+        hx, hy, hz = HALF_EXTENTS_M
+        altitude = (
+            nx * x
+            + nz * z
+            - hx * abs(nx * r00 + nz * r20)
+            - hy * abs(nx * r01 + nz * r21)
+            - hz * abs(nx * r02 + nz * r22)
+        )
+        speed = math.sqrt(vx * vx + vy * vy + vz * vz)
+        touchdown = self._touchdown
+        if self._step:
+            rate = math.sqrt(sx * sx + sy * sy + sz * sz)
+            touchdown.end_period(speed, rate, self._lift_n / (self._mass_kg * self._gravity_mps2))
+        return (
+            *position,
+            *velocity,
+            *q,
+            r00 * sx + r10 * sy + r20 * sz,
+            r01 * sx + r11 * sy + r21 * sz,
+            r02 * sx + r12 * sy + r22 * sz,
+            altitude,
+            *self._reference,
+            speed,
+            -vz,
+            math.atan2(math.sqrt(r02 * r02 + r12 * r12), r22),
+            math.atan2(r10, r00),
+            touchdown.contact,
+            touchdown.speed_mps,
+            touchdown.landed,
+            *self._rotor_radps,
+        )
+
+    def _own_state(self) -> tuple[float, ...]:
+        return (*self._rotor_radps, *self._command, self._lift_n)
+
+    def _set_own_state(self, values: tuple[float, ...]) -> None:
+        self._rotor_radps, self._command, self._lift_n = values[:4], values[4:8], values[8]
+
+
+def _make_twin(scenario: Scenario) -> Twin:
+    from ..twins.quadrotor import make
+
+    return make(scenario)
+
+
+def _make() -> Plant:
+    return QuadrotorPlant()
+
+
+ROBOT = Robot(
+    name="quadrotor",
+    description="Crazyflie 2.x: four rotors with lag, rotor drag and ground effect over a pad",
+    signals=SIGNALS,
+    initial=Initial,
+    environment=Environment,
+    reference=Reference,
+    faults=FAULTS,
+    perturb=Perturbation(
+        initial={"position_m": Distribution("normal", scale=0.02), "velocity_mps": Distribution("normal", scale=0.02)},
+        faults={
+            "value": Distribution("uniform", low=-0.03, high=0.03),
+            "start": Distribution("uniform", low=0.0, high=10.0, absolute=True),
+        },
+    ),
+    make=_make,
+    make_twin=_make_twin,
+)

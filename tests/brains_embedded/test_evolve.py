@@ -1,0 +1,51 @@
+"""The strategy on functions whose answer is known."""
+
+import numpy as np
+import pytest
+
+from healing_runtime.brains.embedded import evolve
+from healing_runtime.brains.embedded.budget import Budget
+from healing_runtime.brains.embedded.score import Score
+
+
+def bowl(target, signs=None):
+    """Highest at `target`; a wrong sign costs a lot."""
+
+    def evaluate(points, generation):
+        costs = [np.sum((p.z - target) ** 2) + 10.0 * np.sum(p.signs != (signs if signs is not None else 1)) for p in points]
+        return [Score(-float(c), 0.0, -float(c)) for c in costs]
+
+    return evaluate
+
+
+@pytest.mark.parametrize("size", [1, 2, 6])
+def test_it_climbs(size):
+    target = np.linspace(-1.0, 1.5, size)
+    members, spent = evolve.search(bowl(target), size, seed=1, budget=Budget(generations=30))
+    assert spent == 30
+    np.testing.assert_allclose(members[0].point.z, target, atol=0.25)
+
+
+def test_a_single_wrong_sign_is_found():
+    signs = np.array([1.0, -1.0, 1.0])
+    members, _ = evolve.search(bowl(np.zeros(3), signs), 3, seed=1, budget=Budget(generations=5))
+    np.testing.assert_array_equal(members[0].point.signs, signs)
+
+
+def test_same_seed_same_points_and_another_seed_others():
+    runs = [evolve.search(bowl(np.ones(3)), 3, seed=s, budget=Budget(generations=4))[0][0].point.z for s in (5, 5, 6)]
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert not np.array_equal(runs[0], runs[2])
+
+
+def test_it_stops_a_little_after_success():
+    def evaluate(points, generation):
+        return [Score(1.0, 1.0 if generation >= 3 else 0.5, 1.0) for _ in points]
+
+    _, spent = evolve.search(evaluate, 2, seed=0, budget=Budget(generations=30, patience=2))
+    assert spent == 6
+
+
+def test_nothing_to_move_is_one_evaluation():
+    members, spent = evolve.search(bowl(np.zeros(0)), 0, seed=0, budget=Budget())
+    assert (len(members), spent) == (1, 1)

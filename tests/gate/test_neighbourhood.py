@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import gate_kit as kit
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from healing_runtime.gate import neighbourhood
+from healing_runtime.gate.neighbourhood import decide, generator, must_be_provable, neighbours
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=60), st.data())
+def test_the_early_verdict_is_the_late_one(results, data):
+    needed = data.draw(st.integers(0, len(results) + 1))
+    flown, passed = decide(iter(results), len(results), needed)
+    assert passed == sum(results[:flown])
+    assert (passed >= needed) == (sum(results) >= needed)
+
+
+@given(st.lists(st.booleans(), min_size=40, max_size=40), st.integers(1, 7))
+def test_results_do_not_depend_on_the_number_of_workers(results, workers):
+    def start(chunk):
+        return lambda: [results[i] for i in chunk]
+
+    in_order = list(neighbourhood._in_order(start, range(40), workers))
+    assert in_order == results
+
+
+def test_no_more_is_flown_than_is_needed():
+    started = []
+
+    def start(chunk):
+        started.extend(chunk)
+        return lambda: [False for _ in chunk]
+
+    flown, passed = decide(neighbourhood._in_order(start, range(96), 2), 96, 93)
+    assert (flown, passed) == (4, 0)
+    assert len(started) <= 3 * neighbourhood.CHUNK
+
+
+def test_draws_are_fresh_for_everything_that_should_make_them_so():
+    scenario = kit.scenario(samples=3)
+
+    def drawn(*key):
+        return [s.initial["altitude_m"] for s in neighbours(scenario, generator(*key))]
+
+    base = (7, "i-1", "sha256:a", 1)
+    assert drawn(*base) == drawn(*base)
+    others = [drawn(8, *base[1:]), drawn(7, "i-2", *base[2:]), drawn(7, "i-1", "sha256:b", 1), drawn(*base[:3], 2)]
+    assert all(other != drawn(*base) for other in others)
+    assert len(set(drawn(*base))) == 3
+
+
+def test_an_acceptance_nobody_can_pass_is_said_to_be_one():
+    assert must_be_provable(kit.scenario(samples=96, confidence=0.95).acceptance) == ""
+    assert must_be_provable(kit.scenario(samples=0).acceptance) == ""
+    assert "use at least 36" in must_be_provable(kit.scenario(samples=32, confidence=0.95).acceptance)
+    assert "below 1" in must_be_provable(kit.scenario(min_pass_rate=1.0).acceptance)
+
+
+@pytest.mark.parametrize("samples", [0, 5])
+def test_neighbours_are_as_many_as_asked_for(samples):
+    assert len(neighbours(kit.scenario(samples=samples), generator(1, "i", "c", 1))) == samples

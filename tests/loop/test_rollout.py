@@ -1,0 +1,192 @@
+"""The loop's mechanics, on a plant of one line and a program of a few: an integrator and a proportional controller."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+import pytest
+
+from healing_runtime.compile.interface import ControllerInterface, ProgramInterface
+from healing_runtime.compile.programs import Program
+from healing_runtime.compile.vectors import Vectors
+from healing_runtime.core.records import Scenario
+from healing_runtime.core.signals import Layout, Signal, SignalTable
+from healing_runtime.loop.recorder import Recorder, keyframe_every
+from healing_runtime.loop.rollout import FlightPlan, Stop, advance, bring_to, evaluate, fly
+from healing_runtime.loop.slot import Slot
+
+TABLE = SignalTable(
+    observed=Layout((Signal("position", "m"),)),
+    action=Layout((Signal("velocity", "m/s", low=-1.0, high=1.0, rate_per_s=2.0),)),
+    true=Layout((Signal("position", "m"), Signal("clock", "s"))),
+)
+SCENARIO = Scenario("r/s", "r", "c", (), None, 40, 10, 20, 3, {}, {})
+
+
+class Integrator:
+    """Position integrates the command; `skew` makes restored snapshots wrong on purpose."""
+
+    signals = TABLE
+
+    def __init__(self, skew=0.0):
+        self.skew, self.x, self.u, self.t, self.resets = skew, 1.0, 0.0, 0.0, 0
+
+    def reset(self, scenario, seed):
+        self.x, self.u, self.t = 1.0, 0.0, 0.0
+        self.resets += 1
+
+    def observe(self):
+        return np.array([self.x])
+
+    def truth(self):
+        return np.array([self.x, self.t])
+
+    def apply(self, action):
+        self.u = float(action[0])
+
+    def step(self):
+        self.x += self.u * 0.1
+        self.t += 0.1
+
+    def snapshot(self):
+        return (self.x, self.u, self.t)
+
+    def restore(self, snapshot):
+        self.x, self.u, self.t = snapshot
+        self.x += self.skew
+
+    def release(self, snapshot):
+        pass
+
+    def state_hash(self):
+        return hashlib.sha256(np.array([self.x, self.t]).tobytes()).hexdigest()
+
+    def close(self):
+        pass
+
+
+def program(gain, trip_below=-np.inf):
+    """Commands -gain * x, counts its ticks in its carry, trips when x < trip_below."""
+    interface = ProgramInterface(
+        ControllerInterface("sha256:0", "float64", (), (), (), ()), 10, (), (),
+        {"action": (0, 1), "tripped": (1, 2), "finite": (2, 3), "status": (3, 3), "rho": (3, 3), "rho_lo": (3, 3), "rho_hi": (3, 3),
+         "ended_status": (3, 3), "ended_rho": (3, 3), "contract_rho": (3, 3), "contract_ok": (3, 3), "diagnostics": (3, 3),
+         "atoms": (3, 3), "state_floats": (3, 4), "state_ints": (4, 4)},
+        4,
+    )  # fmt: skip
+
+    def tick(params, carry, observed, true):
+        packed = np.array([-gain * observed[0], float(observed[0] < trip_below), 1.0, carry.floats[0] + 1])
+        return Vectors(carry.floats + 1, carry.ints), packed
+
+    return Program(tick, interface, np.zeros(0), Vectors(np.zeros(1), np.zeros(0, np.int32)), "sha256:0")
+
+
+def flight(plant, live, **kw):
+    recorder = Recorder(SCENARIO, TABLE)
+    plant.reset(SCENARIO, 3)
+    stop = advance(plant, Slot(live), recorder, live.start(), 0, SCENARIO.duration_ticks, **kw)
+    return recorder, stop
+
+
+def test_n_ticks_give_n_plus_one_samples_and_the_last_action_is_not_applied():
+    recorder, stop = flight(Integrator(), program(0.5))
+    assert (stop.tick, stop.tripped, recorder.count) == (40, False, 41)
+    assert np.isfinite(recorder.action[:40]).all() and np.isnan(recorder.action[40])
+    assert float(stop.carry.floats[0]) == 41
+
+
+def test_a_trip_stops_in_its_own_tick_and_its_action_is_not_applied():
+    plant = Integrator()
+    recorder, stop = flight(plant, program(0.5, trip_below=0.7))
+    assert stop.tripped and recorder.observed[stop.tick, 0] < 0.7 <= recorder.observed[stop.tick - 1, 0]
+    assert np.isnan(recorder.action[stop.tick]) and plant.x == recorder.observed[stop.tick, 0]
+
+
+def test_commands_are_clamped_to_limits_and_rates():
+    recorder, _ = flight(Integrator(), program(50.0))
+    applied = recorder.action[:40, 0]
+    assert applied.min() >= -1.0 and applied.max() <= 1.0
+    assert np.abs(np.diff(applied)).max() <= 0.2 + 1e-12
+    assert np.nanmax(np.abs(recorder.packed[:40, 0])) > 1.0, "the raw command must have asked for more"
+
+
+def test_a_pause_leaves_the_memory_before_the_tick():
+    recorder, stop = flight(Integrator(), program(0.5), pause_at=12)
+    assert (stop.tick, stop.paused, recorder.count) == (12, True, 12)
+    assert float(stop.carry.floats[0]) == 12
+
+
+def test_flying_in_two_pieces_is_flying_in_one():
+    whole, _ = flight(Integrator(), program(0.7))
+    plant, live = Integrator(), program(0.7)
+    recorder = Recorder(SCENARIO, TABLE)
+    plant.reset(SCENARIO, 3)
+    first = advance(plant, Slot(live), recorder, live.start(), 0, 40, pause_at=17)
+    advance(plant, Slot(live), recorder, first.carry, first.tick, 40)
+    np.testing.assert_array_equal(whole.observed, recorder.observed)
+    np.testing.assert_array_equal(whole.action, recorder.action)
+
+
+@pytest.mark.parametrize(("skew", "way"), [(0.0, "keyframe"), (0.25, "recipe")])
+def test_bringing_the_plant_back_trusts_a_keyframe_only_if_its_hash_agrees(skew, way):
+    plant = Integrator(skew)
+    recorder, _ = flight(plant, program(0.5))
+    resets = plant.resets
+    assert bring_to(plant, recorder, SCENARIO, 3, 23) == way
+    assert plant.x == recorder.observed[23, 0]
+    assert plant.resets == resets + (way == "recipe")
+
+
+def test_the_memory_before_a_tick_is_re_executed_from_recorded_samples():
+    live = program(0.5)
+    recorder, _ = flight(Integrator(), live)
+    keyframe = recorder.before(23)
+    carry = evaluate(live, recorder, keyframe.carry, keyframe.tick, 23)
+    assert float(carry.floats[0]) == 23
+
+
+def test_a_flight_plan_takes_over_after_its_recipe():
+    whole = fly(Integrator(), program(0.5), FlightPlan(SCENARIO, 3))
+    carry = Vectors(np.array([15.0]), np.zeros(0, np.int32))
+    late = fly(Integrator(), program(0.5), FlightPlan(SCENARIO, 3, 15, whole.trace.action, carry))
+    np.testing.assert_array_equal(late.trace.observed, whole.trace.observed[15:])
+    assert late.trace.first_tick == 15 and late.kept
+
+
+def test_digests_tell_flights_apart():
+    a, b = (fly(Integrator(), program(0.5), FlightPlan(SCENARIO, 3)) for _ in range(2))
+    assert a.digest == b.digest
+    assert fly(Integrator(), program(0.5 + 1e-15), FlightPlan(SCENARIO, 3)).digest != a.digest
+
+
+def test_raw_commands_beyond_the_limits_are_told():
+    assert fly(Integrator(), program(0.5), FlightPlan(SCENARIO, 3)).within_limits
+    assert not fly(Integrator(), program(5.0), FlightPlan(SCENARIO, 3)).within_limits
+
+
+def test_the_ring_keeps_the_first_keyframe_and_the_newest():
+    long = dataclasses.replace(SCENARIO, duration_ticks=800, control_hz=4)
+    recorder, plant, live = Recorder(long, TABLE), Integrator(), program(0.1)
+    assert keyframe_every(4) == 1
+    advance(plant, Slot(live), recorder, live.start(), 0, 800)
+    assert len(recorder.keyframes) == 256
+    assert min(recorder.keyframes) == 0 and max(recorder.keyframes) == 800
+
+
+def test_a_swap_takes_effect_at_the_next_tick_and_can_be_taken_back():
+    one, two = program(0.1), program(0.2)
+    slot = Slot(one)
+    slot.offer(two)
+    assert slot.live is one
+    assert slot.swap() >= 0.0 and slot.live is two and slot.previous is one
+    slot.roll_back()
+    assert slot.live is one
+    with pytest.raises(RuntimeError):
+        slot.roll_back()
+    with pytest.raises(RuntimeError):
+        slot.swap()
+
+
+def test_stop_is_plain():
+    assert Stop(3, False, None).paused is False

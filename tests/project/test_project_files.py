@@ -1,0 +1,76 @@
+"""What the project's own files promise."""
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def pinned() -> dict[str, str]:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+    return dict(line.split("==") for line in lines)
+
+
+def bare_names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[\[<>=]", r)[0].lower().replace("_", "-").replace(".", "-") for r in requirements}
+
+
+def test_every_constraint_is_one_exact_version_and_names_no_host():
+    text = (ROOT / "constraints.txt").read_text()
+    for name, version in pinned().items():
+        assert re.fullmatch(r"[a-z0-9-]+", name), name
+        assert re.fullmatch(r"[0-9][0-9A-Za-z.]*", version), version
+    assert "://" not in text
+    assert "@" not in text
+
+
+def test_everything_asked_for_is_pinned():
+    asked = bare_names(PROJECT["project"]["dependencies"]) | bare_names(
+        PROJECT["project"]["optional-dependencies"]["dev"]
+    )
+    assert asked <= set(pinned())
+
+
+def test_the_wheel_carries_the_four_workspace_folders_under_one_private_name():
+    carried = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert carried == {f: f"healing_runtime/catalogue/{f}" for f in ("controllers", "assertions", "scenarios", "sim")}
+
+
+def test_ci_does_nothing_that_the_readme_does_not_say():
+    commands = [
+        line.strip()
+        for line in (ROOT / ".ci" / "run").read_text().splitlines()
+        if line.strip() and not line.startswith(("#", "set ", "cd "))
+    ]
+    readme = (ROOT / "README.md").read_text()
+    assert commands == ["make lint", "make test"]
+    for command in commands:
+        assert command in readme
+
+
+def test_every_make_target_that_a_document_names_exists():
+    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, flags=re.MULTILINE))
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        named = set(re.findall(r"`make ([a-z-]+)", page.read_text())) | set(
+            re.findall(r"^\$? ?make ([a-z-]+)", page.read_text(), flags=re.MULTILINE)
+        )
+        assert named <= targets, page
+
+
+def test_the_environment_is_made_again_when_the_pins_change():
+    rule = re.search(r"^\$\(STAMP\): (.*)$", MAKEFILE, flags=re.MULTILINE)
+    assert rule is not None
+    assert {"pyproject.toml", "constraints.txt"} <= set(rule[1].split())
+
+
+def test_version_is_the_same_everywhere():
+    import healing_runtime
+
+    assert PROJECT["project"]["version"] == healing_runtime.__version__
+
+
+def test_the_changelog_has_a_place_for_the_next_line():
+    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()

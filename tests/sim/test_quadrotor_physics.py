@@ -1,0 +1,157 @@
+"""The quadrotor in PyBullet against textbook physics."""
+
+import math
+
+import numpy as np
+import pytest
+
+HOVER = 1515.6443359717355
+OFF = np.zeros(4)
+
+
+def rotation(q):
+    x, y, z, w = q
+    return np.array([
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ])  # fmt: skip
+
+
+def test_limits_are_derived_from_the_published_figures(quadrotor):
+    rotor = quadrotor.robot.signals.action.signals[0]
+    rpm = 60 / (2 * math.pi)
+    assert rotor.high == pytest.approx(2273.5, abs=0.1)
+    assert rotor.high * rpm == pytest.approx(21710, rel=1e-3)
+    assert 4 * 3.16e-10 * (rotor.high * rpm) ** 2 == pytest.approx(2.25 * 0.027 * 9.80665, rel=1e-9)
+
+
+def test_hover_speed_holds_still(quadrotor):
+    log = quadrotor.fly(quadrotor.scenario(), np.full(4, HOVER))
+    assert np.abs(log.position - log.position[0]).max() < 1e-9
+    assert log.tilt.max() < 1e-9
+
+
+def test_free_fall_has_no_damping(quadrotor):
+    """Once the rotors have run down nothing brakes: Bullet's default damping would take 0.8 m/s off in this second."""
+    chosen = quadrotor.scenario(seconds=3, position_m=(0, 0, 200.0), velocity_mps=(1.0, 0, 0))
+    log = quadrotor.fly(chosen, OFF)
+    vz = -log.descent_rate
+    assert vz[144] - vz[96] == pytest.approx(-9.80665, abs=1e-6)
+    energy = 9.80665 * log.position[:, 2] + 0.5 * np.sum(log.velocity**2, axis=1)
+    # Semi-implicit Euler loses g * dt / 2 of height for each m/s of speed gained; nothing else may be missing.
+    drift = energy[144] - energy[96]
+    assert drift == pytest.approx(-0.5 * 9.80665 / 240 * 9.80665 * 1.0, rel=2e-3)
+
+
+def test_tumbling_keeps_angular_momentum_and_energy(quadrotor):
+    chosen = quadrotor.scenario(seconds=3, position_m=(0, 0, 200.0), angular_velocity_radps=(6.0, 1.0, 3.0))
+    log = quadrotor.fly(chosen, OFF)
+    inertia = np.array([1.4e-5, 1.4e-5, 2.17e-5])
+    momentum = np.array([
+        rotation(q) @ (inertia * w) for q, w in zip(log.q_xyzw_world_body, log.angular_velocity, strict=True)
+    ])  # fmt: skip
+    energy = np.sum(inertia * log.angular_velocity**2, axis=1)
+    late = slice(48, None)
+    assert np.abs(momentum[late] - momentum[48]).max() < 2e-2 * np.linalg.norm(momentum[48])
+    assert np.abs(energy[late] / energy[48] - 1).max() < 2e-2
+    assert np.ptp(log.angular_velocity[late], axis=0)[:2].min() > 1.0
+
+
+@pytest.mark.parametrize(
+    ("faster", "axis"), [((2, 3), 0), ((1, 2), 1), ((1, 3), 2)], ids=["left: roll", "rear: pitch", "1 and 3: yaw"]
+)
+def test_rotors_turn_the_body_the_documented_way(quadrotor, faster, axis):
+    action = np.full(4, HOVER)
+    action[list(faster)] *= 1.02
+    log = quadrotor.fly(quadrotor.scenario(seconds=0.25, position_m=(0, 0, 5.0)), action)
+    rates = log.angular_velocity[-1]
+    assert rates[axis] > 0.1
+    assert np.abs(np.delete(rates, axis)).max() < 0.05 * rates[axis]
+
+
+def test_angular_velocity_is_in_the_body_frame(quadrotor):
+    chosen = quadrotor.scenario(seconds=0.25, attitude_rpy_deg=(60, 20, 130), angular_velocity_radps=(0.0, 0.0, 2.0))
+    log = quadrotor.fly(chosen, np.full(4, HOVER))
+    assert log.angular_velocity[0] == pytest.approx([0.0, 0.0, 2.0], abs=1e-12)
+
+
+def test_rotor_speed_follows_with_its_time_constant(quadrotor):
+    action = np.full(4, 1.1 * HOVER)
+    log = quadrotor.fly(quadrotor.scenario(seconds=0.5), action)
+    t = np.arange(len(log.truth)) / 48
+    expected = HOVER * (1.1 - 0.1 * np.exp(-t / 0.03))
+    assert log.rotor_speed[:, 0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_rotor_drag(quadrotor):
+    log = quadrotor.fly(quadrotor.scenario(seconds=0.5, velocity_mps=(2.0, 0, 0)), np.full(4, HOVER))
+    expected = 2.0 * math.exp(-9.1785e-7 * 4 * HOVER / 0.027 * 0.5)
+    assert log.velocity[-1, 0] == pytest.approx(expected, rel=1e-3)
+
+
+def test_ground_effect_lifts_near_the_ground_alone(quadrotor):
+    def climb(height, effect):
+        chosen = quadrotor.scenario(
+            seconds=0.125, position_m=(0, 0, height), environment={"ground_effect": effect}
+        )
+        return quadrotor.fly(chosen, np.full(4, HOVER)).velocity[-1, 2] / 0.125
+
+    assert climb(0.1, 1.0) == pytest.approx(9.80665 * 11.36859 * (0.0231348 / 4 / 0.1) ** 2, rel=0.05)
+    assert climb(0.1, 0.0) == pytest.approx(0.0, abs=1e-9)
+    assert climb(1.2, 1.0) == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("drop_m", [0.05, 1.0])
+def test_touchdown_speed_is_the_one_before_the_impact(quadrotor, drop_m):
+    """Between two ticks the body goes from fast to rest; the plant has looked at the physics rate."""
+    chosen = quadrotor.scenario(
+        seconds=3, position_m=(0, 0, 0.0125 + drop_m), velocity_mps=(0, 0, -1.0), environment={"ground_effect": 0.0}
+    )
+    log = quadrotor.fly(chosen, OFF)
+    first = int(np.argmax(log.contact))
+    assert log.contact[first] == 1
+    assert np.all(log.touchdown_speed[:first] == 0)
+    speed = -log.velocity[first - 1, 2]
+    assert speed <= log.touchdown_speed[first] + 1e-12 <= speed + 10.0 / 48
+    assert log.touchdown_speed[first] > -log.velocity[first, 2] + 0.5
+    assert np.all(log.touchdown_speed[first:] >= log.touchdown_speed[first])
+
+
+def test_landed_needs_contact_rest_low_thrust_and_time(quadrotor):
+    chosen = quadrotor.scenario(seconds=3, position_m=(0, 0, 0.0126))
+    log = quadrotor.fly(chosen, OFF)
+    first = int(np.argmax(log.landed))
+    assert 24 <= first <= 40
+    assert np.all(log.landed[first:] == 1)
+    assert np.all(log.contact[first:] == 1)
+    assert abs(log.altitude[-1]) < 1e-4
+    pushing = quadrotor.fly(chosen, np.full(4, 0.6 * HOVER))
+    assert pushing.contact[-1] == 1
+    assert pushing.landed.max() == 0
+
+
+def test_tilt_yaw_and_altitude(quadrotor):
+    chosen = quadrotor.scenario(seconds=0.5, position_m=(0, 0, 2.0), attitude_rpy_deg=(0, 30, 90))
+    log = quadrotor.fly(chosen, np.full(4, HOVER))
+    assert log.tilt[0] == pytest.approx(math.radians(30))
+    assert log.yaw[0] == pytest.approx(math.radians(90))
+    low = 0.04 * math.sin(math.radians(30)) + 0.0125 * math.cos(math.radians(30))
+    assert log.altitude[0] == pytest.approx(2.0 - low)
+
+
+def test_a_sloped_pad_tilts_the_resting_body(quadrotor):
+    slope = math.radians(5)
+    chosen = quadrotor.scenario(
+        seconds=3, position_m=(0, 0, 0.03), environment={"pad": {"slope_deg": 5.0, "friction": 1.0}}
+    )
+    log = quadrotor.fly(chosen, OFF)
+    assert log.tilt[-1] == pytest.approx(slope, abs=2e-3)
+    assert abs(log.altitude[-1]) < 1e-3
+    assert log.landed[-1] == 1
+
+
+def test_references_are_passed_on(quadrotor):
+    chosen = quadrotor.scenario(seconds=0.25, reference={"position_m": (1.0, 2.0, 3.0)})
+    log = quadrotor.fly(chosen, OFF)
+    assert log.reading("reference_position")[-1] == pytest.approx([1.0, 2.0, 3.0])
