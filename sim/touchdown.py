@@ -10,6 +10,8 @@ QUIET_SPEED_MPS = 0.1
 QUIET_RATE_RADPS = 0.35
 QUIET_THRUST_TO_WEIGHT = 0.3
 QUIET_TIME_S = 0.5
+SAME_TOUCHDOWN_S = 0.5
+"""A body rocks and slides before it rests: contacts closer together than this belong to one touchdown."""
 
 
 class Touchdown:
@@ -18,17 +20,18 @@ class Touchdown:
     Attributes:
         pressed: contact in the latest physics step.
         contact: any contact in the latest control period.
-        speed_mps: downward speed before the physics step of the latest first contact (the fastest one, where a period
-            holds several); 0 before any.
+        speed_mps: downward speed before the physics step of the latest first contact, the fastest one where a touchdown
+            has several; 0 before any.
         landed: contact, slow and low thrust for `QUIET_TIME_S`.
     """
 
-    __slots__ = ("_first_in_period", "_quiet_ticks", "_ticks_needed", "contact", "landed", "pressed", "speed_mps")
+    __slots__ = ("_pressed_step", "_quiet_ticks", "_steps_apart", "_ticks_quiet", "contact", "landed", "pressed", "speed_mps")
 
-    def __init__(self, control_hz: int) -> None:
-        self._ticks_needed = max(1, round(QUIET_TIME_S * control_hz))
+    def __init__(self, control_hz: int, physics_hz: int) -> None:
+        self._ticks_quiet = max(1, round(QUIET_TIME_S * control_hz))
+        self._steps_apart = max(1, round(SAME_TOUCHDOWN_S * physics_hz))
         self._quiet_ticks = 0
-        self._first_in_period = True
+        self._pressed_step = -(2**52)
         self.pressed = False
         self.contact = False
         self.speed_mps = 0.0
@@ -37,16 +40,15 @@ class Touchdown:
     def begin_period(self) -> None:
         """A control period starts."""
         self.contact = False
-        self._first_in_period = True
 
-    def step(self, pressed: bool, downward_speed_mps: float) -> None:
-        """A physics step has passed; the speed is the one before it."""
+    def step(self, step: int, pressed: bool, downward_speed_mps: float) -> None:
+        """Physics step number `step` has passed; the speed is the one before it. Steps out of reach may be left out."""
         if pressed:
             self.contact = True
             if not self.pressed:
-                speed = max(downward_speed_mps, 0.0)
-                self.speed_mps = speed if self._first_in_period else max(self.speed_mps, speed)
-                self._first_in_period = False
+                same = step - self._pressed_step <= self._steps_apart
+                self.speed_mps = max(downward_speed_mps, self.speed_mps if same else 0.0)
+            self._pressed_step = step
         self.pressed = pressed
 
     def end_period(self, speed_mps: float, rate_radps: float, thrust_to_weight: float) -> None:
@@ -58,14 +60,14 @@ class Touchdown:
             and thrust_to_weight < QUIET_THRUST_TO_WEIGHT
         )
         self._quiet_ticks = self._quiet_ticks + 1 if quiet else 0
-        self.landed = self._quiet_ticks >= self._ticks_needed
+        self.landed = self._quiet_ticks >= self._ticks_quiet
 
     def save(self) -> tuple[float, ...]:
         """Everything, as numbers."""
-        return (self.pressed, self.contact, self.speed_mps, self.landed, self._quiet_ticks, self._first_in_period)
+        return (self.pressed, self.contact, self.speed_mps, self.landed, self._quiet_ticks, self._pressed_step)
 
     def restore(self, saved: tuple[float, ...]) -> None:
         """Return to what `save` gave."""
-        pressed, contact, self.speed_mps, landed, quiet_ticks, first = saved
+        pressed, contact, self.speed_mps, landed, quiet_ticks, pressed_step = saved
         self.pressed, self.contact, self.landed = bool(pressed), bool(contact), bool(landed)
-        self._quiet_ticks, self._first_in_period = int(quiet_ticks), bool(first)
+        self._quiet_ticks, self._pressed_step = int(quiet_ticks), int(pressed_step)

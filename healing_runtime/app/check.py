@@ -16,11 +16,14 @@ from healing_runtime import stl, workspace
 from healing_runtime.core.codec import read
 from healing_runtime.core.errors import InputError, Location, NotFoundInCatalogue, WorkerFailed
 from healing_runtime.core.records import AssertionFile, Scenario, Source
+from healing_runtime.core.signals import SignalTable
 from healing_runtime.gate.build import TRACE_LIMITS, TraceRequest
 from healing_runtime.language import source as sources
 from healing_runtime.language.findings import Finding
 from healing_runtime.sandbox.messages import Job, Message
 from healing_runtime.sandbox.zygote import Sandbox
+from healing_runtime.stl.formula import Apply
+from healing_runtime.stl.ticks import horizon
 from healing_runtime.supervisor.preparation import judged_by
 from healing_runtime.workspace.document import read_document
 
@@ -142,7 +145,7 @@ class _Examination:
             self._parse(source)
             self.report.add(
                 "warning",
-                "no scenario flies it and its folder names no robot: it was only parsed; put it in controllers/<robot>/.",
+                "no scenario flies it and its folder names no robot: only parsed; put it in controllers/<robot>/.",
                 Location(source.path),
             )
         for use in sorted(flown):
@@ -171,17 +174,19 @@ class _Examination:
                 faults += 1
                 self.report.add("error", error.message, error.where or Location(file.path))
             else:
-                self._formula(bound, control_hz)
+                self._formula(bound, table, control_hz)
         if not faults:
             stl.bind([file], table, control_hz)
 
-    def _formula(self, bound: stl.Requirement, control_hz: int) -> None:
+    def _formula(self, bound: stl.Requirement, table: SignalTable, control_hz: int) -> None:
         entry = {
             "id": bound.id,
             "file": bound.file,
             "severity": "mission" if bound.mission else str(bound.severity),
+            "formula": bound.text,
             "control_hz": control_hz,
-            **stl.cost(bound.formula, control_hz),
+            "horizon_s": _horizon_s(bound, control_hz),
+            "memory_bytes": _memory_bytes(bound, table, control_hz),
         }
         if entry not in self.report.formulas:
             self.report.formulas.append(entry)
@@ -241,6 +246,24 @@ class _Examination:
             self.report.add("error", str(header["error"]), Location(path, header["line"] or 0))
 
 
+# ---------------------------------------------------------------- what a formula costs
+def _horizon_s(bound: stl.Requirement, control_hz: int) -> float | None:
+    """How long a start can stay undecided; None if only the end of the run decides."""
+    formula = bound.formula
+    if isinstance(formula, Apply) and formula.operator == "always" and formula.window is None:
+        formula = formula.arguments[0]
+    ticks = horizon(formula)
+    return None if ticks is None else ticks / control_hz
+
+
+def _memory_bytes(bound: stl.Requirement, table: SignalTable, control_hz: int) -> int:
+    """Size of the monitor's state; shapes only, nothing runs."""
+    import jax
+
+    leaves = jax.tree.leaves(jax.eval_shape(stl.online_all((bound,), table, control_hz).init))
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+
+
 # ---------------------------------------------------------------- names
 def _targets(home: workspace.Workspace, names: Sequence[str]) -> list[tuple[str, str]]:
     if not names:
@@ -258,9 +281,7 @@ def _everything(home: workspace.Workspace) -> list[tuple[str, str]]:
     ):
         found += [(kind, str(path)) for path in sorted((home.root / folder).rglob(pattern))]
     if not found:
-        raise InputError(
-            f"{home.root} holds no scenarios, assertions or controllers; name a file, or make some with heal init."
-        )
+        raise InputError(f"{home.root} holds no scenario, assertion file or controller; name one, or use heal init.")
     return found
 
 

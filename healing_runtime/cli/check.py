@@ -37,15 +37,19 @@ def check(
 
 
 def _text(document: dict[str, Any]) -> list[str]:
-    lines = [f"{_place(f)}: {output.word(f['severity'])}: {f['message']}" for f in document["findings"]]
-    formulas = [
-        (f["id"], f["severity"], f["zero_delay"], f"{output.number(f['horizon_s'])} s") for f in document["formulas"]
+    lines = [
+        f"{_place(f)}: {output.word(f['severity'])}: {output.first_line(f['message'])}" for f in document["findings"]
     ]
-    if formulas:
+    rows = [(f["id"], f["severity"], _horizon(f["horizon_s"]), f"{f['memory_bytes']} B") for f in document["formulas"]]
+    if rows:
         lines += [""] if lines else []
-        lines += output.table(formulas, ("formula", "severity", "zero delay", "horizon"))
+        lines += output.table(rows, ("formula", "severity", "decided after", "memory"))
     errors = sum(f["severity"] == "error" for f in document["findings"])
     return [*lines, f"{len(document['files'])} files checked, {errors} errors"]
+
+
+def _horizon(seconds: float | None) -> str:
+    return "the run" if seconds is None else f"{output.number(seconds)} s"
 
 
 def _place(finding: dict[str, Any]) -> str:

@@ -58,12 +58,16 @@ def emit(document: Any, as_json: bool, text: Callable[[], Iterable[str]]) -> Non
 
 def fail(message: str, code: int, *, where: Location | None = None, as_json: bool) -> int:
     """Say on stderr in one line what is wrong, with `--json` as a document on stdout too; give the exit code back."""
-    line = " ".join(f"{where}: {message}".split() if where else message.split())
-    typer.echo(f"heal: {line}", err=True)
+    typer.echo(f"heal: {where}: {first_line(message)}" if where else f"heal: {first_line(message)}", err=True)
     if as_json:
         place = {"path": where.path, "line": where.line or None, "column": where.column or None} if where else None
         typer.echo(json.dumps({"error": {"message": message, "where": place, "exit_code": code}}, indent=2))
     return code
+
+
+def first_line(message: str) -> str:
+    """What is wrong and what to do; below it a message may point into the text, which is for JSON readers."""
+    return " ".join(message.partition("\n")[0].split())
 
 
 def abandon_stdout() -> int:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from healing_runtime import stl
 from healing_runtime.compile import programs
 from healing_runtime.compile.programs import ExportedController, ProgramBlob
-from healing_runtime.core.codec import read
+from healing_runtime.core.codec import digest, read
 from healing_runtime.core.errors import SandboxFailed, SubsetError, WorkerFailed
 from healing_runtime.core.records import AssertionFile, Source
 from healing_runtime.core.signals import SignalTable
@@ -204,6 +204,8 @@ def exporter(sandbox: Sandbox, course: Course, table: SignalTable) -> Callable[[
             raise
         except WorkerFailed as error:
             return candidate.stopped(Stage.EXPORT, f"compiling did not end well: {error}")
-        return candidate.passed(Stage.EXPORT, {"program": program.sha256}, program=program)
+        # The executable's own bytes differ from one compilation to the next; what it was compiled from does not.
+        exported = digest([digest(traced.exported.control), digest(traced.exported.contract)])
+        return candidate.passed(Stage.EXPORT, {"stablehlo": exported}, program=program)
 
     return check

@@ -40,6 +40,7 @@ _SIMPLE: Mapping[str, Callable[..., np.ndarray]] = {
     "neg": lambda eqn, x: -x,
     "reshape": lambda eqn, x: x.reshape(eqn.params["new_sizes"]),
     "squeeze": lambda eqn, x: np.squeeze(x, eqn.params["dimensions"]),
+    "stack": lambda eqn, *parts: np.stack(parts, eqn.params["axis"]),
     "sub": lambda eqn, a, b: a - b,
 }
 
@@ -55,7 +56,8 @@ def evaluate(jaxpr: ClosedJaxpr, args: Sequence[np.ndarray]) -> list[np.ndarray]
             leaves = _numpy(jaxpr, args)
     except _NotSimple:
         leaves = jax.jit(jaxpr_as_fun(jaxpr))(*args)
-    return [np.array(leaf, aval.dtype) for leaf, aval in zip(leaves, jaxpr.out_avals, strict=True)]
+    avals: Any = jaxpr.out_avals
+    return [np.array(leaf, aval.dtype) for leaf, aval in zip(leaves, avals, strict=True)]
 
 
 def _numpy(jaxpr: ClosedJaxpr, args: Sequence[Any]) -> list[np.ndarray]:

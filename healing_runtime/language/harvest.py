@@ -1,8 +1,8 @@
 """Harvest: lift every `tensorlang.assert` of a function into named outputs.
 
 The function is traced once; its jaxpr is interpreted with a record per label carried along: through nested `jit`,
-`checkpoint` and custom derivatives, as extra carries of `scan` and `while`, as extra results of `cond`, where an assert on
-the branch not taken stays *vacuous*. Do it first; take gradients and batches of the harvested function.
+`checkpoint` and custom derivatives, as extra carries of `scan` and `while`, as extra results of `cond`, where an assert
+on the branch not taken stays *vacuous*. Do it first; take gradients and batches of the harvested function.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ _Records = dict[str, _Record]
 
 
 def harvest(fn: Callable[..., Out]) -> Callable[..., tuple[Out, dict[str, Harvested]]]:
-    """`fn` with its asserts as a second result: `(out, {label: Harvested})`. Pure; may be jitted, batched, differentiated.
+    """`fn` with its asserts as a second result: `(out, {label: Harvested})`.
+
+    Pure; may be jitted, batched and differentiated. Several asserts with one label are one record, the worst.
 
     Raises (when called):
         InputError: an assert inside something whose body cannot be rebuilt; the message names it.
@@ -104,7 +106,7 @@ def _observed(rho: Array, ok: Array) -> _Record:
 
 
 def _merge(a: _Record, b: _Record) -> _Record:
-    """Both happened, `a` first. The worse margin counts, NaN is worse than any, a tie at the margin is the violated one."""
+    """Both happened, `a` first. The worse margin counts, NaN is worse than any, in a tie the violated one."""
     tie = (a.rho == b.rho) & a.ok & ~b.ok
     later = b.reached & ~jnp.isnan(a.rho) & (~a.reached | (b.rho < a.rho) | jnp.isnan(b.rho) | tie)
     return _Record(
@@ -171,7 +173,7 @@ def _checkpoint(eqn: JaxprEqn, operands: list[Any]) -> tuple[Sequence[Any], _Rec
 
 
 def _custom(eqn: JaxprEqn, operands: list[Any]) -> tuple[Sequence[Any], _Records]:
-    """Values keep their custom derivative, without the asserts; the asserts come from a second, undifferentiated look."""
+    """Values keep their custom derivative, without the asserts; those come from a second, undifferentiated look."""
     closed = eqn.params["call_jaxpr"]
     _, records = _evaluate(closed.jaxpr, closed.consts, [lax.stop_gradient(o) for o in operands])
     stripped = eqn.replace(params=eqn.params | {"call_jaxpr": _stripped(closed)})

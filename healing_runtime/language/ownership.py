@@ -1,7 +1,8 @@
 """Who owns the asserts: what a patch may do to those of the source it replaces. Pure syntax.
 
-Contract asserts are always evaluated from the original source, outside the patched code, with the original PARAMS. A patch
-may leave them out (they are carried over); it may not give their label another condition, nor take away state they read.
+Contract asserts are always evaluated from the original source, outside the patched code, with the original PARAMS. A
+patch may leave them out (they are carried over); it may not give their label another condition, nor take away state
+that they read.
 """
 
 from __future__ import annotations
@@ -43,14 +44,14 @@ def _contract(original: Parsed, patched: Parsed) -> Iterator[Finding]:
     for owned in original.contract:
         now = present.get(owned.slug)
         if now is None:
-            message = f'the contract assert "{owned.label}" is not repeated in the patch; it is carried over and still judges.'
+            message = f'the contract assert "{owned.label}" is not repeated in the patch; it is carried over.'
             yield Finding(_PASS, "warning", message)
         elif now.text != owned.text:
             yield Finding(
                 _PASS,
                 "error",
-                f'the assert "{owned.label}" belongs to the contract and reads: {owned.text}; keep it as it is, and give a'
-                " new assert a label of its own.",
+                f'the assert "{owned.label}" belongs to the contract and reads: {owned.text}; keep it as it is, and'
+                " give a new assert a label of its own.",
                 now.line,
                 now.column,
             )
@@ -66,8 +67,8 @@ def _contract(original: Parsed, patched: Parsed) -> Iterator[Finding]:
             yield Finding(
                 _PASS,
                 "error",
-                f'the assert "{owned.label}" belongs to the contract; it stands directly in control, not inside a block or'
-                " another function.",
+                f'the assert "{owned.label}" belongs to the contract; it stands directly in control, not inside a'
+                " block or another function.",
                 now.line,
                 now.column,
             )
@@ -143,7 +144,7 @@ def _remark(parsed: Parsed, statement: AssertStatement) -> Finding:
     )
     if names:
         because = f"it uses {', '.join(names)}"
-        how = f'write it over obs, action, state, next_state and params, for example with next_state["{names[0].lower()}"]'
+        how = "write it over obs, action, state, next_state and params, with what it needs kept in next_state"
     else:
         because, how = "it does not stand directly in control", "move it there"
     message = f'the assert "{statement.label}" is a diagnostic and protects nothing, because {because}; {how}.'

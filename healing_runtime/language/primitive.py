@@ -30,8 +30,8 @@ def assert_(condition: Margin | ArrayLike, label: str) -> None:
     """Assert a margin, or a Boolean (whose margin is plus or minus infinity), usable in any JAX function.
 
     Args:
-        condition: a `core.margins.Margin`, a Boolean or Boolean array, or a floating-point margin (positive: satisfied).
-            Of an array the worst element counts.
+        condition: a `core.margins.Margin`, a Boolean or Boolean array, or a floating-point margin (positive:
+            satisfied). Of an array the worst element counts.
         label: names the assert among the harvested ones.
 
     Raises:
@@ -72,7 +72,7 @@ def _jvp(primals: Any, tangents: Any, *, label: str) -> tuple[list[Any], list[An
 
 
 def _batch(args: Any, dims: Any, *, label: str) -> tuple[list[Any], list[Any]]:
-    size = next(a.shape[d] for a, d in zip(args, dims, strict=True) if d is not batching.not_mapped)
+    size = next(a.shape[d] for a, d in zip(args, dims, strict=True) if d is not None)
     lanes = [batching.bdim_at_front(a, d, size) for a, d in zip(args, dims, strict=True)]
     return assert_p.bind(*lanes, label=label), []
 

@@ -1,4 +1,4 @@
-"""What rewritten sources call: margins over any numbers, and arithmetic that cannot grow Python values without bound."""
+"""What rewritten sources call: margins over any numbers, and arithmetic in which Python values cannot grow for ever."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_LENGTH = 4_096
 
 
 def _real(value: ArrayLike) -> Any:
-    """Integers and Booleans become floats; Python floats stay weak, so that they are rounded once, to the other's dtype."""
+    """Integers and Booleans become floats; Python floats stay weak: they are rounded once, to the other's dtype."""
     if isinstance(value, int | float):
         return float(value)
     return value if jnp.issubdtype(jnp.result_type(value), jnp.floating) else jnp.asarray(value, jnp.result_type(float))
@@ -65,11 +65,8 @@ def guarded(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
             if bits > (MAX_INTEGER_BITS if power else 2 * MAX_INTEGER_BITS):
                 raise OverflowError("an integer grows beyond 62 bits; write floating-point numbers")
         elif isinstance(a, tuple | list) or isinstance(b, tuple | list):
-            if (
-                _length(a) * _length(b) > MAX_LENGTH
-                if function is operator.mul
-                else _length(a) + _length(b) > MAX_LENGTH
-            ):
+            length = _length(a) * _length(b) if function is operator.mul else _length(a) + _length(b)
+            if length > MAX_LENGTH:
                 raise OverflowError(f"a sequence grows beyond {MAX_LENGTH} elements; use jnp arrays")
         return function(a, b)
 

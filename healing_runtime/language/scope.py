@@ -54,7 +54,7 @@ class Scope:
     outer: Scope | None = None
 
     def chain(self) -> Iterator[Scope]:
-        """This scope and its enclosing ones, innermost first."""
+        """The scope and its enclosing ones, innermost first."""
         scope: Scope | None = self
         while scope:
             yield scope
@@ -118,8 +118,8 @@ def static_number(node: ast.expr, module: Module) -> float | int | None:
     match node:
         case ast.Constant(value=bool()):
             return None
-        case ast.Constant(value=int() | float()):
-            value: float | int = node.value
+        case ast.Constant(value=int() | float() as value):
+            pass
         case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
             inner = static_number(node.operand, module)
             if inner is None:

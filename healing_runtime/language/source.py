@@ -96,8 +96,8 @@ def _literal(node: ast.expr, path: str, *, top: bool = True) -> Any:
             return numbers
         case ast.Constant(value=bool()):
             pass
-        case ast.Constant(value=int() | float()):
-            return float(node.value)
+        case ast.Constant(value=int() | float() as number):
+            return float(number)
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())):
             return -_literal(node.operand, path, top=False)
     raise SubsetError(

@@ -37,8 +37,8 @@ class Traced:
     Attributes:
         controller: what was traced.
         table, dt_s, dtype: for what.
-        jaxpr: flat `(*params, *state, *obs) -> (*action, *next state)`, diagnostic asserts still inside. `obs` holds the
-            keys of `table.observed` and `dt_s`; dictionaries flatten in the order of their sorted keys.
+        jaxpr: flat `(*params, *state, *obs) -> (*action, *next state)`, diagnostic asserts still inside. `obs` holds
+            the keys of `table.observed` and `dt_s`; dictionaries flatten in the order of their sorted keys.
         init_jaxpr: flat `(*params) -> (*state)`.
         contract_jaxpr: flat `(*obs, *state, *action, *next state, *params) -> (rho, ok) per label`.
         params: PARAMS, NumPy leaves of the tick's dtype.
@@ -114,8 +114,8 @@ def trace(controller: Controller, table: SignalTable, dt_s: float, dtype: DTypeL
         dtype: of the tick, float32 or float64.
 
     Raises:
-        SubsetError: with the source's line: an unknown key, a wrong shape, a state whose structure changes between ticks,
-            a NaN in the initial state, or whatever JAX itself refused.
+        SubsetError: with the source's line: an unknown key, a wrong shape, a state whose structure changes between
+            ticks, a NaN in the initial state, or whatever JAX itself refused.
     """
     dtype = np.dtype(dtype)
     params = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), controller.params)
@@ -256,9 +256,7 @@ def _leaf(controller: Controller, function: str, name: str, value: Any, dtype: n
             k: _leaf(controller, function, f'{name}["{k}"]', v, dtype, like.get(k) if isinstance(like, dict) else None)
             for k, v in value.items()
         }
-    if isinstance(value, tuple | list) and isinstance(value, tuple) and hasattr(value, "_fields"):
-        raise refusal(controller, function, f"{name} is {_kind(value)}; return dictionaries of arrays")
-    if isinstance(value, tuple | list) or isinstance(value, list):
+    if isinstance(value, tuple | list):
         return jnp.stack([_leaf(controller, function, f"{name}[{i}]", v, dtype) for i, v in enumerate(value)])
     if not isinstance(value, bool | int | float | jax.Array | np.ndarray):
         raise refusal(controller, function, f"{name} is {_kind(value)}; return numbers and arrays")

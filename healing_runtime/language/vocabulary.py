@@ -11,13 +11,14 @@ from collections.abc import Mapping
 
 
 def words(text: str) -> frozenset[str]:
+    """The words of a text."""
     return frozenset(text.split())
 
 
 _JNP_FUNCTIONS = words("""
     abs absolute acos acosh add all any arange arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax
     argmin array array_equal asarray asin asinh astype atan atan2 atanh atleast_1d atleast_2d broadcast_to cbrt
-    ceil clip concatenate copysign cos cosh cross cumprod cumsum deg2rad degrees diag diagonal diff divide dot
+    ceil clip concatenate cos cosh cross cumprod cumsum deg2rad degrees diag diff divide dot
     equal exp exp2 expand_dims expm1 eye fabs flip floor floor_divide float_power fmax fmin fmod full full_like
     greater greater_equal heaviside hstack hypot identity inner interp invert isclose isfinite isinf isnan kron
     less less_equal linspace log log10 log1p log2 logaddexp logical_and logical_not logical_or logical_xor
@@ -117,6 +118,8 @@ _ADVICE: Mapping[str, str] = {
     "jnp.linalg.svd": "it calls LAPACK, which the gate refuses; compute the gains beforehand and write them in PARAMS",
     "scipy.linalg": "it calls LAPACK, which the gate refuses; use tl.linalg.solve, inv, cholesky or lstsq (n <= 8)",
     "jnp.float64": "the tick has one dtype, chosen by the scenario; leave the dtype out",
+    "jnp.copysign": "write jnp.abs(x) * jnp.sign(y)",
+    "jnp.diagonal": "write jnp.sum(m * jnp.eye(n), axis=1)",
     "jnp.einsum": "strings are not data in TensorLang; write jnp.matmul, jnp.tensordot or jnp.vecdot",
     "jnp.vectorize": "write the arithmetic on whole arrays, or lax.map",
     "jnp.piecewise": "write jnp.where",

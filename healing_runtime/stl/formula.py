@@ -112,7 +112,15 @@ class Apply:
     place: int = dataclasses.field(default=0, compare=False)
 
 
-Formula = Predicate | Flag | Literal | Apply
+@dataclasses.dataclass(frozen=True)
+class Outside:
+    """True at ticks before `low` and after `high`; never written by an author, see `safety`."""
+
+    low: int
+    high: int | None
+
+
+Formula = Predicate | Flag | Literal | Apply | Outside
 
 
 def children(formula: Formula) -> tuple[Formula, ...]:

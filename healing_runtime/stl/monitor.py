@@ -6,6 +6,7 @@ requirement is read off `Root`s. Nothing depends on data but the values, so the 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,10 +19,11 @@ from healing_runtime.core.signals import Layout, SignalTable
 from healing_runtime.core.status import Status
 from healing_runtime.stl import atoms, margin
 from healing_runtime.stl.bind import Requirement
-from healing_runtime.stl.formula import Apply, Formula, Reference, walk
+from healing_runtime.stl.formula import Apply, Formula, Outside, Reference, walk
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import Bounds, Machine, Root
 from healing_runtime.stl.operators import OPERATORS
+from healing_runtime.stl.safety import promise, safety
 from healing_runtime.stl.ticks import check_online, exact_period, in_ticks, looks_ahead
 
 STALE_PERIODS = 2.0
@@ -90,7 +92,8 @@ class _Judged(NamedTuple):
 class Program:
     """The nodes of a set of formulas, shared where they are equal. Built once, then only read."""
 
-    def __init__(self, formulas: Sequence[Formula]) -> None:
+    def __init__(self, formulas: Sequence[Formula], *, rewrite: bool = True) -> None:
+        self._rewrite = rewrite  # False keeps every promise start by start; the tests compare the two
         self.atoms: list[atoms.Atom] = []
         self.nodes: list[_Node] = []
         self.roots: list[tuple[Root, tuple[int, ...]]] = []
@@ -130,6 +133,8 @@ class Program:
 
     def _stream(self, formula: Formula) -> int:
         """The node that yields a formula's value at every start."""
+        if isinstance(formula, Outside):
+            return self._add(formula, lambda: _Node(_outside(formula), ()))
         if not isinstance(formula, Apply):
             atom = self._atom(formula)
             return self._add(("atom", atom), lambda: _Node(_read_atom(atom), ()))
@@ -159,17 +164,37 @@ class Program:
             operator = OPERATORS[formula.operator]
             if operator.connect is not None and looks_ahead(formula):
                 return _connect_roots(operator.connect, [self._root(argument) for argument in formula.arguments])
+            if formula.operator in ("always", "eventually") and looks_ahead(formula.arguments[0]) and self._rewrite:
+                return self._promise(formula)
             if operator.root is not None:
-                arguments = tuple(self._stream(argument) for argument in formula.arguments)
-                reach = max(self.horizon(a) for a in arguments)
-                arguments = tuple(self._widened(a, reach) for a in arguments)
-                ticks = formula.window.ticks if formula.window else None
-                horizons = [reach] * len(arguments)
-                return self._add_root(
-                    (formula.operator, ticks, arguments), arguments, lambda: operator.root(ticks, *horizons)
-                )
+                return self._start_by_start(formula)
         node = self._stream(formula)
         return self._add_root(("first", node), (node,), _first_sample)
+
+    def _start_by_start(self, formula: Apply) -> Callable[..., tuple[Bounds, Bounds]]:
+        """The operator's own root, over the pending starts of its arguments."""
+        operator = OPERATORS[formula.operator]
+        arguments = tuple(self._stream(argument) for argument in formula.arguments)
+        reach = max(self.horizon(a) for a in arguments)
+        arguments = tuple(self._widened(a, reach) for a in arguments)
+        ticks = formula.window.ticks if formula.window else None
+        horizons = [reach] * len(arguments)
+        return self._add_root((formula.operator, ticks, arguments), arguments, lambda: operator.root(ticks, *horizons))
+
+    def _promise(self, formula: Apply) -> Callable[..., tuple[Bounds, Bounds]]:
+        """`always` over the future, without an array of pending starts where that can be; `eventually` is its dual."""
+        (body,) = formula.arguments
+        ticks = formula.window.ticks if formula.window else None
+        dual = formula.operator == "eventually"
+        parts = safety(Apply("not", (body,)) if dual else body, ticks)
+        reads = []
+        if parts.fold is not None:
+            arguments = tuple(self._stream(part) for part in (parts.fold, parts.pending) if part is not None)
+            reads.append(self._add_root(("promise", ticks, arguments), arguments, lambda: promise(ticks)))
+        reads += [self._start_by_start(Apply("always", (rest,), formula.window)) for rest in parts.rest]
+        both = OPERATORS["and"].connect
+        read = functools.reduce(lambda one, other: _connect_roots(both, [one, other]), reads)
+        return (lambda readings: tuple(-bounds for bounds in read(readings))) if dual else read
 
     def _add_root(self, key: Any, arguments: tuple[int, ...], make: Callable[[], Root]) -> Callable[..., Any]:
         key = ("root", key)
@@ -256,6 +281,16 @@ def _stateless(dtype: Any) -> tuple[()]:
 
 def _read_atom(atom: int) -> Machine:
     return Machine(0, _stateless, lambda state, tick, keys: (state, Span.exact(keys[atom])))
+
+
+def _outside(span: Outside) -> Machine:
+    def step(state: Any, tick: Array, keys: Sequence[Array]) -> tuple[Any, Span]:
+        inside = tick >= span.low
+        inside = inside if span.high is None else inside & (tick <= span.high)
+        infinity = jnp.asarray(jnp.inf, keys[0].dtype)
+        return state, Span.exact(jnp.where(inside, -infinity, infinity))
+
+    return Machine(0, _stateless, step)
 
 
 def _connect(connect: Callable[..., Span]) -> Callable[..., tuple[Any, Span]]:

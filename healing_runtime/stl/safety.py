@@ -15,9 +15,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from healing_runtime.stl.formula import Apply, Duration, Formula, Literal, Window
+import jax.numpy as jnp
+from jax import Array
+
+from healing_runtime.stl.formula import Apply, Duration, Formula, Literal, Outside, Window
+from healing_runtime.stl.margin import Span
+from healing_runtime.stl.operator import Bounds, Root, Ticks
 from healing_runtime.stl.ticks import looks_ahead
 
 
@@ -42,17 +47,38 @@ class _Clause(NamedTuple):
     open_: Formula | None
 
 
-def safety(body: Formula) -> Safety:
-    """`always body`, split into what folds and what does not."""
+def safety(body: Formula, starts: Ticks = None) -> Safety:
+    """`always body` (or `always[starts] body` at the first sample), split into what folds and what does not."""
     folds: list[Formula] = []
     pending: list[Formula] = []
     rest: list[Formula] = []
     for clause in _clauses(_positive(body)):
-        if clause.open_ is None:
-            folds.append(clause.sure)
-        elif not _fold(clause, folds, pending):
-            rest.append(clause.open_ if clause.sure is None else _or(clause.sure, clause.open_))
+        excused = clause if starts is None else _Clause(_any([Outside(*starts), *_given(clause.sure)]), clause.open_)
+        if not _fold(excused, folds, pending):
+            rest.append(_any([*_given(clause.sure), clause.open_]))
     return Safety(_all(folds), _all(pending), tuple(rest))
+
+
+def promise(ticks: Ticks) -> Root:
+    """The root of `Safety`: steps over the fold, and what is pending if anything is."""
+    high = None if ticks is None else ticks[1]
+
+    def init(dtype: Any) -> tuple[Array, Array]:
+        return jnp.full((), jnp.inf, dtype), jnp.full((), jnp.inf, dtype)
+
+    def step(state: tuple[Array, Array], tick: Array, fold: Span, *pending: Span) -> tuple[Array, Array]:
+        worst = jnp.fmin(state[0], fold.lo)
+        return worst, pending[0].lo if pending else worst
+
+    def read(state: tuple[Array, Array], tick: Array) -> tuple[Bounds, Bounds]:
+        worst, sure = state[0], jnp.fmin(*state)
+        unseen = jnp.full_like(worst, -jnp.inf)
+        if high is None:
+            return Bounds(unseen, worst, worst), Bounds(sure, worst, worst)
+        bounds = Bounds(jnp.where(tick >= high, sure, unseen), worst, worst)
+        return bounds, bounds
+
+    return Root(init, step, read)
 
 
 # ---------------------------------------------------------------- normal form
@@ -184,6 +210,10 @@ def _and(p: Formula, q: Formula) -> Formula:
 
 def _or(p: Formula, q: Formula) -> Formula:
     return Apply("or", (p, q))
+
+
+def _given(part: Formula | None) -> list[Formula]:
+    return [] if part is None else [part]
 
 
 def _all(parts: Sequence[Formula]) -> Formula | None:

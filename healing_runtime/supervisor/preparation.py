@@ -38,7 +38,7 @@ class Prepared:
 
 
 def prepare(
-    name: str | Path | Any, *, home: Any = None, seed: int | None = None, policy: str | None = None, loaded: Any = None
+    name: str | Path | Any, *, home: Any = None, seed: int | None = None, policy: str | None = None
 ) -> Prepared:
     """Resolve a scenario and check everything it names.
 
@@ -46,8 +46,7 @@ def prepare(
         InputError: with file, line, what is wrong and what to do.
     """
     home = home or workspace.open()
-    if loaded is None:
-        loaded = name if hasattr(name, "scenario") else home.scenario(name, seed=seed, policy=policy)
+    loaded = name if hasattr(name, "scenario") else home.scenario(name, seed=seed, policy=policy)
     scenario = loaded.scenario
     if scenario.policy.on_violation == "failsafe":
         raise InputError(

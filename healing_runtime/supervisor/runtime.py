@@ -90,7 +90,7 @@ class Runtime:
         """Fly the scenario to its end, healing what breaks. Ctrl-C leaves a readable record and is raised again."""
         started = time.monotonic()
         with Examiner.workers() as sandbox:
-            prepared = preparation.prepare(self._scenario, home=self._home, seed=self._seed, policy=self._policy)
+            prepared = self._prepared()
             if self._settings.brain != "none":
                 catalogue.parse(self._settings.brain)
             examiner = Examiner(sandbox, prepared, self._narrate)
@@ -101,6 +101,11 @@ class Runtime:
             confinement = sandbox.confinement
             memoir = Memoir.open(prepared, self._settings, blob, examiner.courses, confinement, started)
             return _Run(prepared, self._settings, examiner, memoir, program, self._narrate).to_the_end()
+
+    def _prepared(self) -> Prepared:
+        if isinstance(self._scenario, Prepared):
+            return self._scenario
+        return preparation.prepare(self._scenario, home=self._home, seed=self._seed, policy=self._policy)
 
 
 class _Run:

@@ -166,9 +166,9 @@ class LanderPlant(BodyPlant):
             bullet.stepSimulation(physicsClientId=client)
             (_, _, z), _ = bullet.getBasePositionAndOrientation(body, physicsClientId=client)
             if z < _REACH_M or self._normal[0] != 0.0:
-                touchdown.step(self._world.pressed(), -vz)
+                touchdown.step(step, self._world.pressed(), -vz)
             elif touchdown.pressed:
-                touchdown.step(False, -vz)
+                touchdown.step(step, False, -vz)
         self._step = end
         self._thrust_n = thrust
         self._weigh()

@@ -236,9 +236,9 @@ class QuadrotorPlant(BodyPlant):
             position, (qx, qy, qz, qw) = read_pose(body, physicsClientId=client)
             (vx, vy, vz), _ = read_velocity(body, physicsClientId=client)
             if position[2] < _REACH_M or self._normal[0] != 0.0:
-                touchdown.step(self._world.pressed(), down)
+                touchdown.step(step, self._world.pressed(), down)
             elif touchdown.pressed:
-                touchdown.step(False, down)
+                touchdown.step(step, False, down)
         self._step = end
         self._rotor_radps = (w0, w1, w2, w3)
         self._lift_n = t0 + t1 + t2 + t3

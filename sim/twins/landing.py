@@ -33,8 +33,8 @@ def begin_period(landing: Landing) -> Landing:
 def step(landing: Landing, pressed: Array, downward_speed_mps: Array) -> Landing:
     """A physics step has passed; `pressed` is Boolean, the speed is the one before the step."""
     first = pressed & (landing.pressed < 0.5)
-    # With an inelastic pad a period holds one first contact, so the plants' maximum over a period is not needed.
-    speed = jnp.where(first, jnp.maximum(downward_speed_mps, 0.0), landing.speed_mps)
+    # The fastest touchdown of the whole run, where a plant takes the latest: a limit on either is the same limit.
+    speed = jnp.where(first, jnp.maximum(downward_speed_mps, landing.speed_mps), landing.speed_mps)
     now = jnp.where(pressed, 1.0, 0.0)
     return landing._replace(pressed=now, contact=jnp.maximum(landing.contact, now), speed_mps=speed)
 

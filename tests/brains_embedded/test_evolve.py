@@ -32,6 +32,12 @@ def test_a_single_wrong_sign_is_found():
     np.testing.assert_array_equal(members[0].point.signs, signs)
 
 
+def test_a_single_wrong_factor_is_found_alone():
+    target = np.array([0.0, -2.0 * np.log(4.0), 0.0, 0.0])
+    members, _ = evolve.search(bowl(target), 4, seed=1, budget=Budget(generations=2))
+    np.testing.assert_allclose(members[0].point.z, target)
+
+
 def test_same_seed_same_points_and_another_seed_others():
     runs = [evolve.search(bowl(np.ones(3)), 3, seed=s, budget=Budget(generations=4))[0][0].point.z for s in (5, 5, 6)]
     np.testing.assert_array_equal(runs[0], runs[1])
@@ -43,7 +49,7 @@ def test_it_stops_a_little_after_success():
         return [Score(1.0, 1.0 if generation >= 3 else 0.5, 1.0) for _ in points]
 
     _, spent = evolve.search(evaluate, 2, seed=0, budget=Budget(generations=30, patience=2))
-    assert spent == 6
+    assert spent == 6  # generations 0 ... 3, and two more
 
 
 def test_nothing_to_move_is_one_evaluation():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from healing_runtime.brains.embedded import identify
+from healing_runtime.brains.embedded.rollout import Draws
 from healing_runtime.core.plant import Twin
 from healing_runtime.core.records import Scenario
 
@@ -17,6 +18,10 @@ def scenario(hopper, **changes):
     return Scenario(**(values | changes))
 
 
+def bench_of(twin, table):
+    return identify.Bench(twin, Draws(twin).nominal, table, 16)
+
+
 def test_axes_are_found_by_shape_and_unit(hopper):
     known = identify.axes(hopper.table.observed)
     assert (known.height.key, known.climb.key) == ("altitude_m", "velocity_mps")
@@ -24,7 +29,7 @@ def test_axes_are_found_by_shape_and_unit(hopper):
 
 
 def test_trim_effect_and_lag_are_measured(hopper):
-    bench = identify.Bench(hopper.robot.make_twin(scenario(hopper)), hopper.table, 16)
+    bench = bench_of(hopper.robot.make_twin(scenario(hopper)), hopper.table)
     effect = identify.identify(bench, 1.0 / hopper.hz)
     assert effect.trim == pytest.approx(hopper.mass_kg * hopper.gravity_mps2, rel=1e-3)
     assert effect.exponent == 1
@@ -36,12 +41,12 @@ def test_trim_effect_and_lag_are_measured(hopper):
 def test_a_robot_that_cannot_hover_has_no_effect(hopper):
     twin = hopper.robot.make_twin(scenario(hopper))
     weak = Twin(twin.draw, twin.init, lambda s, a, d: twin.step(s, 0.1 * a, d), twin.observe, twin.truth)
-    assert identify.identify(identify.Bench(weak, hopper.table, 16), 1.0 / hopper.hz) is None
+    assert identify.identify(bench_of(weak, hopper.table), 1.0 / hopper.hz) is None
 
 
 def test_a_command_that_pushes_down_is_seen_as_such(hopper):
     twin = hopper.robot.make_twin(scenario(hopper))
     turned = Twin(twin.draw, twin.init, lambda s, a, d: twin.step(s, 60.0 - a, d), twin.observe, twin.truth)
-    effect = identify.identify(identify.Bench(turned, hopper.table, 16), 1.0 / hopper.hz)
+    effect = identify.identify(bench_of(turned, hopper.table), 1.0 / hopper.hz)
     assert effect.trim == pytest.approx(60.0 - hopper.mass_kg * hopper.gravity_mps2, rel=1e-3)
     assert effect.gain[0, 0] < 0.0

@@ -121,7 +121,9 @@ def test_every_failure_is_one_line_with_its_exit_code(error, code, monkeypatch, 
 
 
 def test_an_error_names_file_line_and_column_and_stays_on_one_line(monkeypatch, capsys):
-    error = SubsetError("the loop bound\n  depends on data.", where=Location("controllers/a.py", 3, 14))
+    error = SubsetError(
+        "the loop bound  depends on data.\n    for i in n:\n        ^", where=Location("controllers/a.py", 3, 14)
+    )
     monkeypatch.setattr(main, "build", broken_by(error))
     assert main.execute(["check"]) == 2
     assert capsys.readouterr().err == "heal: controllers/a.py:3:14: the loop bound depends on data.\n"

@@ -118,7 +118,7 @@ def test_no_flipped_bit_passes_for_the_record(tmp_path):
             with pytest.raises(RecordError, match="not cut off"):
                 repair_log(flipped)
             assert flipped.read_bytes() == changed
-            assert contents.messages != messages or "checksum" in contents.broken_at
+            assert contents.messages != messages  # not the checksum alone: the row itself can be named
 
 
 def test_a_flipped_bit_in_a_row_is_seen_in_that_row(tmp_path):

@@ -12,7 +12,8 @@ class Budget:
     Attributes:
         population: candidates a generation.
         flights: perturbed flights a candidate.
-        generations: generations a structure, the first (as it stands, and signs turned) included.
+        single_moves: generations at most in which one number at a time is moved, before all move together.
+        generations: generations a structure, those included.
         patience: generations that go on after every flight of the best candidate succeeded.
         finalists: distinct candidates of a structure that are validated on fresh draws.
         validations: fresh flights a finalist.
@@ -22,7 +23,8 @@ class Budget:
 
     population: int = 24
     flights: int = 16
-    generations: int = 10
+    single_moves: int = 4
+    generations: int = 12
     patience: int = 2
     finalists: int = 4
     validations: int = 96

@@ -1,10 +1,13 @@
-"""The evolution strategy: CMA-ES, asked and told, counted in generations.
+"""Moving numbers: one at a time first, then all together with an evolution strategy; counted in generations.
 
-Source: Hansen 2016, "The CMA Evolution Strategy: A Tutorial"; the `cmaes` package.
+A controller that fails mostly has one number that is wrong, by its sign or by a factor, and a reviewer prefers a patch that
+changes one. What that cannot mend goes to CMA-ES. Source: Hansen 2016, "The CMA Evolution Strategy: A Tutorial"; the
+`cmaes` package.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,6 +16,11 @@ from cmaes import CMA
 
 from healing_runtime.brains.embedded.budget import Budget
 from healing_runtime.brains.embedded.score import Score
+from healing_runtime.brains.embedded.space import LOG_STEP
+
+# A single number is tried at these factors, and with its sign turned.
+FACTORS = (0.25, 0.5, 2.0, 4.0)
+SIGMA = 0.5
 
 
 class Point(NamedTuple):
@@ -32,51 +40,63 @@ class Member(NamedTuple):
 Evaluate = Callable[[list[Point], int], list[Score]]
 
 
-def search(evaluate: Evaluate, size: int, *, seed: int, budget: Budget, sigma: float = 0.7) -> tuple[list[Member], int]:
+def search(evaluate: Evaluate, size: int, *, seed: int, budget: Budget) -> tuple[list[Member], int]:
     """Maximise `evaluate` (points, generation -> scores) from the origin.
 
-    The first generation is the controller as it stands, and each of its numbers with the sign turned; the strategy starts
-    from the best of these. It stops `patience` generations after a candidate succeeded in all flights.
+    It stops `patience` generations after a candidate succeeded in all flights.
 
     Returns:
         The best members, best first, and the number of generations spent.
     """
-    starts = _signs(size)
-    members = [Member(p, s) for p, s in zip(starts, evaluate(starts, 0), strict=True)]
-    spent = 1
+    members, best, spent = _one_at_a_time(evaluate, size, budget)
     if size == 0:
         return members, spent
-    signs = _best(members)[0].point.signs
     # The package wants two dimensions at least; a second one that means nothing costs little.
-    width = max(size, 2)
-    strategy = CMA(mean=np.zeros(width), sigma=sigma, seed=seed % 2**32, population_size=budget.population)
+    mean = np.zeros(max(size, 2))
+    mean[:size] = best.z
+    strategy = CMA(mean=mean, sigma=SIGMA, seed=seed % 2**32, population_size=budget.population)
     patience = budget.patience
     while spent < budget.generations:
-        asked = [strategy.ask() for _ in range(budget.population)]
-        points = [Point(vector[:size], signs) for vector in asked]
-        scores = evaluate(points, spent)
-        strategy.tell([(vector, -score.value) for vector, score in zip(asked, scores, strict=True)])
-        members += [Member(p, s) for p, s in zip(points, scores, strict=True)]
-        spent += 1
         if any(member.score.pass_rate == 1.0 for member in members):
             patience -= 1
             if patience < 0:
                 break
+        asked = [strategy.ask() for _ in range(budget.population)]
+        points = [Point(vector[:size], best.signs) for vector in asked]
+        scores = evaluate(points, spent)
+        strategy.tell([(vector, -score.value) for vector, score in zip(asked, scores, strict=True)])
+        members += [Member(p, s) for p, s in zip(points, scores, strict=True)]
+        spent += 1
     # The mean of the strategy averages over the draws of all generations; it is often the most robust candidate of all.
-    centre = Point(strategy.mean[:size].copy(), signs)
+    centre = Point(strategy.mean[:size].copy(), best.signs)
     members.append(Member(centre, evaluate([centre], spent)[0]))
-    return _best(members), spent
+    return sorted(members, key=lambda m: (-m.score.pass_rate, -m.score.value)), spent
 
 
-def _signs(size: int) -> list[Point]:
-    """The origin and every single sign turned."""
-    points = [Point(np.zeros(size), np.ones(size))]
-    for i in range(size):
-        signs = np.ones(size)
-        signs[i] = -1.0
-        points.append(Point(np.zeros(size), signs))
-    return points
+def _one_at_a_time(evaluate: Evaluate, size: int, budget: Budget) -> tuple[list[Member], Point, int]:
+    """Greedy: of all single moves the best is kept, and the next one tried on top of it, while that helps."""
+    best, spent = Point(np.zeros(size), np.ones(size)), 0
+    members: list[Member] = []
+    while spent < min(budget.single_moves, budget.generations):
+        points = [best, *_single_moves(best)]
+        found = [Member(p, s) for p, s in zip(points, evaluate(points, spent), strict=True)]
+        members += found
+        spent += 1
+        # Compared within one generation, where all meet the same flights.
+        better = max(found, key=lambda member: member.score.value)
+        if better is found[0]:
+            break
+        best = better.point
+        if better.score.pass_rate == 1.0:
+            break
+    return members, best, spent
 
 
-def _best(members: list[Member]) -> list[Member]:
-    return sorted(members, key=lambda m: (-m.score.pass_rate, -m.score.value))
+def _single_moves(origin: Point) -> list[Point]:
+    """Every number with its sign turned, and at every factor."""
+    moves = []
+    for i in range(len(origin.z)):
+        only = np.arange(len(origin.z)) == i
+        moves.append(Point(origin.z, np.where(only, -origin.signs, origin.signs)))
+        moves += [Point(origin.z + only * math.log(factor) / LOG_STEP, origin.signs) for factor in FACTORS]
+    return moves

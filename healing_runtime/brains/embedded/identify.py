@@ -7,12 +7,13 @@ sensors are read, as one would do on a test stand.
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from healing_runtime.brains.embedded.rollout import RARE
 from healing_runtime.core.plant import Twin
 from healing_runtime.core.signals import Layout, Signal, SignalTable
 
@@ -73,28 +74,25 @@ class Effect:
 class Bench:
     """The twin on a test stand: open-loop experiments, compiled once."""
 
-    def __init__(self, twin: Twin, table: SignalTable, ticks: int) -> None:
-        """Compile `EXPERIMENTS` parallel experiments of `ticks` control periods."""
+    def __init__(self, twin: Twin, nominal: tuple[Any, Any], table: SignalTable, ticks: int) -> None:
+        """Compile `EXPERIMENTS` parallel experiments of `ticks` control periods from a disturbance and a state."""
 
-        def experiment(commands: jax.Array) -> jax.Array:
-            key = jax.random.key(0)
-            nominal = twin.draw(key, jnp.float32(0.0))
+        def experiment(disturbance: Any, start: Any, command: jax.Array) -> jax.Array:
+            def tick(state: Any, _: None) -> tuple[Any, jax.Array]:
+                return twin.step(state, command, disturbance), twin.observe(state, disturbance).astype(jnp.float32)
 
-            def tick(state: object, command: jax.Array) -> tuple[object, jax.Array]:
-                return twin.step(state, command, nominal), twin.observe(state, nominal).astype(jnp.float32)
+            return jax.lax.scan(tick, start, None, length=ticks)[1]
 
-            return jax.lax.scan(tick, twin.init(key, nominal), commands)[1]
-
-        shape = jax.ShapeDtypeStruct((EXPERIMENTS, ticks, table.action.size), jnp.float32)
-        self._program = jax.jit(jax.vmap(experiment)).lower(shape).compile()
-        self.ticks = ticks
+        batched = jax.jit(jax.vmap(experiment, in_axes=(None, None, 0)))
+        shape = jax.ShapeDtypeStruct((EXPERIMENTS, table.action.size), jnp.float32)
+        self._program = batched.lower(*nominal, shape).compile(compiler_options=RARE)
+        self._nominal = nominal
         self.table = table
 
     def observe(self, commands: np.ndarray) -> np.ndarray:
         """Commands held from the start, [experiments, actuators] -> observations [experiments, ticks, columns]."""
-        held = np.repeat(np.asarray(commands, np.float32)[:, None, :], self.ticks, axis=1)
-        filled = held[np.arange(EXPERIMENTS) % len(held)]
-        return np.asarray(self._program(filled), np.float64)[: len(held)]
+        filled = np.asarray(commands, np.float32)[np.arange(EXPERIMENTS) % len(commands)]
+        return np.asarray(self._program(*self._nominal, filled), np.float64)[: len(commands)]
 
 
 def identify(bench: Bench, dt_s: float) -> Effect | None:

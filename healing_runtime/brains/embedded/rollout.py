@@ -6,8 +6,9 @@ depend on how many cores there are. Candidates of any number are cut into blocks
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -16,12 +17,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from healing_runtime.brains.embedded.task import Task
+from healing_runtime.core.plant import Twin
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.core.status import Status
 from healing_runtime.language import harvest
 from healing_runtime.language.controller import Controller, arrays
 
 LANES = 192
+# What runs only now and then is compiled in half the time and may run slower (measured on jaxlib 0.10: 0.7 for 1.7 s of CPU).
+RARE: dict[str, Any] = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
 
 
 class Flights(NamedTuple):
@@ -38,44 +42,65 @@ class Flights(NamedTuple):
     survived: np.ndarray
 
 
+class Draws:
+    """Disturbances and initial states of the twin for seeds and strengths; compiled once for all structures."""
+
+    def __init__(self, twin: Twin) -> None:
+        """Trace and compile."""
+
+        def draw(seed: Any, strength: Any) -> tuple[Any, Any]:
+            draw_key, init_key = jax.random.split(jax.random.key(seed))
+            disturbance = twin.draw(draw_key, strength)
+            return disturbance, twin.init(init_key, disturbance)
+
+        shapes = (jax.ShapeDtypeStruct((LANES,), jnp.uint32), jax.ShapeDtypeStruct((LANES,), jnp.float32))
+        self._program = jax.jit(jax.vmap(draw)).lower(*shapes).compile(compiler_options=RARE)
+
+    def draw(self, seeds: np.ndarray, strengths: np.ndarray) -> tuple[Any, Any]:
+        """(disturbances, states), NumPy leaves with one row a seed. Strength 0 is the nominal robot."""
+        parts = []
+        for start in range(0, len(seeds), LANES):
+            rows = np.arange(start, start + LANES) % len(seeds)
+            parts.append(self._program(seeds[rows].astype(np.uint32), strengths[rows].astype(np.float32)))
+        return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(x) for x in leaves])[: len(seeds)], *parts)
+
+    @functools.cached_property
+    def nominal(self) -> tuple[Any, Any]:
+        """Disturbance and initial state of the nominal robot, without a lane axis."""
+        return jax.tree.map(lambda leaf: leaf[0], self.draw(np.zeros(1), np.zeros(1)))
+
+
 class Rollout:
     """The compiled closed loop of one structure."""
 
-    def __init__(self, task: Task, controller: Controller) -> None:
-        """Trace and compile; this is the expensive part of a search (about half a second)."""
+    def __init__(self, task: Task, draws: Draws, controller: Controller) -> None:
+        """Trace and compile; this is the expensive part of a search."""
         leaves, tree = jax.tree.flatten(controller.params)
-        lane = _lane(task, controller)
-        shapes = (
-            [jax.ShapeDtypeStruct((LANES, *np.shape(leaf)), jnp.float32) for leaf in leaves],
-            jax.ShapeDtypeStruct((LANES,), jnp.uint32),
-            jax.ShapeDtypeStruct((LANES,), jnp.float32),
-        )
-        batched = jax.vmap(lambda leaves, seed, strength: lane(jax.tree.unflatten(tree, leaves), seed, strength))
-        self._program = jax.jit(batched).lower(*shapes).compile()
-        self._cores = max(1, len(os.sched_getaffinity(0)))
+        flight = _flight(task, controller)
+        lanes = jax.tree.map(lambda x: jax.ShapeDtypeStruct((LANES, *np.shape(x)), np.asarray(x).dtype), draws.nominal)
+        columns = [jax.ShapeDtypeStruct((LANES, *np.shape(leaf)), jnp.float32) for leaf in leaves]
+        batched = jax.vmap(lambda leaves, *start: flight(jax.tree.unflatten(tree, leaves), *start))
+        self._program = jax.jit(batched).lower(columns, *lanes).compile()
+        self._draws = draws
+        self._cores = len(os.sched_getaffinity(0))
 
     def fly(self, params: Sequence[Any], seeds: np.ndarray, strengths: np.ndarray) -> Flights:
-        """Fly every PARAMS tree (as parsed) once with every seed and its disturbance strength (0 is the nominal robot).
+        """Fly every PARAMS tree (as parsed) once with every seed and its disturbance strength.
 
         The flights of a tree lie one after the other.
         """
         each, count = len(seeds), len(params) * len(seeds)
+        starts = self._draws.draw(seeds, strengths)
         trees = [jax.tree.leaves(arrays(tree)) for tree in params]
-        columns = [np.repeat(np.stack(leaf), each, axis=0).astype(np.float32) for leaf in zip(*trees, strict=True)]
-        seeds, strengths = np.tile(seeds, len(params)), np.tile(strengths, len(params))
+        columns = [np.stack(leaf).astype(np.float32) for leaf in zip(*trees, strict=True)]
 
-        def run(start: int) -> list[np.ndarray]:
-            rows = np.arange(start, start + LANES) % count
-            lanes = [column[rows] for column in columns]
-            out = self._program(lanes, seeds[rows].astype(np.uint32), strengths[rows].astype(np.float32))
-            return [np.asarray(array) for array in out]
+        def run(first: int) -> list[np.ndarray]:
+            lanes = np.arange(first, first + LANES) % count
+            begin = jax.tree.map(lambda leaf: leaf[lanes % each], starts)
+            return [np.asarray(out) for out in self._program([c[lanes // each] for c in columns], *begin)]
 
-        starts = range(0, count, LANES)
-        if len(starts) == 1 or self._cores == 1:
-            parts = [run(start) for start in starts]
-        else:
-            with ThreadPoolExecutor(self._cores) as pool:
-                parts = list(pool.map(run, starts))
+        with ThreadPoolExecutor(self._cores) as pool:
+            parts = list(pool.map(run, range(0, count, LANES)))
         return Flights(*(np.concatenate(pieces)[:count] for pieces in zip(*parts, strict=True)))
 
 
@@ -90,8 +115,8 @@ class _Carry(NamedTuple):
     status: Any
 
 
-def _lane(task: Task, controller: Controller) -> Any:
-    """(params, seed, strength) -> (scaled rho, kept, survived) of one flight."""
+def _flight(task: Task, controller: Controller) -> Callable[[Any, Any, Any], tuple[Any, Any, Any]]:
+    """(params, disturbance, initial state) -> (scaled rho, kept, survived) of one flight."""
     twin, table, monitor = task.twin, task.table, task.monitor
     dtype = jnp.float32
     low, high = table.action.low.astype(np.float32), table.action.high.astype(np.float32)
@@ -102,10 +127,7 @@ def _lane(task: Task, controller: Controller) -> Any:
     labels = task.contract_labels
     original_params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), task.original.params)
 
-    def flight(params: Any, seed: Any, strength: Any) -> tuple[Any, Any, Any]:
-        draw_key, init_key = jax.random.split(jax.random.key(seed))
-        disturbance = twin.draw(draw_key, strength)
-
+    def flight(params: Any, disturbance: Any, plant: Any) -> tuple[Any, Any, Any]:
         def tick(carry: _Carry, k: Any) -> tuple[_Carry, None]:
             observed = twin.observe(carry.plant, disturbance).astype(dtype)
             true = twin.truth(carry.plant).astype(dtype)
@@ -138,7 +160,7 @@ def _lane(task: Task, controller: Controller) -> Any:
             return after, None
 
         start = _Carry(
-            twin.init(init_key, disturbance),
+            plant,
             controller.init(params),
             monitor.init(),
             jnp.clip(jnp.zeros(table.action.size, dtype), low, high),

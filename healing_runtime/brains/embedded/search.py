@@ -7,18 +7,23 @@ assertions and mission; the gate decides in PyBullet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from healing_runtime import workspace
 from healing_runtime.brains.embedded import describe
 from healing_runtime.brains.embedded.budget import Budget
-from healing_runtime.brains.embedded.structures import structures
-from healing_runtime.brains.embedded.task import task_of
+from healing_runtime.brains.embedded.once import once
+from healing_runtime.brains.embedded.rollout import Draws, Rollout
+from healing_runtime.brains.embedded.structures import Plan, plans
+from healing_runtime.brains.embedded.task import Task, task_of
 from healing_runtime.brains.embedded.tuning import Candidate, Stiffness, Structure, tune
 from healing_runtime.core import codec
 from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import Proposal, RepairRequest
+from healing_runtime.language import controller
 from healing_runtime.sandbox.messages import Message
 
 
@@ -40,12 +45,10 @@ def search(
     task = task_of(request, robot)
     stiffness = stiffness_of(request)
     refused = frozenset(attempt.proposal.source for attempt in request.attempts)
-    # What the gate refused to believe in comes last; the next structure is tried before.
-    tried = {describe.structure_name(attempt.proposal.diagnosis) for attempt in request.attempts}
     found: list[Candidate] = []
     story: list[str] = []
-    for structure in _untried_first(structures(request, task), tried):
-        candidates = tune(task, structure, budget, stiffness, refused)
+    for structure, rollout in _ready(task, request):
+        candidates = tune(task, structure, rollout, budget, stiffness, refused)
         story.append(describe.line(candidates, structure.name))
         found += candidates
         if any(c.convincing for c in candidates):
@@ -53,17 +56,6 @@ def search(
     ranked = sorted(found, key=lambda c: (not c.convincing, 0.0 if c.convincing else -c.score.value))
     hopeful = [c for c in ranked if c.score.pass_rate > 0.0][: budget.proposals]
     return tuple(describe.proposal(request, c, budget.validations) for c in hopeful), tuple(story)
-
-
-def _untried_first(stream: Iterable[Structure], tried: set[str]) -> Iterator[Structure]:
-    """Lazily: a structure is only measured and written when it is its turn."""
-    later = []
-    for structure in stream:
-        if structure.name in tried:
-            later.append(structure)
-        else:
-            yield structure
-    yield from later
 
 
 def stiffness_of(request: RepairRequest) -> Stiffness:
@@ -74,3 +66,37 @@ def stiffness_of(request: RepairRequest) -> Stiffness:
         strength=min(1.0, 0.8 + 0.1 * refusals),
         margin=request.min_robustness * (1.5 + refusals),
     )
+
+
+def _ready(task: Task, request: RepairRequest) -> Iterator[tuple[Structure, Rollout]]:
+    """Structures with their compiled rollouts, in order.
+
+    Compiling is most of the time of a search, so as many structures as there are cores are compiled ahead of their turn. What
+    comes out does not depend on it.
+    """
+    draws = once(lambda: Draws(task.twin))
+
+    def make(plan: Plan) -> tuple[Structure, Rollout] | None:
+        structure = plan.make()
+        return None if structure is None else (structure, Rollout(task, draws(), controller.load(structure.parsed)))
+
+    waiting = _untried_first(plans(request, task, draws), request)
+    cores = len(os.sched_getaffinity(0))
+    pool = ThreadPoolExecutor(cores)
+    try:
+        ahead: list[Future[tuple[Structure, Rollout] | None]] = []
+        while ahead or waiting:
+            while waiting and len(ahead) < cores:
+                ahead.append(pool.submit(make, waiting.pop(0)))
+            made = ahead.pop(0).result()
+            if made is not None:
+                yield made
+    finally:
+        # What was compiled ahead and is not needed is let go of; nobody waits for it.
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _untried_first(found: Sequence[Plan], request: RepairRequest) -> list[Plan]:
+    """What the gate refused to believe in comes last; the next structure is tried before."""
+    tried = {describe.structure_name(attempt.proposal.diagnosis) for attempt in request.attempts}
+    return sorted(found, key=lambda plan: plan.name in tried)

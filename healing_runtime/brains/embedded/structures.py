@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
 
 from healing_runtime.brains.embedded import identify
-from healing_runtime.brains.embedded.families import FAMILIES, Brief
+from healing_runtime.brains.embedded.families import FAMILIES, Brief, Family
+from healing_runtime.brains.embedded.once import once
+from healing_runtime.brains.embedded.rollout import Draws
 from healing_runtime.brains.embedded.task import Task
 from healing_runtime.brains.embedded.tuning import Structure, structure_of
 from healing_runtime.core.records import RepairRequest
@@ -19,33 +24,44 @@ BENCH_S = 0.35
 BENCH_TICKS = 16
 
 
-def structures(request: RepairRequest, task: Task) -> Iterator[Structure]:
-    """The original's own numbers, then every family that fits the robot. Families are measured only when one is asked for."""
-    if any(True for _ in structure_of("", task.parsed, "parameters", "").space.tunable):
-        yield structure_of("parameters", task.parsed, "parameters", "the controller's own structure with other numbers")
-    fitting = [family for family in FAMILIES if family.fits(task.table)]
-    if not fitting:
-        return
-    brief = brief_of(request, task)
-    if brief is None:
-        return
-    for family in fitting:
-        draft = family.design(brief)
-        parsed = source.parse(draft.text, name=request.controller, path=request.controller)
-        yield structure_of(family.name, parsed, "file", draft.summary, draft.tuned)
+class Plan(NamedTuple):
+    """A structure that is made when it is its turn; `make` answers None where the robot turns out not to fit."""
+
+    name: str
+    make: Callable[[], Structure | None]
 
 
-def brief_of(request: RepairRequest, task: Task) -> Brief | None:
+def plans(request: RepairRequest, task: Task, draws: Callable[[], Draws]) -> tuple[Plan, ...]:
+    """The original's own numbers, then every family that fits the robot. Nothing is measured or compiled yet."""
+    own = structure_of("parameters", task.parsed, "parameters", "the controller's own structure with other numbers")
+    brief = once(lambda: brief_of(request, task, draws()))
+
+    def family_plan(family: Family) -> Plan:
+        def make() -> Structure | None:
+            told = brief()
+            if told is None:
+                return None
+            draft = family.design(told)
+            parsed = source.parse(draft.text, name=request.controller, path=request.controller)
+            return structure_of(family.name, parsed, "file", draft.summary, draft.tuned)
+
+        return Plan(family.name, make)
+
+    first = (Plan(own.name, lambda: own),) if own.space.size else ()
+    return (*first, *(family_plan(family) for family in FAMILIES if family.fits(task.table)))
+
+
+def brief_of(request: RepairRequest, task: Task, draws: Draws) -> Brief | None:
     """Measure the robot on its twin; None where it cannot hover."""
     dt_s = 1.0 / task.control_hz
     ticks = max(BENCH_TICKS, math.ceil(BENCH_S / dt_s))
-    bench = identify.Bench(task.twin, task.table, ticks)
+    bench = identify.Bench(task.twin, draws.nominal, task.table, ticks)
     effect = identify.identify(bench, dt_s)
     known = identify.axes(task.table.observed)
     if effect is None or known.height is None:
         return None
     column = task.table.observed.slices[known.height.name].start
-    height = float(bench.observe([[effect.trim] * task.table.action.size])[0, 0, column])
+    height = float(bench.observe(np.full((1, task.table.action.size), effect.trim))[0, 0, column])
     return Brief(
         table=task.table,
         effect=effect,

@@ -16,7 +16,7 @@ from healing_runtime.brains.embedded.rollout import Rollout
 from healing_runtime.brains.embedded.score import Score, score
 from healing_runtime.brains.embedded.space import Space, leaves
 from healing_runtime.brains.embedded.task import Task
-from healing_runtime.language import controller, source
+from healing_runtime.language import source
 from healing_runtime.language.source import Parsed
 
 
@@ -71,17 +71,16 @@ def structure_of(name: str, parsed: Parsed, kind: Literal["parameters", "file"],
     return Structure(name, parsed, Space(tuple(found)), kind, summary)
 
 
-def tune(task: Task, structure: Structure, budget: Budget, stiffness: Stiffness, refused: frozenset[str]) -> list[Candidate]:
+def tune(
+    task: Task, structure: Structure, rollout: Rollout, budget: Budget, stiffness: Stiffness, refused: frozenset[str]
+) -> list[Candidate]:
     """Candidates of one structure, best first; none of them reads as a refused one."""
-    rollout = Rollout(task, controller.load(structure.parsed))
     flown = _flights(task, structure, rollout, stiffness)
 
     def evaluate(points: list[Point], generation: int) -> list[Score]:
         return flown([structure.space.values(*p) for p in points], budget.flights, generation)
 
-    members, generations = evolve.search(
-        evaluate, structure.space.size, seed=stiffness.seed, budget=budget
-    )
+    members, generations = evolve.search(evaluate, structure.space.size, seed=stiffness.seed, budget=budget)
     finalists = _distinct(structure, members, refused)[: budget.finalists]
     if structure.edit_kind == "parameters":
         finalists = _with_fewer_changes(structure, finalists, refused)

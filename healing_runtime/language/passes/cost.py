@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _FREE = words("""
     broadcast_in_dim concatenate convert_element_type copy copy_p dynamic_slice dynamic_update_slice gather iota
-    pad reshape rev select_n slice split squeeze stop_gradient transpose tensorlang.assert tensorlang.reset
+    pad reshape rev select_n slice split squeeze stack stop_gradient tile transpose tensorlang.assert tensorlang.reset
 """)
 _COSTLY = words("""
     acos acosh asin asinh atan atan2 atanh cbrt cos cosh div erf erf_inv erfc exp exp2 expm1 log log1p logistic
@@ -125,20 +125,23 @@ def _equation(eqn: JaxprEqn) -> Cost:
 def _flops(eqn: JaxprEqn, name: str) -> float:
     if name in _FREE:
         return 0.0
-    sizes = [math.prod(v.aval.shape) for v in [*eqn.invars, *eqn.outvars]]
+    sizes = [math.prod(_shape(v)) for v in [*eqn.invars, *eqn.outvars]]
     largest = float(max(sizes, default=0))
     if name == "dot_general":
         (contracted, _), _ = eqn.params["dimension_numbers"]
-        depth = math.prod(eqn.invars[0].aval.shape[axis] for axis in contracted)
-        return 2.0 * depth * math.prod(eqn.outvars[0].aval.shape)
+        depth = math.prod(_shape(eqn.invars[0])[axis] for axis in contracted)
+        return 2.0 * depth * math.prod(_shape(eqn.outvars[0]))
     if name == "sort":
         return largest * max(1.0, math.log2(largest + 1))
     return largest * (_COSTLY_FLOPS if name in _COSTLY else 1.0)
 
 
+def _shape(v: Any) -> tuple[int, ...]:
+    return v.aval.shape
+
+
 def _bytes(v: Any) -> float:
-    aval = v.aval
-    return float(math.prod(aval.shape) * aval.dtype.itemsize) if hasattr(aval, "shape") else 0.0
+    return float(math.prod(_shape(v)) * v.aval.dtype.itemsize)
 
 
 def _last_uses(jaxpr: Jaxpr) -> dict[int, list[Any]]:

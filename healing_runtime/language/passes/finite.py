@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jax.extend.core import Jaxpr, JaxprEqn, Literal
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 from jax.interpreters import partial_eval
 
 from healing_runtime.language.findings import Finding
@@ -89,31 +89,21 @@ def _nested(
     inside: bool,
 ) -> list[Interval] | None:
     """Results of an equation that holds jaxprs; None for an ordinary one."""
+
+    def run(closed: ClosedJaxpr, args: list[Interval]) -> list[Interval]:
+        consts = [intervals.of_constant(c) for c in closed.consts]
+        return _walk(program, closed.jaxpr, consts, args, path, found, inside)
+
     p = eqn.params
     match eqn.primitive.name:
         case "jit" | "closed_call" | "custom_jvp_call" | "custom_vjp_call":
-            closed = p.get("jaxpr") or p["call_jaxpr"]
-            consts = [intervals.of_constant(c) for c in closed.consts]
-            return _walk(program, closed.jaxpr, consts, operands, path, found, inside)
+            return run(p.get("jaxpr") or p["call_jaxpr"], operands)
         case "cond":
-            each = [
-                _walk(
-                    program,
-                    b.jaxpr,
-                    [intervals.of_constant(c) for c in b.consts],
-                    operands[1:],
-                    position,
-                    found,
-                    inside,
-                )
-                for b in p["branches"]
-            ]
+            each = [run(branch, operands[1:]) for branch in p["branches"]]
             return [intervals.hull(*column) for column in zip(*each, strict=True)]
         case "scan":
-            closed, first, last = p["jaxpr"], p["num_consts"], p["num_consts"] + p["num_carry"]
-            args = [*operands[:first], *[intervals.ANYTHING] * p["num_carry"], *operands[last:]]
-            consts = [intervals.of_constant(c) for c in closed.consts]
-            out = _walk(program, closed.jaxpr, consts, args, path, found, inside)
+            first, last = p["num_consts"], p["num_consts"] + p["num_carry"]
+            out = run(p["jaxpr"], [*operands[:first], *[intervals.ANYTHING] * p["num_carry"], *operands[last:]])
             carry = [intervals.hull(a, b) for a, b in zip(operands[first:last], out, strict=False)]
             return [*carry, *out[p["num_carry"] :]]
     return None
@@ -134,7 +124,8 @@ def _read_by_select_only(jaxpr: Jaxpr, results_guarded: bool) -> set[Any]:
 
 
 def _can_fail(eqn: JaxprEqn, operands: list[Interval]) -> bool:
-    if not np.issubdtype(eqn.outvars[0].aval.dtype, np.floating):
+    aval: Any = eqn.outvars[0].aval
+    if not np.issubdtype(aval.dtype, np.floating):
         return False
     low, high = operands[0]
     match eqn.primitive.name:

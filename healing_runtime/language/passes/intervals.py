@@ -98,7 +98,9 @@ def _exp(eqn: JaxprEqn, a: Interval) -> Interval:
 
 
 def _reduce_sum(eqn: JaxprEqn, a: Interval) -> Interval:
-    count = math.prod(eqn.invars[0].aval.shape) // max(1, math.prod(eqn.outvars[0].aval.shape))
+    before: Any = eqn.invars[0].aval
+    after: Any = eqn.outvars[0].aval
+    count = math.prod(before.shape) // max(1, math.prod(after.shape))
     return Interval(a.low * count if count else 0.0, a.high * count if count else 0.0)
 
 
@@ -148,9 +150,11 @@ _RULES: Mapping[str, _Rule] = {
     "sqrt": lambda eqn, a: Interval(math.sqrt(max(a.low, 0.0)), math.sqrt(max(a.high, 0.0))),
     "square": _square,
     "squeeze": _same,
+    "stack": lambda eqn, *parts: hull(*parts),
     "stop_gradient": _same,
     "sub": lambda eqn, a, b: Interval(a.low - b.high, a.high - b.low),
     "tanh": lambda eqn, a: Interval(-1.0, 1.0),
     "tensorlang.reset": _same,
+    "tile": _same,
     "transpose": _same,
 }

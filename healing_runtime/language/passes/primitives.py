@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from healing_runtime.language.trace import Traced
 
 _ELEMENTWISE = """
-    abs acos acosh add and asin asinh atan atan2 atanh cbrt ceil clamp convert_element_type copy copy_p cos cosh div eq erf
-    erf_inv erfc exp exp2 expm1 floor ge gt integer_pow is_finite le log log1p logistic lt max min mul ne neg nextafter not
-    or pow rem round rsqrt select_n sign sin sinh sqrt square stop_gradient sub tan tanh xor
+    abs acos acosh add and asin asinh atan atan2 atanh cbrt ceil clamp convert_element_type copy copy_p cos cosh div eq
+    erf erf_inv erfc exp exp2 expm1 floor ge gt integer_pow is_finite le log log1p logistic lt lt_to max min mul ne neg
+    nextafter not or pow rem round rsqrt select_n sign sin sinh sqrt square stop_gradient sub tan tanh xor
 """
 _STRUCTURE = """
     argmax argmin broadcast_in_dim concatenate cumlogsumexp cummax cummin cumprod cumsum dot_general dynamic_slice
     dynamic_update_slice gather iota pad reduce_and reduce_max reduce_min reduce_or reduce_prod reduce_sum reshape rev
-    scatter scatter-add scatter-max scatter-min scatter-mul slice sort split squeeze transpose
+    scatter scatter-add scatter-max scatter-min scatter-mul slice sort split squeeze stack tile transpose
 """
 _CONTROL = "cond custom_jvp_call custom_vjp_call jit scan tensorlang.assert tensorlang.reset while"
 

@@ -1,0 +1,79 @@
+"""P1: what supervision adds to one control tick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from flying import assertion_file, course, program
+from measuring import Result, in_turns, main, spread
+
+from healing_runtime.compile.programs import Program
+
+TICKS = 2000
+ROUNDS = 41
+INSTANT = (
+    "always (tilt < 80 deg)",
+    "always (speed < 20 m/s)",
+    "always (altitude < 50 m)",
+    "always (descent_rate < 10 m/s)",
+    "always (altitude > -1 m)",
+)
+TEMPORAL = (
+    "always (contact implies eventually[0 s, 1 s] (speed < 5 m/s))",
+    "always (historically[0 s, 0.5 s] (tilt < 80 deg))",
+    "always ((altitude < 0.3 m) implies once[0 s, 2 s] (descent_rate < 5 m/s))",
+    "always ((held_for[0.5 s] contact) implies speed < 5 m/s)",
+    "always (rise(contact) implies always[0 s, 1 s] (tilt < 80 deg))",
+)
+
+
+def ticking(flown: Program, observed: np.ndarray, true: np.ndarray) -> Callable[[], None]:
+    """A run of ticks as the loop does them: call, then one packed read."""
+    carry = flown.start()
+
+    def run() -> None:
+        nonlocal carry
+        for _ in range(TICKS):
+            carry, packed = flown.tick(flown.params, carry, observed, true)
+            np.asarray(packed)
+
+    return run
+
+
+def measure() -> list[Result]:
+    """Supervised and bare ticks in turns, on the first sample of a landing."""
+    flown = course("quadrotor/landing")
+    plant = flown.robot.make()
+    plant.reset(flown.scenario, flown.scenario.seed)
+    dtype = np.dtype(flown.scenario.dtype)
+    observed, true = plant.observe().astype(dtype), plant.truth().astype(dtype)
+    plant.close()
+    supervised = program(flown, [assertion_file(flown.robot.name, (*INSTANT, *TEMPORAL))])
+    bare = program(flown, [])
+    seconds = in_turns(
+        {
+            "bare": ticking(bare, observed, true),
+            "supervised": ticking(supervised, observed, true),
+            "bare again": ticking(bare, observed, true),
+        },
+        ROUNDS,
+    )
+    ours, limit = (float(np.median(seconds[name])) / TICKS * 1e6 for name in ("supervised", "bare"))
+    return [
+        Result(
+            "P1",
+            "supervised tick, 10 assertions",
+            f"{ours:.1f} µs",
+            f"{limit:.1f} µs",
+            ours / limit,
+            spread(seconds["bare"], seconds["bare again"]),
+            "≤ 1.35× and ≤ +4 µs",
+            ours <= 1.35 * limit and ours <= limit + 4.0,
+            ROUNDS,
+        )
+    ]
+
+
+if __name__ == "__main__":
+    main(measure)

@@ -1,0 +1,144 @@
+"""Re-execution, keyframes and hashes. Bit for bit, contact included."""
+
+import numpy as np
+import pytest
+
+FAULTS = {
+    "lander": [("force_saturation", {"value": 0.5}, 60, 400, 30), ("sensor_noise", {"signal": "altitude", "value": 0.1})],
+    "quadrotor": [
+        ("rotor_efficiency", {"rotor": 1, "value": 0.9}, 100, 300, 24),
+        ("payload", {"mass_kg": 0.002}, 200),
+        ("sensor_noise", {"signal": "velocity", "value": 0.05}),
+        ("sensor_dropout", {"signal": "altitude"}, 150, 400),
+    ],
+}
+LOW = {"lander": {"altitude_m": 4.0, "velocity_mps": -1.0}, "quadrotor": {"position_m": (0, 0, 0.3)}}
+
+
+@pytest.fixture
+def flight(bench, wander):
+    """A flight that ends in contact, under faults: scenario and actions."""
+    name = bench.robot.name
+    chosen = bench.scenario(seconds=8 if name == "lander" else 3, faults=FAULTS[name], **LOW[name])
+    actions = wander(bench, chosen.duration_ticks)
+    actions[chosen.duration_ticks // 3 :] *= 0.5
+    return chosen, actions
+
+
+def test_re_execution_is_bit_identical(bench, flight):
+    chosen, actions = flight
+    first = bench.fly(chosen, actions, seed=3)
+    second = bench.fly(chosen, actions, seed=3)
+    assert first.contact.max() == 1, "the flight must include contact"
+    assert first.truth.tobytes() == second.truth.tobytes()
+    assert first.observed.tobytes() == second.observed.tobytes()
+
+
+def test_another_plant_in_the_same_process_gives_the_same_bits(bench, flight):
+    chosen, actions = flight
+    first = bench.fly(chosen, actions, seed=3)
+    other = bench.robot.make()
+    try:
+        other.reset(bench.scenario(seconds=1), 0)
+        rows = []
+        bench.plant.reset(chosen, 3)
+        for action in actions:
+            bench.plant.apply(action)
+            other.apply(action)
+            bench.plant.step()
+            other.step()
+            rows.append(bench.plant.truth())
+    finally:
+        other.close()
+    assert np.array(rows).tobytes() == first.truth[1:].tobytes()
+
+
+def test_the_seed_drives_noise_alone(bench, flight):
+    chosen, actions = flight
+    first, second = bench.fly(chosen, actions, seed=3), bench.fly(chosen, actions, seed=4)
+    assert first.truth.tobytes() == second.truth.tobytes()
+    assert first.observed.tobytes() != second.observed.tobytes()
+
+
+def test_keyframes_restore_every_bit(bench, flight):
+    """From every keyframe, in the air and in contact, in any order, the rest of the flight is the same."""
+    chosen, actions = flight
+    plant = bench.plant
+    ticks = chosen.duration_ticks
+    every = max(1, ticks // 9)
+    plant.reset(chosen, 3)
+    frames, rows, hashes = {}, [plant.truth()], [plant.state_hash()]
+    for tick in range(ticks):
+        if tick % every == 0:
+            frames[tick] = plant.snapshot()
+        plant.apply(actions[tick])
+        plant.step()
+        rows.append(plant.truth())
+        hashes.append(plant.state_hash())
+    touching = [tick for tick in frames if rows[tick][bench.robot.signals.true.slices["contact"]][0]]
+    assert touching, "some keyframes must be in contact"
+    for start in [*sorted(frames, reverse=True), *touching]:
+        plant.restore(frames[start])
+        assert plant.state_hash() == hashes[start]
+        assert plant.truth().tobytes() == rows[start].tobytes()
+        for tick in range(start, min(start + 2 * every, ticks)):
+            plant.apply(actions[tick])
+            plant.step()
+            assert plant.truth().tobytes() == rows[tick + 1].tobytes(), f"keyframe {start}, tick {tick + 1}"
+            assert plant.state_hash() == hashes[tick + 1]
+    for frame in frames.values():
+        plant.release(frame)
+
+
+def test_a_keyframe_under_a_pending_command_is_clean(bench, flight):
+    """A command that was given and not yet flown does not leak through a restore."""
+    chosen, actions = flight
+    plant = bench.plant
+    plant.reset(chosen, 3)
+    frame = plant.snapshot()
+    plant.apply(actions[0])
+    plant.step()
+    expected = plant.state_hash()
+    plant.apply(bench.robot.signals.action.high)
+    plant.restore(frame)
+    plant.apply(actions[0])
+    plant.step()
+    assert plant.state_hash() == expected
+    plant.release(frame)
+
+
+def test_the_hash_sees_every_part_of_the_state(bench, flight):
+    chosen, actions = flight
+    hashes = set()
+    for scale in (1.0, 1.0 + 1e-12):
+        bench.plant.reset(chosen, 3)
+        for action in actions[:20]:
+            bench.plant.apply(action * scale)
+            bench.plant.step()
+        hashes.add(bench.plant.state_hash())
+    bench.plant.reset(chosen, 4)
+    for action in actions[:20]:
+        bench.plant.apply(action)
+        bench.plant.step()
+    hashes.add(bench.plant.state_hash())
+    assert len(hashes) == 3
+
+
+def test_readings_are_fixed_within_a_tick(bench, flight):
+    chosen, actions = flight
+    bench.fly(chosen, actions[:20], seed=3)
+    assert bench.plant.observe().tobytes() == bench.plant.observe().tobytes()
+    assert bench.plant.truth().tobytes() == bench.plant.truth().tobytes()
+
+
+def test_released_keyframes_are_freed(bench):
+    """A thousand keyframes taken and released stay within the memory of a few."""
+    import psutil
+
+    bench.plant.reset(bench.scenario(), 0)
+    process = psutil.Process()
+    for count in range(1000):
+        if count == 200:
+            before = process.memory_info().rss
+        bench.plant.release(bench.plant.snapshot())
+    assert process.memory_info().rss - before < 10e6

@@ -1,0 +1,159 @@
+"""Every fault of every robot: it has an effect while it is on, none before, and it ends."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from healing_runtime.core.errors import InputError
+from healing_runtime.core.records import FaultSpec
+from pydantic import ValidationError
+
+WANTED = {
+    "quadrotor": {
+        "rotor_efficiency", "rotor_lag", "payload", "side_force", "wind", "sensor_stuck", "sensor_bias", "sensor_noise",
+    },
+    "lander": {"force_saturation", "payload", "sensor_stuck", "sensor_bias", "sensor_noise"},
+}  # fmt: skip
+
+
+def every_fault():
+    from sim.robots import lander, quadrotor
+
+    return [(r.ROBOT.name, kind) for r in (lander, quadrotor) for kind in r.ROBOT.faults]
+
+
+@pytest.fixture(params=every_fault(), ids=lambda p: f"{p[0]}-{p[1]}")
+def case(request):
+    name, kind = request.param
+    return request.getfixturevalue(name), kind
+
+
+def example(bench, kind):
+    return dict(bench.robot.faults[kind].example)
+
+
+def test_the_catalogue_holds_what_is_promised(bench):
+    assert set(bench.robot.faults) >= WANTED[bench.robot.name]
+
+
+def test_the_example_is_valid_and_unknown_keys_are_not(case):
+    bench, kind = case
+    model = bench.robot.faults[kind].Parameters
+    model.model_validate(example(bench, kind))
+    with pytest.raises(ValidationError, match="extra_forbidden|Extra inputs"):
+        model.model_validate({**example(bench, kind), "surprise": 1.0})
+    assert bench.robot.faults[kind].touches in ("actuation", "sensing", "body", "environment")
+
+
+def test_it_has_an_effect_and_none_before_its_start(case, wander):
+    bench, kind = case
+    chosen = bench.scenario(seconds=3)
+    actions = wander(bench, chosen.duration_ticks)
+    if kind == "force_saturation":
+        actions[:] = bench.robot.signals.action.high
+    healthy = bench.fly(chosen, actions)
+    start_tick = chosen.duration_ticks // 2
+    spec = FaultSpec(kind, example(bench, kind), start_tick * chosen.substeps)
+    hurt = bench.fly(dataclasses.replace(chosen, faults=(spec,)), actions)
+    sensing = bench.robot.faults[kind].touches == "sensing"
+    first = start_tick if sensing else start_tick + 1
+    assert hurt.truth[:first].tobytes() == healthy.truth[:first].tobytes()
+    assert hurt.observed[:first].tobytes() == healthy.observed[:first].tobytes()
+    assert np.abs(hurt.observed[first + 2 :] - healthy.observed[first + 2 :]).max() > 1e-6
+    if sensing:
+        ages = [n for n in bench.robot.signals.true.slices if n.endswith("_age")]
+        without_ages = bench.robot.signals.true.slices[ages[0]].start
+        assert hurt.truth[:, :without_ages].tobytes() == healthy.truth[:, :without_ages].tobytes()
+
+
+def test_it_ends(case, wander):
+    """From the end on, the robot behaves as a healthy one in the same state and with the same readings."""
+    bench, kind = case
+    chosen = bench.scenario(seconds=3)
+    actions = wander(bench, chosen.duration_ticks)
+    spec = FaultSpec(kind, example(bench, kind), 24, until_step=120)
+    end_tick = 120 // chosen.substeps
+    plant = bench.plant
+    plant.reset(dataclasses.replace(chosen, faults=(spec,)), 0)
+    for action in actions[:end_tick]:
+        plant.apply(action)
+        plant.step()
+    at_end = plant.snapshot()
+    for action in actions[end_tick:]:
+        plant.apply(action)
+        plant.step()
+    expected = plant.state_hash()
+    observed = plant.observe().tobytes()
+    plant.restore(at_end)
+    plant._schedule._faults.clear()
+    plant._change()
+    for action in actions[end_tick:]:
+        plant.apply(action)
+        plant.step()
+    assert plant.state_hash() == expected
+    assert plant.observe().tobytes() == observed
+    plant.release(at_end)
+
+
+def test_a_ramp_grows_to_the_full_fault(quadrotor):
+    def force(ramp, step):
+        chosen = quadrotor.scenario(faults=[("side_force", {"force_n": (1.0, 0, 0)}, 10, 100, ramp)])
+        plant = quadrotor.plant
+        plant.reset(chosen, 0)
+        plant._step = step
+        plant._change()
+        return plant._force[0]
+
+    assert [force(20, s) for s in (9, 10, 19, 29, 60, 99, 100)] == [0.0, 0.05, 0.5, 1.0, 1.0, 1.0, 0.0]
+    assert [force(0, s) for s in (9, 10, 99, 100)] == [0.0, 1.0, 1.0, 0.0]
+
+
+def test_faults_add_up(quadrotor):
+    halves = [("rotor_efficiency", {"rotor": 2, "value": 0.5}), ("rotor_efficiency", {"rotor": 2, "value": 0.5})]
+    quarter = [("rotor_efficiency", {"rotor": 2, "value": 0.25})]
+    chosen = quadrotor.scenario(seconds=0.5, faults=halves)
+    action = np.full(4, 1500.0)
+    together = quadrotor.fly(chosen, action)
+    assert together.truth.tobytes() == quadrotor.fly(quadrotor.scenario(seconds=0.5, faults=quarter), action).truth.tobytes()
+
+
+def test_a_robot_refuses_what_it_cannot_take(lander):
+    chosen = lander.scenario(faults=[("wind", {"velocity_mps": (1.0, 0.0, 0.0)})])
+    with pytest.raises(InputError, match="lander cannot take the fault 'wind'"):
+        lander.plant.reset(chosen, 0)
+
+
+def test_a_misspelt_sensor_is_refused(quadrotor):
+    model = quadrotor.robot.faults["sensor_bias"].Parameters
+    with pytest.raises(ValidationError, match="altitude"):
+        model.model_validate({"signal": "alltitude", "value": 1.0})
+    with pytest.raises(ValidationError):
+        model.model_validate({"signal": "q_xyzw_world_body", "value": 0.1})
+    with pytest.raises(InputError, match="3"):
+        quadrotor.plant.reset(
+            quadrotor.scenario(faults=[("sensor_bias", {"signal": "velocity", "value": (0.1, 0.2)})]), 0
+        )
+
+
+def test_stuck_looks_fresh_and_dropout_grows_old(quadrotor):
+    action = np.full(4, 1400.0)
+    for kind, oldest in (("sensor_stuck", 0.0), ("sensor_dropout", 0.5)):
+        chosen = quadrotor.scenario(seconds=2, faults=[(kind, {"signal": "altitude"}, 240, 360)])
+        log = quadrotor.fly(chosen, action)
+        readings = log.reading("altitude")[:, 0]
+        assert np.all(readings[48:72] == readings[47])
+        assert np.array_equal(readings[72:], log.altitude[72:])
+        assert log.altitude_age.max() == pytest.approx(oldest)
+        assert log.altitude_age[72] == 0.0
+
+
+def test_bias_and_noise_are_what_they_say(quadrotor):
+    action = np.full(4, 1515.0)
+    bias = [("sensor_bias", {"signal": "velocity", "value": (0.1, 0.0, -0.2)})]
+    log = quadrotor.fly(quadrotor.scenario(seconds=1, faults=bias), action)
+    assert log.reading("velocity") - log.velocity == pytest.approx(np.tile([0.1, 0.0, -0.2], (49, 1)))
+    noise = [("sensor_noise", {"signal": "position", "value": 0.1})]
+    log = quadrotor.fly(quadrotor.scenario(seconds=8, faults=noise), action)
+    error = log.reading("position") - log.position
+    assert error.std() == pytest.approx(0.1, rel=0.1)
+    assert abs(np.corrcoef(error[:-1, 0], error[1:, 0])[0, 1]) < 0.15

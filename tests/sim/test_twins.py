@@ -1,0 +1,180 @@
+"""The JAX twins against PyBullet, which alone decides.
+
+Stated tolerances. Free flight under restless actions: position 2 mm, velocity and speed 5 mm/s, body rates 0.02 rad/s
+after two seconds (quadrotor); height 5 mm, velocity 1 mm/s, fuel 5 g after twenty seconds (lander). Landing: touchdown
+speed within 5 cm/s, the land detector within five ticks. Disturbances: within 2 % of the fault's effect.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+HOVER = 1515.6443359717355
+
+
+_flights = {}
+
+
+def run_twin(bench, chosen, actions, disturb=lambda d: d):
+    """Truth rows of the undisturbed twin, one a tick and one after the last. One compilation a robot and length."""
+    twin = bench.robot.make_twin(chosen)
+    key = jax.random.key(0)
+    disturbance = disturb(twin.draw(key, 0.0))
+    state = twin.init(key, disturbance)
+    known = (bench.robot.name, len(actions))
+    if known not in _flights:
+
+        @jax.jit
+        def fly(state, disturbance, actions):
+            def tick(state, action):
+                state = twin.step(state, action, disturbance)
+                return state, twin.truth(state)
+
+            _, rows = jax.lax.scan(tick, state, actions)
+            return jnp.concatenate([twin.truth(state)[None], rows])
+
+        _flights[known] = fly
+    return np.asarray(_flights[known](state, disturbance, jnp.asarray(actions)), dtype=np.float64)
+
+
+def columns(bench, rows, name):
+    signal = bench.robot.signals.true.by_name[name]
+    out = rows[:, bench.robot.signals.true.slices[name]]
+    return out if signal.shape else out[:, 0]
+
+
+@pytest.mark.parametrize("options", [
+    {"position_m": (0.1, -0.2, 50.0)},
+    {"position_m": (0, 0, 50.0), "velocity_mps": (2.0, -1.0, 0.5), "attitude_rpy_deg": (10, -20, 70),
+     "angular_velocity_radps": (1.0, -2.0, 1.5)},
+])  # fmt: skip
+def test_quadrotor_in_free_flight(quadrotor, wander, options):
+    chosen = quadrotor.scenario(seconds=2, **options)
+    actions = wander(quadrotor, chosen.duration_ticks)
+    log = quadrotor.fly(chosen, actions)
+    rows = run_twin(quadrotor, chosen, actions)
+    assert np.ptp(log.tilt) > 0.2, "the flight must be a lively one"
+    for name, tolerance in (("position", 2e-3), ("velocity", 5e-3), ("tilt", 5e-3), ("rotor_speed", 0.05),
+                            ("angular_velocity", 2e-2), ("altitude", 2e-3), ("speed", 5e-3), ("descent_rate", 5e-3)):  # fmt: skip
+        difference = np.abs(columns(quadrotor, rows, name) - getattr(log, name)).max()
+        assert difference < tolerance, f"{name}: {difference}"
+
+
+def test_quadrotor_ground_effect_and_hover_near_the_ground(quadrotor):
+    chosen = quadrotor.scenario(seconds=1, position_m=(0, 0, 0.08))
+    actions = np.full((chosen.duration_ticks, 4), 0.97 * HOVER)
+    log = quadrotor.fly(chosen, actions)
+    rows = run_twin(quadrotor, chosen, actions)
+    assert np.abs(columns(quadrotor, rows, "altitude") - log.altitude).max() < 1e-3
+    assert log.contact.max() == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "field"),
+    [
+        ("rotor_efficiency", {"rotor": 1, "value": 0.9}, {"rotor_loss": (0.0, 0.1, 0.0, 0.0)}),
+        ("payload", {"mass_kg": 0.003}, {"mass_kg": 0.03}),
+        ("rotor_lag", {"value_s": 0.06}, {"lag_s": 0.06}),
+        ("side_force", {"force_n": (0.01, 0.02, -0.01)}, {"force_n": (0.01, 0.02, -0.01)}),
+        ("wind", {"velocity_mps": (2.0, -1.0, 0.0)}, {"wind_mps": (2.0, -1.0)}),
+    ],
+)
+def test_the_twins_disturbances_mean_what_the_faults_mean(quadrotor, kind, parameters, field):
+    chosen = quadrotor.scenario(seconds=1, position_m=(0, 0, 50.0), faults=[(kind, parameters)])
+    nominal = quadrotor.scenario(seconds=1, position_m=(0, 0, 50.0))
+    actions = np.full((chosen.duration_ticks, 4), HOVER) * np.array([1.0, 1.0, 1.002, 1.002])
+    log = quadrotor.fly(chosen, actions)
+    healthy = quadrotor.fly(nominal, actions)
+    as_arrays = jax.tree.map(jnp.asarray, field, is_leaf=lambda x: isinstance(x, float))
+    rows = run_twin(quadrotor, nominal, actions, lambda d: d._replace(onset_s=jnp.zeros(()), **as_arrays))
+    effect = np.abs(log.truth[12, :13] - healthy.truth[12, :13]).max()
+    error = np.abs(rows[12, :13] - log.truth[12, :13]).max()
+    assert effect > 5e-4
+    assert error < 0.02 * effect + 2e-4
+
+
+def test_quadrotor_touchdown_and_land_detector(quadrotor):
+    chosen = quadrotor.scenario(seconds=2, position_m=(0, 0, 0.1))
+    actions = np.concatenate([np.full((24, 4), 0.9 * HOVER), np.zeros((72, 4))])
+    log = quadrotor.fly(chosen, actions)
+    rows = run_twin(quadrotor, chosen, actions)
+    assert columns(quadrotor, rows, "touchdown_speed")[-1] == pytest.approx(log.touchdown_speed[-1], abs=0.05)
+    first = [int(np.argmax(x)) for x in (columns(quadrotor, rows, "landed"), log.landed)]
+    assert min(first) > 0
+    assert abs(first[0] - first[1]) <= 5
+    assert columns(quadrotor, rows, "altitude")[-1] == pytest.approx(log.altitude[-1], abs=1e-3)
+
+
+def test_lander_in_free_flight(lander, wander):
+    chosen = lander.scenario(seconds=20, altitude_m=300.0)
+    actions = wander(lander, chosen.duration_ticks)
+    log = lander.fly(chosen, actions)
+    rows = run_twin(lander, chosen, actions)
+    for name, tolerance in (("altitude", 5e-3), ("velocity", 1e-3), ("fuel", 5e-3)):
+        difference = np.abs(columns(lander, rows, name) - getattr(log, name)).max()
+        assert difference < tolerance, f"{name}: {difference}"
+
+
+@pytest.mark.parametrize("thrust_n", [0.0, 1400.0])
+def test_lander_touchdown(lander, thrust_n):
+    chosen = lander.scenario(seconds=8, altitude_m=10.0, velocity_mps=-3.0)
+    actions = np.full((chosen.duration_ticks, 1), thrust_n)
+    actions[50:] = 0.0
+    log = lander.fly(chosen, actions)
+    rows = run_twin(lander, chosen, actions)
+    assert columns(lander, rows, "touchdown_speed")[-1] == pytest.approx(log.touchdown_speed.max(), abs=0.05)
+    first = [int(np.argmax(x)) for x in (columns(lander, rows, "landed"), log.landed)]
+    assert min(first) > 0
+    assert abs(first[0] - first[1]) <= 5
+
+
+def test_vectors_have_the_layouts_of_the_signal_table(bench):
+    chosen = bench.scenario(seconds=1)
+    twin = bench.robot.make_twin(chosen)
+    disturbance = twin.draw(jax.random.key(1), 0.0)
+    state = twin.init(jax.random.key(2), disturbance)
+    bench.plant.reset(chosen, 0)
+    assert np.asarray(twin.observe(state, disturbance)) == pytest.approx(bench.plant.observe(), abs=1e-6)
+    assert np.asarray(twin.truth(state)) == pytest.approx(bench.plant.truth(), abs=1e-3)
+
+
+def test_strength_scales_the_prior_and_zero_is_the_nominal_robot(bench):
+    twin = bench.robot.make_twin(bench.scenario(seconds=1))
+    keys = jax.random.split(jax.random.key(3), 64)
+
+    @jax.jit
+    @jax.vmap
+    def start(key, strength):
+        disturbance = twin.draw(key, strength)
+        state = twin.init(key, disturbance)
+        return twin.truth(state), twin.observe(state, disturbance)
+
+    def spread(strength):
+        states, readings = start(keys, jnp.full(64, strength))
+        return np.ptp(states, axis=0).max(), np.ptp(readings, axis=0).max()
+
+    none, some, more = spread(0.0), spread(0.5), spread(1.0)
+    assert none == (0.0, 0.0)
+    assert 0 < some[0] < more[0]
+    assert 0 < some[1] < more[1]
+
+
+def test_a_batch_agrees_with_single_runs(bench, wander):
+    chosen = bench.scenario(seconds=0.5)
+    twin = bench.robot.make_twin(chosen)
+    actions = jnp.asarray(wander(bench, chosen.duration_ticks))
+
+    def fly(key):
+        disturbance = twin.draw(key, 1.0)
+        state = twin.init(key, disturbance)
+        state, _ = jax.lax.scan(lambda s, a: (twin.step(s, a, disturbance), None), state, actions)
+        return twin.truth(state)
+
+    keys = jax.random.split(jax.random.key(4), 8)
+    batch = np.asarray(jax.jit(jax.vmap(fly))(keys))
+    single = jax.jit(fly)
+    singles = np.asarray([single(key) for key in keys])
+    assert np.all(np.isfinite(batch))
+    assert batch == pytest.approx(singles, rel=1e-3, abs=2e-3)
+    assert np.std(batch, axis=0).max() > 1e-3
