@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, cast
 
+import jax
 import numpy as np
-from flying import assertion_file, course, program
+from flying import Course, assertion_file, course, program
+from jax import export as jax_export
 from measuring import Result, in_turns, main, spread
 
+from healing_runtime.compile import programs
+from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.programs import Program
+from healing_runtime.compile.vectors import Vectors
 
 TICKS = 2000
 ROUNDS = 41
@@ -26,6 +32,22 @@ TEMPORAL = (
     "always ((held_for[0.5 s] contact) implies speed < 5 m/s)",
     "always (rise(contact) implies always[0 s, 1 s] (tilt < 80 deg))",
 )
+
+
+def controller_alone(flown: Course) -> Program:
+    """The same controller under the same calling convention: donated carry, one packed array, nothing judged."""
+    exported = programs.export_controller(flown.traced, None, flown.robot.signals, flown.scenario.control_hz)
+    control = jax_export.deserialize(bytearray(exported.control))
+
+    def tick(params: Any, carry: Vectors, observed: Any, true: Any) -> tuple[Vectors, Any]:
+        state, action, _ = control.call(params, carry, observed)
+        return state, action
+
+    dtype = np.dtype(flown.scenario.dtype)
+    table = flown.robot.signals
+    shapes = (np.zeros(table.observed.size, dtype), np.zeros(table.true.size, dtype))
+    compiled = jax.jit(tick, donate_argnums=(1,)).lower(exported.params, exported.state, *shapes).compile()
+    return Program(compiled, cast(ProgramInterface, None), exported.params, exported.state, "")
 
 
 def ticking(flown: Program, observed: np.ndarray, true: np.ndarray) -> Callable[[], None]:
@@ -50,7 +72,7 @@ def measure() -> list[Result]:
     observed, true = plant.observe().astype(dtype), plant.truth().astype(dtype)
     plant.close()
     supervised = program(flown, [assertion_file(flown.robot.name, (*INSTANT, *TEMPORAL))])
-    bare = program(flown, [])
+    bare = controller_alone(flown)
     seconds = in_turns(
         {
             "bare": ticking(bare, observed, true),

@@ -13,7 +13,8 @@ import numpy as np
 from flying import course
 
 from healing_runtime import stl
-from healing_runtime.brains.embedded.rollout import Rollout
+from healing_runtime.brains.embedded.judge import Judge
+from healing_runtime.brains.embedded.rollout import Draws, Rollout
 from healing_runtime.brains.embedded.task import Task
 
 MUST_REACH_TICKS_PER_S = 5e6
@@ -41,11 +42,11 @@ def measure() -> list[Result]:
         ticks=scenario.duration_ticks,
         control_hz=hz,
     )
-    rollout = Rollout(task, original)
+    rollout, judge = Rollout(task, Draws(task.twin), original), Judge(task)
     seeds, strengths = np.arange(FLIGHTS), np.ones(FLIGHTS)
 
     def run() -> None:
-        rollout.fly([original.parsed.params], seeds, strengths)
+        rollout.fly(judge, [original.parsed.params], seeds, strengths)
 
     seconds = in_turns({"ours": run}, ROUNDS)["ours"]
     rates = FLIGHTS * (scenario.duration_ticks + 1) / seconds

@@ -67,7 +67,10 @@ class BodyPlant(abc.ABC):
 
     @abc.abstractmethod
     def _fly(self) -> None:
-        """Advance `_substeps` physics steps from `_step` on, calling `_change` where the schedule says so."""
+        """Advance `_substeps` physics steps from `_step` on, calling `_change` where the schedule says so.
+
+        `_pose` is Bullet's state before, and has to be Bullet's state after.
+        """
 
     @abc.abstractmethod
     def _true_values(self) -> tuple[float, ...]:
@@ -93,6 +96,7 @@ class BodyPlant(abc.ABC):
         self._sensors = Sensors(self.signals.observed, scenario.dt_s)
         start = self._begin(scenario)
         self._world.build(scenario.physics_hz, start.gravity_mps2, start.pad, start.body, start.pose)
+        self._pose = self._world.pose()
         self._change()
         self._sample()
 
@@ -129,6 +133,7 @@ class BodyPlant(abc.ABC):
         """Return to a keyframe of this plant taken since its last reset; `state_hash` tells whether it came back."""
         self._world.restore(snapshot.bullet)
         self._step = snapshot.step
+        self._pose = self._world.pose()
         self._set_own_state(snapshot.own)
         self._touchdown.restore(snapshot.touchdown)
         self._change()
@@ -162,11 +167,10 @@ class BodyPlant(abc.ABC):
 
     def _sample(self) -> None:
         """Fix truth and readings of this tick."""
-        observed = self.signals.observed.size
-        values = self._true_values()
-        truth = np.array(values)
-        tick = self._step // self._substeps
         if self._step >= self._schedule.next_step:
             self._change()
-        self._sensors.sample(truth[:observed], tick, self._schedule.sensing)
-        self._truth = np.concatenate((truth, self._sensors.ages_s))
+        truth = np.array((*self._true_values(), *self._sensors.no_ages))
+        tick, sensing = self._step // self._substeps, self._schedule.sensing
+        if self._sensors.sample(truth[: self.signals.observed.size], tick, sensing):
+            truth[-len(self._sensors.ages_s) :] = self._sensors.ages_s
+        self._truth = truth

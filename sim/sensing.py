@@ -31,43 +31,51 @@ class Sensors:
     Attributes:
         reading: the delivered vector, layout `observed`; replaced at every sample, never changed.
         ages_s: seconds since each sensor last delivered, in the order of `sensors(observed)`.
+        no_ages: the ages where every sensor delivers.
     """
 
     def __init__(self, observed: Layout, dt_s: float) -> None:
         self._columns = [observed.slices[s.name] for s in sensors(observed)]
         self._dt_s = dt_s
         self._missed = [0] * len(self._columns)
-        self._fresh = (0.0,) * len(self._columns)
+        self.no_ages = (0.0,) * len(self._columns)
         self.reading = np.zeros(observed.size)
-        self.ages_s: Sequence[float] = self._fresh
+        self.ages_s: Sequence[float] = self.no_ages
 
-    def sample(self, true: np.ndarray, tick: int, faults: Sequence[tuple[SensorFault, float]]) -> None:
-        """Take the readings of a tick. `true` is the true value of every observed signal; kept, not copied."""
-        if not faults:
-            if self.ages_s is not self._fresh:
+    def sample(self, true: np.ndarray, tick: int, faults: Sequence[tuple[SensorFault, float]]) -> bool:
+        """Take the readings of a tick; returns whether any sensor kept silent.
+
+        `true` is the true value of every observed signal, without anything that is wrong; it is kept, not copied.
+        """
+        before = self.ages_s
+        if faults:
+            self._spoil(true, tick, faults)
+        else:
+            self.reading, self.ages_s = true, self.no_ages
+            if before is not self.no_ages:
                 self._missed = [0] * len(self._columns)
-                self.ages_s = self._fresh
-            self.reading = true
-            return
+        return self.ages_s is not self.no_ages
+
+    def _spoil(self, true: np.ndarray, tick: int, faults: Sequence[tuple[SensorFault, float]]) -> None:
         last = self.reading if tick else true
         reading = true.copy()
-        missed = set()
-        for fault, amount in faults:
-            if not fault.sense(reading, last, tick, amount):
-                missed.add(fault.columns.start)
+        silent = {fault.columns.start for fault, amount in faults if not fault.sense(reading, last, tick, amount)}
         self._missed = [
-            count + 1 if columns.start in missed else 0
+            count + 1 if columns.start in silent else 0
             for count, columns in zip(self._missed, self._columns, strict=True)
         ]
-        self.ages_s = tuple(count * self._dt_s for count in self._missed)
+        self._age()
         self.reading = reading
+
+    def _age(self) -> None:
+        missed = self._missed
+        self.ages_s = tuple(count * self._dt_s for count in missed) if any(missed) else self.no_ages
 
     def save(self) -> tuple[np.ndarray, tuple[int, ...]]:
         """What a snapshot must keep."""
-        return self.reading.copy(), tuple(self._missed)
+        return self.reading, tuple(self._missed)
 
     def restore(self, saved: tuple[np.ndarray, tuple[int, ...]]) -> None:
         """Return to what `save` gave."""
-        reading, missed = saved
-        self.reading, self._missed = reading.copy(), list(missed)
-        self.ages_s = tuple(count * self._dt_s for count in missed) if any(missed) else self._fresh
+        self.reading, self._missed = saved[0], list(saved[1])
+        self._age()

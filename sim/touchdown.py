@@ -6,6 +6,8 @@ The land detector is made as PX4's: contact, slow, low thrust, all of it for a w
 
 from __future__ import annotations
 
+PUSHED_MPS = 1e-6
+"""Contact is what the pad does to the body: more upward velocity in a physics step than its own forces explain."""
 QUIET_SPEED_MPS = 0.1
 QUIET_RATE_RADPS = 0.35
 QUIET_THRUST_TO_WEIGHT = 0.3
@@ -25,7 +27,9 @@ class Touchdown:
         landed: contact, slow and low thrust for `QUIET_TIME_S`.
     """
 
-    __slots__ = ("_pressed_step", "_quiet_ticks", "_steps_apart", "_ticks_quiet", "contact", "landed", "pressed", "speed_mps")
+    __slots__ = (
+        "_pressed_step", "_quiet_ticks", "_steps_apart", "_ticks_quiet", "contact", "landed", "pressed", "speed_mps",
+    )  # fmt: skip
 
     def __init__(self, control_hz: int, physics_hz: int) -> None:
         self._ticks_quiet = max(1, round(QUIET_TIME_S * control_hz))
@@ -42,7 +46,10 @@ class Touchdown:
         self.contact = False
 
     def step(self, step: int, pressed: bool, downward_speed_mps: float) -> None:
-        """Physics step number `step` has passed; the speed is the one before it. Steps out of reach may be left out."""
+        """Physics step number `step` has passed; the speed is the one before it.
+
+        Steps without contact may be left out, but for the first after one with contact.
+        """
         if pressed:
             self.contact = True
             if not self.pressed:

@@ -122,11 +122,6 @@ class World:
         velocity, rates = bullet.getBaseVelocity(self.body, physicsClientId=self.client)
         return Pose(position, quaternion, velocity, rates)
 
-    def pressed(self) -> bool:
-        """Whether the pad pushed the body in the last physics step (a near miss is not a contact)."""
-        contacts = bullet.getContactPoints(self.body, self.pad, -1, -1, physicsClientId=self.client)
-        return any(contact[9] > 0.0 for contact in contacts)
-
     def save(self) -> int:
         """Bullet's state, kept in this process until `discard`. Masses and pending forces are not part of it."""
         return bullet.saveState(physicsClientId=self.client)

@@ -48,7 +48,10 @@ def to_body(q, v):
 
 
 def mix(lift_n, torque_nm):
-    """Rotor speeds for a lift along the body's z axis and a torque; rotors front right, rear right, rear left, front left."""
+    """Rotor speeds for a lift along the body's z axis and a torque.
+
+    Rotors are front right, rear right, rear left, front left; the rear right and front left ones turn the nose left.
+    """
     roll = torque_nm[0] / (4.0 * ARM_M)
     pitch = torque_nm[1] / (4.0 * ARM_M)
     yaw = torque_nm[2] / (4.0 * TORQUE_TO_THRUST_M)

@@ -25,7 +25,7 @@ from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.stl.formula import Apply
 from healing_runtime.stl.ticks import horizon
 from healing_runtime.supervisor.preparation import judged_by
-from healing_runtime.workspace.document import read_document
+from healing_runtime.workspace.document import display, read_document, suggestion
 
 DEFAULT_HZ, DEFAULT_DTYPE = 48, "float32"
 """For a file that no scenario uses."""
@@ -119,7 +119,7 @@ class _Examination:
     # ------------------------------------------------------------ kinds of files
     def _scenario(self, name: str) -> None:
         loaded = self.home.scenario(name)
-        where = Location(workspace.document.display(loaded.path))
+        where = Location(display(loaded.path))
         self.report.looked_at(where.path)
         scenario = loaded.scenario
         files = [self.home.assertion_file(n, loaded.path.parent) for n in scenario.assertions]
@@ -295,9 +295,7 @@ def _targets_of(home: workspace.Workspace, name: str) -> list[tuple[str, str]]:
     }
     found = [(kind, name) for kind, known in kinds.items() if name in known]
     if not found:
-        near = workspace.document.suggestion(
-            name, sorted({n for known in kinds.values() for n in known}), what="There are"
-        )
+        near = suggestion(name, sorted({n for known in kinds.values() for n in known}), what="There are")
         raise NotFoundInCatalogue(f"there is no file and no catalogue entry '{name}'.{near}")
     return found
 

@@ -57,7 +57,7 @@ def _rows(incidents: list[dict[str, Any]]) -> list[str]:
 
 
 def _details(document: dict[str, Any]) -> list[str]:
-    lines = [f"{key.replace('_', ' ')}: {output.number(document[key], 6)}" for key in document if key != "attempts"]
+    lines = [f"{key}: {output.number(document[key], 6)}" for key in document if key != "attempts"]
     for n, attempt in enumerate(document["attempts"], 1):
         reason = f" at {attempt['stage']}: {attempt['reason']}" if attempt["verdict"] == "refused" else ""
         lines += ["", f"attempt {n}, {attempt['brain']}: {output.word(attempt['verdict'])}{reason}"]

@@ -56,7 +56,7 @@ def _rows(patches: list[dict[str, Any]]) -> list[str]:
 
 def _details(document: dict[str, Any]) -> list[str]:
     skipped = ("diff", "evidence", "before", "after")
-    lines = [f"{key.replace('_', ' ')}: {output.number(document[key])}" for key in document if key not in skipped]
+    lines = [f"{key}: {output.number(document[key])}" for key in document if key not in skipped]
     for stage in document["evidence"].get("stages", ()):
         outcome = "accepted" if stage["accepted"] else "refused"
         lines.append(f"  {stage['stage']}: {output.word(outcome)} {stage['reason']}".rstrip())

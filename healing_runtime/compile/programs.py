@@ -31,6 +31,9 @@ from healing_runtime.language.trace import Traced
 
 ALLOWED_CUSTOM_CALLS = frozenset({"Sharding", "SPMDFullToShardShape", "SPMDShardToFullShape"})
 
+COMPILER_OPTIONS = {"xla_cpu_use_fusion_emitters": False}
+"""Half the compile time of a quadrotor's tick, and the same time per tick (measured on jax 0.10.2)."""
+
 
 @dataclasses.dataclass(frozen=True)
 class ExportedController:
@@ -197,7 +200,8 @@ def build(
     )
     dtype = np.dtype(exported.interface.dtype)
     observed, true = np.zeros(table.observed.size, dtype), np.zeros(table.true.size, dtype)
-    compiled = jax.jit(composed.function, donate_argnums=(1,)).lower(exported.params, carry, observed, true).compile()
+    lowered = jax.jit(composed.function, donate_argnums=(1,)).lower(exported.params, carry, observed, true)
+    compiled = lowered.compile(compiler_options=COMPILER_OPTIONS)
     executable, _, _ = serialize_executable.serialize(compiled)
     compiled(exported.params, Vectors(carry.floats.copy(), carry.ints.copy()), observed, true)
     return blob(executable, composed.interface, exported.params, carry)

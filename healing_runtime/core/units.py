@@ -23,14 +23,14 @@ meter = [length] = m
 second = [time] = s
 gram = [mass] = g
 radian = [angle] = rad
-tick = [tick] = tick = ticks
+tick = [tick] = _ = ticks
 minute = 60 * second = min
 degree = 0.017453292519943295 * radian = deg
 turn = 6.283185307179586 * radian = rev
 hertz = 1 / second = Hz
-rpm = turn / minute = rpm
+rpm = turn / minute
 newton = kilogram * meter / second ** 2 = N
-percent = 0.01 = percent
+percent = 0.01
 """.strip().splitlines()
 
 _QUANTITY = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from healing_runtime import stl
 from healing_runtime.compile import programs
@@ -22,11 +21,27 @@ from healing_runtime.core.records import AssertionFile, Source
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.core.status import Stage
 from healing_runtime.gate.records import Candidate, Context, Course, Traced
+from healing_runtime.gate.warming import warm_up
 from healing_runtime.language import controller, passes, trace
 from healing_runtime.language import source as language_source
 from healing_runtime.language.findings import Finding
 from healing_runtime.sandbox.messages import Job, Limits, Message
 from healing_runtime.sandbox.zygote import Sandbox
+
+__all__ = [
+    "BuildRequest",
+    "Garage",
+    "TraceRequest",
+    "ask_build",
+    "ask_trace",
+    "build_job",
+    "check_passes",
+    "exporter",
+    "trace_job",
+    "tracer",
+    "use_dtype",
+    "warm_up",
+]
 
 TRACE_LIMITS = Limits(wall_s=10.0, cpu_s=15.0, memory_bytes=4 << 30)
 BUILD_LIMITS = Limits(wall_s=30.0, cpu_s=60.0, memory_bytes=6 << 30)
@@ -55,17 +70,6 @@ class BuildRequest:
 
 
 # ---------------------------------------------------------------- in the worker
-def warm_up() -> None:
-    """Trace something small in the zygote, so that no worker pays for what JAX imports and fills on first use.
-
-    Shapes only: a concrete array would start a backend, and with it threads.
-    """
-    vector = jax.ShapeDtypeStruct((3,), jnp.float32)
-    jax.make_jaxpr(lambda x: jnp.clip(jnp.where(x > 0, x, -x) @ jnp.outer(x, x), -1.0, 1.0).at[0].set(jnp.sum(x)))(
-        vector
-    )
-
-
 def use_dtype(dtype: str) -> None:
     """Let JAX know float64 where a scenario asks for it; one dtype a process."""
     jax.config.update("jax_enable_x64", dtype == "float64")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import contextlib
 import difflib
+import itertools
 from collections.abc import Iterator
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import Any
 
 import jax
@@ -22,10 +23,7 @@ def position(controller: Controller, traceback: TracebackType | None) -> tuple[i
     while traceback:
         code = traceback.tb_frame.f_code
         if code.co_filename == controller.filename:
-            positions = list(code.co_positions())
-            line, _, column, _ = positions[traceback.tb_lasti // 2]
-            found = (line or traceback.tb_lineno, -1 if column is None else column)
-            found = (found[0], found[1] + 1)
+            found = _place(code, traceback.tb_lasti)
         traceback = traceback.tb_next
     return found
 
@@ -33,10 +31,18 @@ def position(controller: Controller, traceback: TracebackType | None) -> tuple[i
 def equation_position(controller: Controller, eqn: Any) -> tuple[int, int]:
     """Line and column, from 1, of the source that made an equation; (0, 0) if it is not the source's doing."""
     traceback = eqn.source_info.traceback
-    for frame in traceback.frames if traceback else ():
-        if frame.file_name == controller.filename:
-            return frame.line_num, getattr(frame, "column_num", 0)
+    if traceback is None:
+        return 0, 0
+    for code, instruction in zip(*traceback.raw_frames(), strict=True):
+        if code.co_filename == controller.filename:
+            return _place(code, instruction)
     return 0, 0
+
+
+def _place(code: CodeType, instruction: int) -> tuple[int, int]:
+    """Line and column, from 1, of a bytecode offset."""
+    line, _, column, _ = next(itertools.islice(code.co_positions(), instruction // 2, None))
+    return line or code.co_firstlineno, 0 if column is None else column + 1
 
 
 def refusal(controller: Controller, function: str, message: str, *, line: int = 0, column: int = 0) -> SubsetError:

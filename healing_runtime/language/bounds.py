@@ -62,9 +62,11 @@ class _Work:
         line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", -1) + 1
         raise SubsetError(message + ".", where=Location(self.path, line, column))
 
-    def function(self, node: ast.FunctionDef, stack: tuple[ast.FunctionDef, ...], visible: _Functions) -> int:
+    def function(
+        self, node: ast.FunctionDef, stack: tuple[ast.FunctionDef, ...], visible: _Functions, at: ast.AST | None = None
+    ) -> int:
         if node in stack:
-            self.refuse(node, f"{node.name} calls itself; write a loop with a constant bound")
+            self.refuse(at or node, f"{node.name} calls itself; write a loop with a constant bound")
         if node not in self.done:
             inner = {s.name: s for s in ast.walk(node) if isinstance(s, ast.FunctionDef) and s is not node}
             self.done[node] = sum(self.node(s, (*stack, node), {**visible, **inner}) for s in node.body)
@@ -74,10 +76,11 @@ class _Work:
         """Work of a node. A function costs where it is mentioned: called, or handed to lax.scan and the like."""
         match node:
             case ast.FunctionDef():
+                self.function(node, stack, visible)
                 return 0
             case ast.Name(id=name):
                 called = visible.get(name)
-                work = 1 if called is None else 1 + self.function(called, stack, visible)
+                work = 1 if called is None else 1 + self.function(called, stack, visible, node)
             case ast.For():
                 body = sum(self.node(s, stack, visible) for s in node.body)
                 work = 1 + self.node(node.iter, stack, visible) + self.trips(node.iter) * body

@@ -359,7 +359,9 @@ class Expressions:
         try:
             static_number(node, self.names)
         except Unbounded as error:
-            self.refuse(error.node, "this constant expression overflows; write the number that is meant")
+            self.refuse(
+                error.node, "this constant expression overflows or divides by zero; write the number that is meant"
+            )
 
 
 def _example(root: str) -> str:

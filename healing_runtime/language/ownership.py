@@ -79,9 +79,7 @@ def _state_keys(original: Parsed, patched: Parsed) -> Iterator[Finding]:
     for owned in original.contract:
         for key in _read_keys(owned):
             if key not in made:
-                message = (
-                    f'the contract assert "{owned.label}" reads state["{key}"]; init and control must keep that key.'
-                )
+                message = f'the contract assert "{owned.label}" reads state["{key}"]; keep that key.'
                 yield Finding(_PASS, "error", message)
 
 

@@ -1,8 +1,9 @@
 """`tensorlang.assert`: a JAX primitive that carries a margin and produces nothing.
 
 It has no effect and no result, so that it stays in the jaxpr under `jit`, `vmap`, `jvp`, `scan`, `cond`, `fori_loop`
-and `checkpoint` and costs the program nothing; `harvest` lifts it out. It never passes silently: run eagerly, a
-violation raises; lowered without a harvest, it refuses.
+and `checkpoint` and costs the program nothing; `harvest` lifts it out. It does not pass in silence: run eagerly, a
+violation raises; lowered without a harvest, it refuses. (A loop or branch none of whose results is used is dropped by
+JAX with the asserts in it, and so is what only `grad` evaluates.)
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, NoReturn
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir
+from jax.interpreters import ad, batching, mlir, partial_eval
 from jax.typing import ArrayLike
 
 from healing_runtime.core import margins
@@ -77,6 +78,11 @@ def _batch(args: Any, dims: Any, *, label: str) -> tuple[list[Any], list[Any]]:
     return assert_p.bind(*lanes, label=label), []
 
 
+def _keep(used_outputs: list[bool], eqn: Any) -> tuple[list[bool], Any]:
+    """Dead-code elimination would drop what has neither results nor effects, and so let an assert pass in silence."""
+    return [True] * len(eqn.invars), eqn
+
+
 def _lower(context: Any, *args: Any, label: str) -> NoReturn:
     raise InputError(f'the assert "{label}" would be lost in compilation; harvest first: tl.harvest(fn) returns it.')
 
@@ -85,6 +91,7 @@ assert_p.def_impl(_run)
 assert_p.def_abstract_eval(_abstract)
 ad.primitive_jvps[assert_p] = _jvp
 batching.primitive_batchers[assert_p] = _batch
+partial_eval.dce_rules[assert_p] = _keep
 mlir.register_lowering(assert_p, _lower)
 
 reset_p.def_impl(lambda value: value)

@@ -7,6 +7,24 @@ Source of the semantics: Fainekos and Pappas 2009, Donzé and Maler 2010; bounds
 from __future__ import annotations
 
 from healing_runtime.stl.bind import Requirement, bind, parse
-from healing_runtime.stl.monitor import Monitor, MonitorOut, online, online_all
+from healing_runtime.stl.explain import explain
+from healing_runtime.stl.formula import Formula
+from healing_runtime.stl.monitor import Monitor, MonitorOut, MonitorState, online, online_all
+from healing_runtime.stl.offline import robustness, verdicts
+from healing_runtime.stl.operators import OPERATORS
 
-__all__ = ["Monitor", "MonitorOut", "Requirement", "bind", "online", "online_all", "parse"]
+__all__ = [
+    "OPERATORS",
+    "Formula",
+    "Monitor",
+    "MonitorOut",
+    "MonitorState",
+    "Requirement",
+    "bind",
+    "explain",
+    "online",
+    "online_all",
+    "parse",
+    "robustness",
+    "verdicts",
+]

@@ -89,10 +89,9 @@ class Runtime:
     def run(self) -> RunResult:
         """Fly the scenario to its end, healing what breaks. Ctrl-C leaves a readable record and is raised again."""
         started = time.monotonic()
+        prepared = self._prepared()
+        self._check_brain()
         with Examiner.workers() as sandbox:
-            prepared = self._prepared()
-            if self._settings.brain != "none":
-                catalogue.parse(self._settings.brain)
             examiner = Examiner(sandbox, prepared, self._narrate)
             self._narrate(f"building {prepared.source.name}")
             blob = examiner.admit()
@@ -101,6 +100,16 @@ class Runtime:
             confinement = sandbox.confinement
             memoir = Memoir.open(prepared, self._settings, blob, examiner.courses, confinement, started)
             return _Run(prepared, self._settings, examiner, memoir, program, self._narrate).to_the_end()
+
+    def _check_brain(self) -> None:
+        """Refuse a brain that cannot work before anything flies, unless the embedded one may go on in its place."""
+        if self._settings.make_brain is not None:
+            return
+        try:
+            catalogue.check(self._settings.brain)
+        except OutsideError:
+            if not self._settings.brain_fallback:
+                raise
 
     def _prepared(self) -> Prepared:
         if isinstance(self._scenario, Prepared):

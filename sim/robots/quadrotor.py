@@ -21,6 +21,7 @@ from healing_runtime.core.signals import Layout, Signal, SignalTable
 from ..faults import faults_for
 from ..plant import BodyPlant, Start
 from ..sensing import age_signals
+from ..touchdown import PUSHED_MPS
 from ..world import Body, Pad, Pose
 
 if TYPE_CHECKING:
@@ -46,12 +47,10 @@ DRAG_Z = 10.311e-7
 """Rotor drag over the sum of rotor speeds and air speed, N s²/(m rad)."""
 PROPELLER_RADIUS_M = 0.0231348
 GROUND_EFFECT = 11.36859
-GROUND_EFFECT_REACH_M = 1.0
-"""Beyond this height of the body's centre the ground adds less than 0.04 % of thrust: none is computed."""
+GROUND_EFFECT_REACH_M = 0.6
+"""Beyond this height of the body's centre the ground adds 0.1 % of thrust or less: none is computed."""
 GROUND_EFFECT_FLOOR_M = 0.25 * PROPELLER_RADIUS_M * math.sqrt(15.0 * GROUND_EFFECT / 4.0)
 """Rotor height below which the effect no longer grows (as gym-pybullet-drones clips it)."""
-_REACH_M = math.sqrt(sum(h * h for h in HALF_EXTENTS_M)) + 0.01
-"""Below this height of the body's centre a contact is possible."""
 
 
 # ---------------------------------------------------------------- files
@@ -187,25 +186,25 @@ class QuadrotorPlant(BodyPlant):
         self._world.set_mass(mass_kg)
 
     def _fly(self) -> None:
-        client, body = self._world.client, self._world.body
+        client, body, dt_s = self._world.client, self._world.body, self._dt_s
         push, twist, advance = bullet.applyExternalForce, bullet.applyExternalTorque, bullet.stepSimulation
         read_pose, read_velocity = bullet.getBasePositionAndOrientation, bullet.getBaseVelocity
         link, world = bullet.LINK_FRAME, bullet.WORLD_FRAME
         touchdown = self._touchdown
         c0, c1, c2, c3 = self._command
         w0, w1, w2, w3 = self._rotor_radps
-        position, (qx, qy, qz, qw) = read_pose(body, physicsClientId=client)
-        (vx, vy, vz), _ = read_velocity(body, physicsClientId=client)
+        position, (qx, qy, qz, qw), (vx, vy, vz), _ = self._pose
         change_at = -1
         end = self._step + self._substeps
         for step in range(self._step, end):
             if step >= change_at:
-                self._step = step
                 if step >= self._schedule.next_step:
+                    self._step = step
                     self._change()
                 change_at = self._schedule.next_step
                 k0, k1, k2, k3 = self._thrust
                 follow, (ax, ay, az), (fx, fy, fz) = self._follow, self._wind, self._force
+                gain, fall = dt_s / self._mass_kg, dt_s * self._gravity_mps2
             w0 += follow * (c0 - w0)
             w1 += follow * (c1 - w1)
             w2 += follow * (c2 - w2)
@@ -221,25 +220,21 @@ class QuadrotorPlant(BodyPlant):
             total = w0 + w1 + w2 + w3
             drag = DRAG_XY * total
             along = t0 + t1 + t2 + t3 - (DRAG_Z - DRAG_XY) * total * (rx * ux + ry * uy + rz * uz)
+            lift = along * uz - drag * rz + fz
             push(
-                body,
-                -1,
-                (along * ux - drag * rx + fx, along * uy - drag * ry + fy, along * uz - drag * rz + fz),
-                position,
-                world,
+                body, -1, (along * ux - drag * rx + fx, along * uy - drag * ry + fy, lift), position, world,
                 physicsClientId=client,
-            )
+            )  # fmt: skip
             torque = (ROTOR_ARM_M * (t2 + t3 - t0 - t1), ROTOR_ARM_M * (t1 + t2 - t0 - t3), yaw_torque)
             twist(body, -1, torque, link, physicsClientId=client)
             advance(physicsClientId=client)
-            down = -vz
+            down, free = -vz, vz + gain * lift - fall
             position, (qx, qy, qz, qw) = read_pose(body, physicsClientId=client)
-            (vx, vy, vz), _ = read_velocity(body, physicsClientId=client)
-            if position[2] < _REACH_M or self._normal[0] != 0.0:
-                touchdown.step(step, self._world.pressed(), down)
-            elif touchdown.pressed:
-                touchdown.step(step, False, down)
+            (vx, vy, vz), spin = read_velocity(body, physicsClientId=client)
+            if vz - free > PUSHED_MPS or touchdown.pressed:
+                touchdown.step(step, vz - free > PUSHED_MPS, down)
         self._step = end
+        self._pose = Pose(position, (qx, qy, qz, qw), (vx, vy, vz), spin)
         self._rotor_radps = (w0, w1, w2, w3)
         self._lift_n = t0 + t1 + t2 + t3
 
@@ -264,7 +259,7 @@ class QuadrotorPlant(BodyPlant):
         )
 
     def _true_values(self) -> tuple[float, ...]:
-        position, q, velocity, spin = self._world.pose()
+        position, q, velocity, spin = self._pose
         (x, _, z), (qx, qy, qz, qw), (vx, vy, vz), (sx, sy, sz) = position, q, velocity, spin
         xx, yy, zz = qx * qx, qy * qy, qz * qz
         r00, r01, r02 = 1.0 - 2.0 * (yy + zz), 2.0 * (qx * qy - qw * qz), 2.0 * (qx * qz + qw * qy)

@@ -58,7 +58,8 @@ def test_the_decision_does_not_depend_on_the_number_of_workers(sandbox):
     with Sandbox(workers=1) as alone:
         one = judge(alone, kit.GOOD)
     two = judge(sandbox, kit.GOOD)
-    assert one.stages == two.stages and one.program_sha256 == two.program_sha256
+    assert one.stages == two.stages
+    assert one.accepted and two.accepted
 
 
 def test_a_parameters_patch_passes_as_one(sandbox):

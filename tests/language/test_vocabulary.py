@@ -11,7 +11,7 @@ from healing_runtime.language.harvest import subjaxprs
 from healing_runtime.language.namespace import bindings
 from healing_runtime.language.passes.primitives import ALLOWED
 
-X, M, I = np.full(3, 0.5, np.float32), np.eye(3, dtype=np.float32) * 2, np.int32(1)
+X, M, INDEX = np.full(3, 0.5, np.float32), np.eye(3, dtype=np.float32) * 2, np.int32(1)
 CALLS = {
     "jnp.arange": lambda f: f(4),
     "jnp.array": lambda f: f([1.0, 2.0]),
@@ -58,7 +58,15 @@ CALLS = {
     "tl.while_loop": lambda f, x: f(lambda y: y[0] < 9, lambda y: y * 2, x, max_trips=7),
 }
 MATRIX = {"dot", "kron", "matmul", "trace", "transpose", "tril", "triu", "cholesky", "inv", "lstsq", "solve"}
-BOOLEAN = {"jnp.all", "jnp.any", "jnp.invert", "jnp.logical_and", "jnp.logical_not", "jnp.logical_or", "jnp.logical_xor"}
+BOOLEAN = {
+    "jnp.all",
+    "jnp.any",
+    "jnp.invert",
+    "jnp.logical_and",
+    "jnp.logical_not",
+    "jnp.logical_or",
+    "jnp.logical_xor",
+}
 BOOLEAN |= {"tl.implies"}
 NAMES = sorted(f"{space}.{name}" for space, names in words.FUNCTIONS.items() for name in names if space != "math")
 
@@ -95,7 +103,7 @@ def test_function_traces_to_allowed_primitives(path):
         assert jaxpr is not None, f"{path} takes neither one array nor two"
     else:
         count = call.__code__.co_argcount - 1
-        kinds = {"x": X, "m": M, "i": I}
+        kinds = {"x": X, "m": M, "i": INDEX}
         args = [kinds[name] for name in call.__code__.co_varnames[1 : 1 + count]]
         jaxpr = jax.make_jaxpr(lambda *a: call(function, *a))(*args)
     assert set(primitives(jaxpr.jaxpr)) <= ALLOWED - {"while"}

@@ -1,85 +1,15 @@
 """The loop's mechanics, on a plant of one line and a program of a few: an integrator and a proportional controller."""
 
 import dataclasses
-import hashlib
 
 import numpy as np
 import pytest
 
-from healing_runtime.compile.interface import ControllerInterface, ProgramInterface
-from healing_runtime.compile.programs import Program
 from healing_runtime.compile.vectors import Vectors
-from healing_runtime.core.records import Scenario
-from healing_runtime.core.signals import Layout, Signal, SignalTable
 from healing_runtime.loop.recorder import Recorder, keyframe_every
 from healing_runtime.loop.rollout import FlightPlan, Stop, advance, bring_to, evaluate, fly
 from healing_runtime.loop.slot import Slot
-
-TABLE = SignalTable(
-    observed=Layout((Signal("position", "m"),)),
-    action=Layout((Signal("velocity", "m/s", low=-1.0, high=1.0, rate_per_s=2.0),)),
-    true=Layout((Signal("position", "m"), Signal("clock", "s"))),
-)
-SCENARIO = Scenario("r/s", "r", "c", (), None, 40, 10, 20, 3, {}, {})
-
-
-class Integrator:
-    """Position integrates the command; `skew` makes restored snapshots wrong on purpose."""
-
-    signals = TABLE
-
-    def __init__(self, skew=0.0):
-        self.skew, self.x, self.u, self.t, self.resets = skew, 1.0, 0.0, 0.0, 0
-
-    def reset(self, scenario, seed):
-        self.x, self.u, self.t = 1.0, 0.0, 0.0
-        self.resets += 1
-
-    def observe(self):
-        return np.array([self.x])
-
-    def truth(self):
-        return np.array([self.x, self.t])
-
-    def apply(self, action):
-        self.u = float(action[0])
-
-    def step(self):
-        self.x += self.u * 0.1
-        self.t += 0.1
-
-    def snapshot(self):
-        return (self.x, self.u, self.t)
-
-    def restore(self, snapshot):
-        self.x, self.u, self.t = snapshot
-        self.x += self.skew
-
-    def release(self, snapshot):
-        pass
-
-    def state_hash(self):
-        return hashlib.sha256(np.array([self.x, self.t]).tobytes()).hexdigest()
-
-    def close(self):
-        pass
-
-
-def program(gain, trip_below=-np.inf):
-    """Commands -gain * x, counts its ticks in its carry, trips when x < trip_below."""
-    interface = ProgramInterface(
-        ControllerInterface("sha256:0", "float64", (), (), (), ()), 10, (), (),
-        {"action": (0, 1), "tripped": (1, 2), "finite": (2, 3), "status": (3, 3), "rho": (3, 3), "rho_lo": (3, 3), "rho_hi": (3, 3),
-         "ended_status": (3, 3), "ended_rho": (3, 3), "contract_rho": (3, 3), "contract_ok": (3, 3), "diagnostics": (3, 3),
-         "atoms": (3, 3), "state_floats": (3, 4), "state_ints": (4, 4)},
-        4,
-    )  # fmt: skip
-
-    def tick(params, carry, observed, true):
-        packed = np.array([-gain * observed[0], float(observed[0] < trip_below), 1.0, carry.floats[0] + 1])
-        return Vectors(carry.floats + 1, carry.ints), packed
-
-    return Program(tick, interface, np.zeros(0), Vectors(np.zeros(1), np.zeros(0, np.int32)), "sha256:0")
+from tests.loop.integrator import SCENARIO, TABLE, Integrator, program
 
 
 def flight(plant, live, **kw):

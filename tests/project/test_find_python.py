@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).parents[2] / "tools" / "find-python.sh"
 
 
 def find(folder: Path, interpreters: dict[str, str], python: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the script where only these interpreters exist; each answers the probe with its text, or fails on an empty one."""
+    """Run the script where only these exist; each answers the probe with its text, or fails if that is empty."""
     for name, answer in interpreters.items():
         stub = folder / name
         stub.write_text("#!/bin/sh\n" + (f"echo {answer}\n" if answer else "exit 127\n"))

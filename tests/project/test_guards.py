@@ -44,7 +44,8 @@ def test_public_names_are_those_that_are_promised():
 def test_importing_the_package_and_asking_for_help_loads_nothing_heavy():
     code = (
         "import sys; from healing_runtime.cli.main import execute; execute(['--help']);"
-        "print(sorted({m.partition('.')[0] for m in sys.modules} & {'jax','numpy','pybullet','pydantic','rich','scipy'}))"
+        "heavy = {'jax', 'numpy', 'pybullet', 'pydantic', 'rich', 'scipy'};"
+        "print(sorted(heavy & {m.partition('.')[0] for m in sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 FAULTS = {
-    "lander": [("force_saturation", {"value": 0.5}, 60, 400, 30), ("sensor_noise", {"signal": "altitude", "value": 0.1})],
+    "lander": [
+        ("force_saturation", {"value": 0.5}, 60, 400, 30),
+        ("sensor_noise", {"signal": "altitude", "value": 0.1}),
+    ],
     "quadrotor": [
         ("rotor_efficiency", {"rotor": 1, "value": 0.9}, 100, 300, 24),
         ("payload", {"mass_kg": 0.002}, 200),

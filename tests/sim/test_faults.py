@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
+
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.records import FaultSpec
-from pydantic import ValidationError
 
 WANTED = {
     "quadrotor": {
@@ -40,7 +41,7 @@ def test_the_example_is_valid_and_unknown_keys_are_not(case):
     bench, kind = case
     model = bench.robot.faults[kind].Parameters
     model.model_validate(example(bench, kind))
-    with pytest.raises(ValidationError, match="extra_forbidden|Extra inputs"):
+    with pytest.raises(ValidationError, match="Extra inputs"):
         model.model_validate({**example(bench, kind), "surprise": 1.0})
     assert bench.robot.faults[kind].touches in ("actuation", "sensing", "body", "environment")
 
@@ -114,7 +115,8 @@ def test_faults_add_up(quadrotor):
     chosen = quadrotor.scenario(seconds=0.5, faults=halves)
     action = np.full(4, 1500.0)
     together = quadrotor.fly(chosen, action)
-    assert together.truth.tobytes() == quadrotor.fly(quadrotor.scenario(seconds=0.5, faults=quarter), action).truth.tobytes()
+    alone = quadrotor.fly(quadrotor.scenario(seconds=0.5, faults=quarter), action)
+    assert together.truth.tobytes() == alone.truth.tobytes()
 
 
 def test_a_robot_refuses_what_it_cannot_take(lander):

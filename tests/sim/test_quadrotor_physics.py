@@ -155,3 +155,25 @@ def test_references_are_passed_on(quadrotor):
     chosen = quadrotor.scenario(seconds=0.25, reference={"position_m": (1.0, 2.0, 3.0)})
     log = quadrotor.fly(chosen, OFF)
     assert log.reading("reference_position")[-1] == pytest.approx([1.0, 2.0, 3.0])
+
+
+def test_contact_is_what_bullet_calls_contact(quadrotor):
+    """The plant infers contact from the push; Bullet's own contact forces are the oracle, at every physics step."""
+    import pybullet as bullet
+
+    chosen = quadrotor.scenario(
+        seconds=2, control_hz=240, position_m=(0, 0, 0.15), attitude_rpy_deg=(15, -10, 0), velocity_mps=(0.3, 0, 0)
+    )
+    plant, world = quadrotor.plant, quadrotor.plant._world
+    plant.reset(chosen, 0)
+    column = quadrotor.robot.signals.true.slices["contact"].start
+    seen = []
+    for tick in range(chosen.duration_ticks):
+        plant.apply(OFF if tick < 240 else np.full(4, 1.2 * HOVER))
+        plant.step()
+        forces = [c[9] for c in bullet.getContactPoints(world.body, world.pad, physicsClientId=world.client)]
+        # A push of 1e-6 m/s in a step is 6.5 micronewtons on 27 g.
+        assert plant.truth()[column] == (sum(forces) > 6.5e-6), f"step {tick}: {forces}"
+        seen.append(plant.truth()[column])
+    assert 0 < np.sum(seen) < len(seen)
+    assert seen[-1] == 0

@@ -10,23 +10,31 @@ class Budget:
     """One call's budget.
 
     Attributes:
-        population: candidates a generation.
-        flights: perturbed flights a candidate.
-        single_moves: generations at most in which one number at a time is moved, before all move together.
-        generations: generations a structure, those included.
+        draws: flights of the failed controller from which the likeliest disturbances are picked.
+        suspects: how many are kept; half of them are searched on, the other half validates.
+        moved_flights: flights a candidate in the generations that move one number at a time.
+        single_moves: how many such generations at most.
+        population: candidates a generation in which all numbers move together.
+        flights: flights of each of those.
+        generations: generations a structure, of both kinds.
         patience: generations that go on after every flight of the best candidate succeeded.
+        hope: generations after which a structure is given up if not one flight succeeded.
         finalists: distinct candidates of a structure that are validated on fresh draws.
         validations: fresh flights a finalist.
-        pass_rate: share of those that makes a structure convincing, so that no richer one is tried.
+        pass_rate: share of the fresh flights over the whole prior that makes a structure convincing.
         proposals: how many are handed out at most.
     """
 
+    draws: int = 768
+    suspects: int = 32
+    moved_flights: int = 8
+    single_moves: int = 4
     population: int = 24
     flights: int = 16
-    single_moves: int = 4
     generations: int = 12
     patience: int = 2
+    hope: int = 3
     finalists: int = 4
     validations: int = 96
-    pass_rate: float = 0.97
+    pass_rate: float = 0.9
     proposals: int = 3

@@ -37,13 +37,15 @@ class Member(NamedTuple):
     score: Score
 
 
-Evaluate = Callable[[list[Point], int], list[Score]]
+Evaluate = Callable[[list[Point], int, int], list[Score]]
+"""(points, generation, flights of each) -> scores."""
 
 
 def search(evaluate: Evaluate, size: int, *, seed: int, budget: Budget) -> tuple[list[Member], int]:
-    """Maximise `evaluate` (points, generation -> scores) from the origin.
+    """Maximise `evaluate` from the origin.
 
-    It stops `patience` generations after a candidate succeeded in all flights.
+    It stops `patience` generations after a candidate succeeded in all flights, and when after `hope` generations none
+    has succeeded in any.
 
     Returns:
         The best members, best first, and the number of generations spent.
@@ -59,17 +61,19 @@ def search(evaluate: Evaluate, size: int, *, seed: int, budget: Budget) -> tuple
     while spent < budget.generations:
         if any(member.score.pass_rate == 1.0 for member in members):
             patience -= 1
-            if patience < 0:
-                break
+        elif spent >= budget.hope and not any(member.score.pass_rate for member in members):
+            break
+        if patience < 0:
+            break
         asked = [strategy.ask() for _ in range(budget.population)]
         points = [Point(vector[:size], best.signs) for vector in asked]
-        scores = evaluate(points, spent)
+        scores = evaluate(points, spent, budget.flights)
         strategy.tell([(vector, -score.value) for vector, score in zip(asked, scores, strict=True)])
         members += [Member(p, s) for p, s in zip(points, scores, strict=True)]
         spent += 1
     # The mean of the strategy averages over the draws of all generations; it is often the most robust candidate of all.
     centre = Point(strategy.mean[:size].copy(), best.signs)
-    members.append(Member(centre, evaluate([centre], spent)[0]))
+    members.append(Member(centre, evaluate([centre], spent, budget.flights)[0]))
     return sorted(members, key=lambda m: (-m.score.pass_rate, -m.score.value)), spent
 
 
@@ -79,7 +83,7 @@ def _one_at_a_time(evaluate: Evaluate, size: int, budget: Budget) -> tuple[list[
     members: list[Member] = []
     while spent < min(budget.single_moves, budget.generations):
         points = [best, *_single_moves(best)]
-        found = [Member(p, s) for p, s in zip(points, evaluate(points, spent), strict=True)]
+        found = [Member(p, s) for p, s in zip(points, evaluate(points, spent, budget.moved_flights), strict=True)]
         members += found
         spent += 1
         # Compared within one generation, where all meet the same flights.

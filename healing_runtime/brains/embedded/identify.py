@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from healing_runtime.brains.embedded.rollout import RARE
+from healing_runtime.brains.embedded.compiling import RARELY, compiled
 from healing_runtime.core.plant import Twin
 from healing_runtime.core.signals import Layout, Signal, SignalTable
 
@@ -83,9 +83,8 @@ class Bench:
 
             return jax.lax.scan(tick, start, None, length=ticks)[1]
 
-        batched = jax.jit(jax.vmap(experiment, in_axes=(None, None, 0)))
         shape = jax.ShapeDtypeStruct((EXPERIMENTS, table.action.size), jnp.float32)
-        self._program = batched.lower(*nominal, shape).compile(compiler_options=RARE)
+        self._program = compiled(jax.vmap(experiment, in_axes=(None, None, 0)), *nominal, shape, options=RARELY)
         self._nominal = nominal
         self.table = table
 

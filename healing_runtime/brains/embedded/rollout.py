@@ -1,7 +1,7 @@
-"""A controller in closed loop with the twin, judged by the scenario's own monitors: one program per structure.
+"""A controller in closed loop with the twin, judged by the scenario's own monitors.
 
-The program runs a fixed number of lanes, each with its own PARAMS, disturbance and randomness, so a lane's result does not
-depend on how many cores there are. Candidates of any number are cut into blocks of lanes.
+A program flies a fixed number of lanes, each with its own PARAMS, disturbance and initial state. Candidates of any number are
+cut into blocks of lanes, and blocks go to as many threads as there are cores; a lane's result depends on neither.
 """
 
 from __future__ import annotations
@@ -10,31 +10,30 @@ import functools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from healing_runtime.brains.embedded.compiling import LANES, RARELY, compiled, like
+from healing_runtime.brains.embedded.judge import Judge
 from healing_runtime.brains.embedded.task import Task
 from healing_runtime.core.plant import Twin
-from healing_runtime.core.signals import SignalTable
-from healing_runtime.core.status import Status
 from healing_runtime.language import harvest
 from healing_runtime.language.controller import Controller, arrays
 
-LANES = 192
-# What runs only now and then is compiled in half the time and may run slower (measured on jaxlib 0.10: 0.7 for 1.7 s of CPU).
-RARE: dict[str, Any] = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
+Read = TypeVar("Read")
 
 
 class Flights(NamedTuple):
-    """What is known of every lane: scaled robustness and status per requirement, and when it first tripped.
+    """What is known of every flight; columns are the requirements, then the original's contract asserts.
 
     Attributes:
-        rho: [lanes, requirements] scaled robustness at the end of the flight.
-        kept: [lanes, requirements] True where the verdict is true or vacuous.
-        survived: [lanes] share of the flight before the first violation that ends it; 1 when there is none.
+        rho: [flights, columns] scaled robustness. A contract that holds has +inf: a command clipped to its limit is as
+            good as one inside.
+        kept: [flights, columns] True where the verdict is true or vacuous.
+        survived: [flights] share of the flight before the first violation that ends it; 1 when there is none.
     """
 
     rho: np.ndarray
@@ -54,7 +53,7 @@ class Draws:
             return disturbance, twin.init(init_key, disturbance)
 
         shapes = (jax.ShapeDtypeStruct((LANES,), jnp.uint32), jax.ShapeDtypeStruct((LANES,), jnp.float32))
-        self._program = jax.jit(jax.vmap(draw)).lower(*shapes).compile(compiler_options=RARE)
+        self._program = compiled(jax.vmap(draw), *shapes, options=RARELY)
 
     def draw(self, seeds: np.ndarray, strengths: np.ndarray) -> tuple[Any, Any]:
         """(disturbances, states), NumPy leaves with one row a seed. Strength 0 is the nominal robot."""
@@ -77,106 +76,108 @@ class Rollout:
         """Trace and compile; this is the expensive part of a search."""
         leaves, tree = jax.tree.flatten(controller.params)
         flight = _flight(task, controller)
-        lanes = jax.tree.map(lambda x: jax.ShapeDtypeStruct((LANES, *np.shape(x)), np.asarray(x).dtype), draws.nominal)
+        batched = jax.vmap(lambda columns, *start: flight(jax.tree.unflatten(tree, columns), *start), out_axes=(1, 1, 0, 0))
         columns = [jax.ShapeDtypeStruct((LANES, *np.shape(leaf)), jnp.float32) for leaf in leaves]
-        batched = jax.vmap(lambda leaves, *start: flight(jax.tree.unflatten(tree, leaves), *start))
-        self._program = jax.jit(batched).lower(columns, *lanes).compile()
+        self._program = compiled(batched, columns, *like(draws.nominal, LANES))
         self._draws = draws
+        self._samples = task.ticks + 1
         self._cores = len(os.sched_getaffinity(0))
 
-    def fly(self, params: Sequence[Any], seeds: np.ndarray, strengths: np.ndarray) -> Flights:
+    def fly(self, judge: Judge, params: Sequence[Any], seeds: np.ndarray, strengths: np.ndarray) -> Flights:
         """Fly every PARAMS tree (as parsed) once with every seed and its disturbance strength.
 
         The flights of a tree lie one after the other.
         """
+
+        def judged(observed: Any, true: Any, broken: Any, contract_trip: Any) -> Flights:
+            verdicts, broken = judge(observed, true), np.asarray(broken)
+            return Flights(
+                np.concatenate([verdicts.rho, np.where(broken, -1.0, np.inf)], axis=1),
+                np.concatenate([verdicts.kept, ~broken], axis=1),
+                np.minimum(verdicts.first_trip, np.asarray(contract_trip)) / self._samples,
+            )
+
+        parts = self._blocks(judged, params, seeds, strengths)
+        count = len(params) * len(seeds)
+        return Flights(*(np.concatenate(pieces)[:count] for pieces in zip(*parts, strict=True)))
+
+    def observe(self, params: Any, seeds: np.ndarray, strengths: np.ndarray, ticks: np.ndarray) -> np.ndarray:
+        """What the sensors say at some ticks when one PARAMS tree flies: [seeds, ticks, columns]."""
+
+        def seen(observed: Any, *_: Any) -> np.ndarray:
+            return np.asarray(observed)[ticks].swapaxes(0, 1)
+
+        return np.concatenate(self._blocks(seen, [params], seeds, strengths))[: len(seeds)]
+
+    def _blocks(
+        self, read: Callable[..., Read], params: Sequence[Any], seeds: np.ndarray, strengths: np.ndarray
+    ) -> list[Read]:
+        """Fly in blocks of lanes, each read on the thread that flew it; the last one is filled up with repetitions."""
         each, count = len(seeds), len(params) * len(seeds)
         starts = self._draws.draw(seeds, strengths)
         trees = [jax.tree.leaves(arrays(tree)) for tree in params]
         columns = [np.stack(leaf).astype(np.float32) for leaf in zip(*trees, strict=True)]
 
-        def run(first: int) -> list[np.ndarray]:
+        def run(first: int) -> Read:
             lanes = np.arange(first, first + LANES) % count
             begin = jax.tree.map(lambda leaf: leaf[lanes % each], starts)
-            return [np.asarray(out) for out in self._program([c[lanes // each] for c in columns], *begin)]
+            return read(*self._program([c[lanes // each] for c in columns], *begin))
 
         with ThreadPoolExecutor(self._cores) as pool:
-            parts = list(pool.map(run, range(0, count, LANES)))
-        return Flights(*(np.concatenate(pieces)[:count] for pieces in zip(*parts, strict=True)))
+            return list(pool.map(run, range(0, count, LANES)))
 
 
 class _Carry(NamedTuple):
     plant: Any
     memory: Any
-    monitor: Any
     action: Any
-    contract: Any
+    broken: Any
     first_trip: Any
-    rho: Any
-    status: Any
 
 
-def _flight(task: Task, controller: Controller) -> Callable[[Any, Any, Any], tuple[Any, Any, Any]]:
-    """(params, disturbance, initial state) -> (scaled rho, kept, survived) of one flight."""
-    twin, table, monitor = task.twin, task.table, task.monitor
+def _flight(task: Task, controller: Controller) -> Callable[[Any, Any, Any], tuple[Any, Any, Any, Any]]:
+    """(params, disturbance, initial state) -> (observed, true, contract broken, tick of the first such trip)."""
+    twin, table = task.twin, task.table
     dtype = jnp.float32
     low, high = table.action.low.astype(np.float32), table.action.high.astype(np.float32)
-    step_limit = _rate_limits(table) / task.control_hz
-    scales = np.array([r.scale for r in task.requirements] or np.zeros(0), np.float32)
-    trips = task.trips
-    count = len(task.requirements)
+    rate = np.concatenate([np.full(s.size, s.rate_per_s / task.control_hz, np.float32) for s in table.action])
     labels = task.contract_labels
     original_params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), task.original.params)
+    control = harvest.harvest(controller.control)
 
-    def flight(params: Any, disturbance: Any, plant: Any) -> tuple[Any, Any, Any]:
-        def tick(carry: _Carry, k: Any) -> tuple[_Carry, None]:
+    def flight(params: Any, disturbance: Any, plant: Any) -> tuple[Any, Any, Any, Any]:
+        def tick(carry: _Carry, k: Any) -> tuple[_Carry, tuple[Any, Any]]:
             observed = twin.observe(carry.plant, disturbance).astype(dtype)
-            true = twin.truth(carry.plant).astype(dtype)
-            watched, out = monitor.update(carry.monitor, true, observed)
             obs = table.observed.unpack(observed) | {"dt_s": jnp.asarray(1.0 / task.control_hz, dtype)}
-            (wanted, memory), _ = harvest.harvest(controller.control)(obs, carry.memory, params)
+            (wanted, memory), _ = control(obs, carry.memory, params)
             margins = task.original.contract(obs, carry.memory, wanted, memory, original_params) if labels else {}
-            kept = [margins[n].ok & ~jnp.isnan(margins[n].rho) for n in labels]
-            # A contract that holds has no better or worse: a command clipped to its limit is as good as one inside.
-            contract = jnp.array([jnp.where(k, jnp.inf, -1.0) for k in kept], dtype)
-            flat = jnp.concatenate([jnp.ravel(wanted[s.key]).astype(dtype) for s in table.action])
-            held = carry.action
-            action = jnp.where(jnp.isfinite(flat), flat, held)
-            if np.all(np.isfinite(step_limit)):
-                action = jnp.clip(action, held - step_limit, held + step_limit)
+            broken = jnp.array([~margins[n].ok | jnp.isnan(margins[n].rho) for n in labels], bool)
+            command = jnp.concatenate([jnp.ravel(wanted[s.key]).astype(dtype) for s in table.action])
+            finite = jnp.all(jnp.isfinite(command))
+            # As the loop does: held inside the actuators' rates (from the second tick on) and limits.
+            action = jnp.where(jnp.isfinite(command), command, carry.action)
+            if np.isfinite(rate).any():
+                step = jnp.where(k > 0, rate, jnp.inf)
+                action = jnp.clip(action, carry.action - step, carry.action + step)
             action = jnp.clip(action, low, high)
-            violated = (out.now.status == int(Status.FALSE)) | (out.now.status == int(Status.INVALID))
-            broken = jnp.concatenate([violated, contract < 0.0])
-            tripped = jnp.any(broken & trips) | ~jnp.all(jnp.isfinite(flat))
+            tripped = jnp.any(broken) | ~finite
             after = _Carry(
                 twin.step(carry.plant, action, disturbance),
                 memory,
-                watched,
                 action,
-                jnp.minimum(carry.contract, contract),
+                carry.broken | broken,
                 jnp.where(tripped, jnp.minimum(carry.first_trip, k), carry.first_trip),
-                out.ended.rho.astype(dtype),
-                out.ended.status,
             )
-            return after, None
+            return after, (observed, twin.truth(carry.plant).astype(dtype))
 
         start = _Carry(
             plant,
             controller.init(params),
-            monitor.init(),
             jnp.clip(jnp.zeros(table.action.size, dtype), low, high),
-            jnp.full(len(labels), jnp.inf, dtype),
-            jnp.asarray(task.ticks, jnp.int32),
-            jnp.zeros(count, dtype),
-            jnp.zeros(count, jnp.int32),
+            jnp.zeros(len(labels), bool),
+            jnp.asarray(task.ticks + 1, jnp.int32),
         )
-        end, _ = jax.lax.scan(tick, start, jnp.arange(task.ticks + 1, dtype=jnp.int32))
-        rho = jnp.concatenate([end.rho / scales, end.contract])
-        kept = (end.status == int(Status.TRUE)) | (end.status == int(Status.VACUOUS))
-        kept = jnp.concatenate([kept, end.contract >= 0])
-        return rho, kept, end.first_trip / task.ticks
+        end, (observed, true) = jax.lax.scan(tick, start, jnp.arange(task.ticks + 1, dtype=jnp.int32))
+        return observed, true, end.broken, end.first_trip
 
     return flight
-
-
-def _rate_limits(table: SignalTable) -> np.ndarray:
-    return np.concatenate([np.full(s.size, s.rate_per_s, np.float32) for s in table.action])

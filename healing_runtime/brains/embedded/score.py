@@ -21,11 +21,13 @@ class Score:
     Attributes:
         value: what the search maximises; above 0 the typical hard flight keeps every promise with room.
         pass_rate: share of the flights that kept every promise with at least the margin asked for.
-        nominal: the worst scaled robustness of the first flight (the undisturbed robot).
+        likely: the same share among the suspects alone, the flights that resemble the incident; 1 if there are none.
+        nominal: merit of the first flight (the undisturbed robot).
     """
 
     value: float
     pass_rate: float
+    likely: float
     nominal: float
 
 
@@ -53,11 +55,13 @@ def merit(flights: Flights, trips: np.ndarray, min_robustness: float) -> np.ndar
     return np.where(ok, above - 0.5 * warnings, below)
 
 
-def score(flights: Flights, trips: np.ndarray, min_robustness: float, candidates: int) -> list[Score]:
-    """Scores of candidates whose flights lie one after the other, the same number for each."""
-    merits = merit(flights, trips, min_robustness).reshape(candidates, -1)
-    ok = (passed(flights, trips) & (merit(flights, trips, min_robustness) > 0)).reshape(candidates, -1)
+def score(flights: Flights, trips: np.ndarray, min_robustness: float, candidates: int, suspects: int = 0) -> list[Score]:
+    """Scores of candidates whose flights lie one after the other, the same number for each, the suspects last."""
+    merits = merit(flights, trips, min_robustness)
+    ok = (passed(flights, trips) & (merits > 0.0)).reshape(candidates, -1)
+    merits = merits.reshape(candidates, -1)
     tail = max(1, round(TAIL * merits.shape[1]))
-    hard = np.sort(merits, axis=1)[:, :tail]
-    values = 0.5 * hard.mean(axis=1) + 0.5 * merits.mean(axis=1)
-    return [Score(float(v), float(p), float(n)) for v, p, n in zip(values, ok.mean(axis=1), merits[:, 0], strict=True)]
+    values = 0.5 * np.sort(merits, axis=1)[:, :tail].mean(axis=1) + 0.5 * merits.mean(axis=1)
+    likely = ok[:, merits.shape[1] - suspects :].mean(axis=1) if suspects else np.ones(candidates)
+    columns = zip(values, ok.mean(axis=1), likely, merits[:, 0], strict=True)
+    return [Score(*map(float, column)) for column in columns]

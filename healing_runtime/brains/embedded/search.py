@@ -7,6 +7,7 @@ assertions and mission; the gate decides in PyBullet.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,11 +16,13 @@ from pathlib import Path
 from healing_runtime import workspace
 from healing_runtime.brains.embedded import describe
 from healing_runtime.brains.embedded.budget import Budget
-from healing_runtime.brains.embedded.once import once
+from healing_runtime.brains.embedded.compiling import once
+from healing_runtime.brains.embedded.incident import Suspects, suspects
+from healing_runtime.brains.embedded.judge import Judge
 from healing_runtime.brains.embedded.rollout import Draws, Rollout
 from healing_runtime.brains.embedded.structures import Plan, plans
 from healing_runtime.brains.embedded.task import Task, task_of
-from healing_runtime.brains.embedded.tuning import Candidate, Stiffness, Structure, tune
+from healing_runtime.brains.embedded.tuning import Candidate, Fly, Hardness, Structure, tune
 from healing_runtime.core import codec
 from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import Proposal, RepairRequest
@@ -43,12 +46,11 @@ def search(
         return (), (f"{robot.name} has no twin to search on",)
     budget = budget or Budget()
     task = task_of(request, robot)
-    stiffness = stiffness_of(request)
     refused = frozenset(attempt.proposal.source for attempt in request.attempts)
     found: list[Candidate] = []
     story: list[str] = []
-    for structure, rollout in _ready(task, request):
-        candidates = tune(task, structure, rollout, budget, stiffness, refused)
+    for structure, fly, suspected in _ready(task, request, budget):
+        candidates = tune(task, structure, fly, budget, hardness(request, suspected), refused)
         story.append(describe.line(candidates, structure.name))
         found += candidates
         if any(c.convincing for c in candidates):
@@ -58,39 +60,49 @@ def search(
     return tuple(describe.proposal(request, c, budget.validations) for c in hopeful), tuple(story)
 
 
-def stiffness_of(request: RepairRequest) -> Stiffness:
+def hardness(request: RepairRequest, suspected: Suspects) -> Hardness:
     """Every refusal asks for other draws, harder ones, and a wider margin."""
     refusals = len(request.attempts)
-    return Stiffness(
+    return Hardness(
         seed=request.seed + 1000 * refusals,
         strength=min(1.0, 0.8 + 0.1 * refusals),
         margin=request.min_robustness * (1.5 + refusals),
+        suspects=suspected,
     )
 
 
-def _ready(task: Task, request: RepairRequest) -> Iterator[tuple[Structure, Rollout]]:
-    """Structures with their compiled rollouts, in order.
+def _ready(task: Task, request: RepairRequest, budget: Budget) -> Iterator[tuple[Structure, Fly, Suspects]]:
+    """Structures with their compiled flights, in order, and what may have happened.
 
     Compiling is most of the time of a search, so as many structures as there are cores are compiled ahead of their turn. What
     comes out does not depend on it.
     """
-    draws = once(lambda: Draws(task.twin))
-
-    def make(plan: Plan) -> tuple[Structure, Rollout] | None:
-        structure = plan.make()
-        return None if structure is None else (structure, Rollout(task, draws(), controller.load(structure.parsed)))
-
-    waiting = _untried_first(plans(request, task, draws), request)
     cores = len(os.sched_getaffinity(0))
-    pool = ThreadPoolExecutor(cores)
+    pool = ThreadPoolExecutor(cores + 2)
+    draws = once(lambda: Draws(task.twin))
+    original = once(lambda: Rollout(task, draws(), task.original))
+    judge = once(lambda: Judge(task))
+
+    def make(plan: Plan) -> tuple[Structure, Fly] | None:
+        structure = plan.make()
+        if structure is None:
+            return None
+        own = structure.parsed is task.parsed
+        rollout = original() if own else Rollout(task, draws(), controller.load(structure.parsed))
+        return structure, functools.partial(rollout.fly, judge())
+
     try:
-        ahead: list[Future[tuple[Structure, Rollout] | None]] = []
+        waiting = _untried_first(plans(request, task, draws), request)
+        ahead: list[Future[tuple[Structure, Fly] | None]] = []
+        suspected = pool.submit(
+            lambda: suspects(request, task, original(), draws=budget.draws, keep=budget.suspects)
+        )
         while ahead or waiting:
             while waiting and len(ahead) < cores:
                 ahead.append(pool.submit(make, waiting.pop(0)))
             made = ahead.pop(0).result()
             if made is not None:
-                yield made
+                yield (*made, suspected.result())
     finally:
         # What was compiled ahead and is not needed is let go of; nobody waits for it.
         pool.shutdown(wait=False, cancel_futures=True)

@@ -12,12 +12,16 @@ import numpy as np
 from healing_runtime.brains.embedded import evolve
 from healing_runtime.brains.embedded.budget import Budget
 from healing_runtime.brains.embedded.evolve import Member, Point
-from healing_runtime.brains.embedded.rollout import Rollout
+from healing_runtime.brains.embedded.incident import Suspects
+from healing_runtime.brains.embedded.rollout import Flights
 from healing_runtime.brains.embedded.score import Score, score
 from healing_runtime.brains.embedded.space import Space, leaves
 from healing_runtime.brains.embedded.task import Task
 from healing_runtime.language import source
 from healing_runtime.language.source import Parsed
+
+Fly = Callable[[Sequence[Any], np.ndarray, np.ndarray], Flights]
+"""(PARAMS trees, seeds, strengths) -> flights of every tree with every seed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,18 +55,20 @@ class Candidate(NamedTuple):
     generations: int
 
 
-class Stiffness(NamedTuple):
+class Hardness(NamedTuple):
     """How hard the flights are; every refusal of the gate asks for a little more.
 
     Attributes:
         seed: of draws and strategy.
         strength: the largest disturbance strength of the prior that is flown (1 is all of it).
         margin: scaled robustness asked for.
+        suspects: draws under which the failed controller flew as the log says.
     """
 
     seed: int
     strength: float
     margin: float
+    suspects: Suspects
 
 
 def structure_of(name: str, parsed: Parsed, kind: Literal["parameters", "file"], summary: str, only: Sequence[str] = ()) -> Structure:
@@ -71,26 +77,33 @@ def structure_of(name: str, parsed: Parsed, kind: Literal["parameters", "file"],
     return Structure(name, parsed, Space(tuple(found)), kind, summary)
 
 
-def tune(
-    task: Task, structure: Structure, rollout: Rollout, budget: Budget, stiffness: Stiffness, refused: frozenset[str]
-) -> list[Candidate]:
+def tune(task: Task, structure: Structure, fly: Fly, budget: Budget, hardness: Hardness, refused: frozenset[str]) -> list[Candidate]:
     """Candidates of one structure, best first; none of them reads as a refused one."""
-    flown = _flights(task, structure, rollout, stiffness)
 
-    def evaluate(points: list[Point], generation: int) -> list[Score]:
-        return flown([structure.space.values(*p) for p in points], budget.flights, generation)
+    def values(points: list[Point]) -> list[tuple[float, ...]]:
+        return [structure.space.values(*point) for point in points]
 
-    members, generations = evolve.search(evaluate, structure.space.size, seed=stiffness.seed, budget=budget)
+    def searched(points: list[Point], generation: int, flights: int) -> list[Score]:
+        hard = hardness.suspects.every(0, 2).window(generation, flights // 2)
+        return _flown(task, structure, fly, values(points), hardness, hard, generation, flights)
+
+    members, generations = evolve.search(searched, structure.space.size, seed=hardness.seed, budget=budget)
     finalists = _distinct(structure, members, refused)[: budget.finalists]
     if structure.edit_kind == "parameters":
         finalists = _with_fewer_changes(structure, finalists, refused)
-    origin = structure.space.values(np.zeros(structure.space.size), np.ones(structure.space.size))
-    before, *scores = flown([origin, *finalists], budget.validations, generation=-1)
+    origin = values([Point(np.zeros(structure.space.size), np.ones(structure.space.size))])[0]
+    fresh = hardness.suspects.every(1, 2)
+    before, *scores = _flown(task, structure, fly, [origin, *finalists], hardness, fresh, -1, budget.validations)
     candidates = [
-        Candidate(structure, text_of(structure, values), values, found, before, found.pass_rate >= budget.pass_rate, generations)
-        for values, found in zip(finalists, scores, strict=True)
+        Candidate(structure, text_of(structure, found), found, score, before, _convincing(score, budget), generations)
+        for found, score in zip(finalists, scores, strict=True)
     ]
     return sorted(candidates, key=_preference(structure, origin))
+
+
+def _convincing(score: Score, budget: Budget) -> bool:
+    """All that resembles the incident succeeds, and nearly all that might happen besides."""
+    return score.likely == 1.0 and score.pass_rate >= budget.pass_rate
 
 
 def text_of(structure: Structure, values: Sequence[float]) -> str:
@@ -98,18 +111,22 @@ def text_of(structure: Structure, values: Sequence[float]) -> str:
     return source.with_params(structure.parsed, structure.space.params(structure.parsed.params, values))
 
 
-def _flights(
-    task: Task, structure: Structure, rollout: Rollout, stiffness: Stiffness
-) -> Callable[[list[tuple[float, ...]], int, int], list[Score]]:
-    """(candidates, flights each, generation) -> scores. All candidates of a generation meet the same disturbances."""
-
-    def fly(candidates: list[tuple[float, ...]], flights: int, generation: int) -> list[Score]:
-        seeds = _seeds(stiffness.seed, generation, flights)
-        strengths = np.linspace(0.0, stiffness.strength, flights)
-        trees = [structure.space.params(structure.parsed.params, values) for values in candidates]
-        return score(rollout.fly(trees, seeds, strengths), task.trips, stiffness.margin, len(trees))
-
-    return fly
+def _flown(
+    task: Task,
+    structure: Structure,
+    fly: Fly,
+    candidates: list[tuple[float, ...]],
+    hardness: Hardness,
+    suspects: Suspects,
+    generation: int,
+    flights: int,
+) -> list[Score]:
+    """Scores of candidates that all meet the same disturbances: fresh draws of the prior, and suspects."""
+    fresh = flights - len(suspects.seeds)
+    seeds = np.concatenate([_seeds(hardness.seed, generation, fresh), suspects.seeds])
+    strengths = np.concatenate([np.linspace(0.0, hardness.strength, fresh), suspects.strengths])
+    trees = [structure.space.params(structure.parsed.params, values) for values in candidates]
+    return score(fly(trees, seeds, strengths), task.trips, hardness.margin, len(trees), len(suspects.seeds))
 
 
 def _seeds(seed: int, generation: int, count: int) -> np.ndarray:

@@ -17,6 +17,7 @@ from healing_runtime.language.findings import Finding
 from healing_runtime.language.passes import intervals
 from healing_runtime.language.passes.intervals import Interval
 from healing_runtime.language.passes.program import Budget, Program
+from healing_runtime.language.primitive import assert_p
 
 if TYPE_CHECKING:
     from healing_runtime.language.trace import Traced
@@ -41,7 +42,8 @@ def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
     jaxpr = traced.jaxpr.jaxpr
     actions = traced.action_tree.num_leaves
     used = [i < actions for i in range(len(jaxpr.outvars))]
-    slim, _ = partial_eval.dce_jaxpr(jaxpr, used, instantiate=True)
+    silent = jaxpr.replace(eqns=[eqn for eqn in jaxpr.eqns if eqn.primitive is not assert_p])
+    slim, _ = partial_eval.dce_jaxpr(silent, used, instantiate=True)
     consts = dict(zip(jaxpr.constvars, traced.jaxpr.consts, strict=True))
     known = [intervals.of_constant(consts[v]) for v in slim.constvars]
     program = Program("control", traced.jaxpr, traced.controller)

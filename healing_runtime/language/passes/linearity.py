@@ -58,21 +58,19 @@ def _aliases(traced: Traced, names: list[str], incoming: list[Any], successors: 
 def _leaks(traced: Traced, names: list[str], first: int) -> Iterator[Finding]:
     jaxpr = traced.jaxpr.jaxpr
     _, used = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
-    asserted = _read_by_asserts(jaxpr) if traced.diagnostic_labels else frozenset()
+    judged = _judged(traced, len(names))
     for index, name in enumerate(names):
-        if not used[first + index] and jaxpr.invars[first + index] not in asserted:
+        if not used[first + index] and not judged[index]:
             yield _finding(traced, f"{name} is written and never read; use it or remove it")
 
 
-def _read_by_asserts(jaxpr: Jaxpr) -> frozenset[Any]:
-    """Inputs that only an assert may be reading (it has no result that keeps it alive)."""
-    needed: set[Any] = set()
-    for eqn in reversed(jaxpr.eqns):
-        inner = [sub for value in eqn.params.values() for sub in _jaxprs(value)]
-        asserts = eqn.primitive.name == "tensorlang.assert" or any(_read_by_asserts(sub) for sub in inner)
-        if asserts or any(v in needed for v in eqn.outvars):
-            needed.update(v for v in eqn.invars if not isinstance(v, Literal))
-    return frozenset(v for v in jaxpr.invars if v in needed)
+def _judged(traced: Traced, leaves: int) -> list[bool]:
+    """Which leaves a contract assert reads, before or after the tick: kept for the judge, not leaked."""
+    contract = traced.contract_jaxpr.jaxpr
+    _, used = partial_eval.dce_jaxpr(contract, [True] * len(contract.outvars))
+    before = traced.obs_tree.num_leaves
+    after = before + leaves + traced.action_tree.num_leaves
+    return [a or b for a, b in zip(used[before : before + leaves], used[after : after + leaves], strict=True)]
 
 
 def _jaxprs(value: Any) -> Iterator[Jaxpr]:

@@ -25,7 +25,9 @@ def reference(end: End, ticks: Ticks, p: Span) -> Span:
 
 def stream(ticks: tuple[int, int], horizon: int) -> Machine:
     """Over a formula decided in its own tick the pending starts are folded forward; over others, O(horizon log width)."""
-    return _fold_forward(*ticks) if horizon == 0 else _over_ages(*ticks, horizon)
+    if horizon:
+        return _over_ages(*ticks, horizon)
+    return _fold_forward(*ticks) if ticks[1] else Machine(0, lambda dtype: (), lambda state, tick, p: (state, p))
 
 
 def _fold_forward(low: int, high: int) -> Machine:

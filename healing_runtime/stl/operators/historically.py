@@ -41,7 +41,7 @@ OPERATOR = Operator(
     "historically",
     "past",
     1,
-    "at all times{window} before, {0}",
+    "at all times{window}, {0}",
     reference,
     short="H",
     window="optional",

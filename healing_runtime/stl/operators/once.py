@@ -21,7 +21,7 @@ OPERATOR = Operator(
     "once",
     "past",
     1,
-    "at some time{window} before, {0}",
+    "at some time{window}, {0}",
     reference,
     short="O",
     window="optional",

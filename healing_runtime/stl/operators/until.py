@@ -40,7 +40,9 @@ def reference(end: End, ticks: Ticks, p: Span, q: Span) -> Span:
 def stream(ticks: tuple[int, int], p_horizon: int, q_horizon: int) -> Machine:
     """Over formulas decided in their own tick the pending starts are folded forward."""
     horizon = max(p_horizon, q_horizon)
-    return _fold_forward(*ticks) if horizon == 0 else _over_ages(ticks, horizon)
+    if horizon:
+        return _over_ages(ticks, horizon)
+    return _fold_forward(*ticks) if ticks[1] else Machine(0, lambda dtype: (), lambda state, tick, p, q: (state, q))
 
 
 def _fold_forward(low: int, high: int) -> Machine:

@@ -52,7 +52,10 @@ def to_body(q, v):
 
 
 def mix(lift_n, torque_nm):
-    """Rotor speeds for a lift along the body's z axis and a torque; rotors front right, rear right, rear left, front left."""
+    """Rotor speeds for a lift along the body's z axis and a torque.
+
+    Rotors are front right, rear right, rear left, front left; the rear right and front left ones turn the nose left.
+    """
     roll = torque_nm[0] / (4.0 * ARM_M)
     pitch = torque_nm[1] / (4.0 * ARM_M)
     yaw = torque_nm[2] / (4.0 * TORQUE_TO_THRUST_M)
@@ -98,4 +101,5 @@ def control(obs, state, params):
     still_s = jnp.where(still, state["still_s"] + dt_s, 0.0)
     cut = jnp.maximum(state["cut"], jnp.where(still_s > STILL_S, 1.0, 0.0))
     action = {"rotor_speed_radps": jnp.where(cut > 0.5, 0.0, jnp.clip(speed, 0.0, ROTOR_MAX_RADPS))}
-    return action, {"sideways_mps2": sideways_i, "climb_mps2": climb_i, "turn_radps2": turn_i, "still_s": still_s, "cut": cut}
+    memory = {"sideways_mps2": sideways_i, "climb_mps2": climb_i, "turn_radps2": turn_i, "still_s": still_s, "cut": cut}
+    return action, memory

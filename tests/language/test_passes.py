@@ -1,0 +1,302 @@
+"""Each pass refuses what it is for, at its line, and lets ordinary controllers pass."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from healing_runtime.language import passes
+from healing_runtime.language.passes import Budget, Program, cost, effects, intervals, primitives
+from healing_runtime.language.passes.finite import check as finite
+
+ORDINARY = {
+    "previous-error PID": (
+        """
+        error = 1.0 - obs["altitude_m"]
+        integral = state["integral"] + error * obs["dt_s"]
+        slope = (error - state["previous"]) / jnp.maximum(obs["dt_s"], 1e-6)
+        thrust = params["kp"] * error + 0.1 * integral + 0.01 * slope
+        return {"thrust_n": jnp.clip(thrust, 0.0, 10.0)}, {"integral": integral, "previous": error}
+        """,
+        'return {"integral": 0.0, "previous": 0.0}',
+    ),
+    "derivative on measurement": (
+        """
+        height = obs["altitude_m"]
+        slope = (height - state["height"]) * 50.0
+        return {"thrust_n": params["kp"] * (1.0 - height) - slope}, {"height": height}
+        """,
+        'return {"height": 0.0}',
+    ),
+    "filtered derivative with anti-wind-up": (
+        """
+        error = 1.0 - obs["altitude_m"]
+        slope = 0.9 * state["slope"] + 0.1 * (error - state["previous"]) / 0.02
+        wanted = params["kp"] * error + state["integral"] + 0.1 * slope
+        thrust = jnp.clip(wanted, 0.0, 10.0)
+        integral = state["integral"] + (error + (thrust - wanted)) * obs["dt_s"]
+        return {"thrust_n": thrust}, {"integral": integral, "previous": error, "slope": slope}
+        """,
+        'return {"integral": 0.0, "previous": 0.0, "slope": 0.0}',
+    ),
+    "alpha-beta observer": (
+        """
+        predicted = state["height"] + state["speed"] * obs["dt_s"]
+        residual = obs["altitude_m"] - predicted
+        height, speed = predicted + 0.5 * residual, state["speed"] + 0.1 * residual / 0.02
+        return {"thrust_n": -params["kp"] * speed}, {"height": height, "speed": speed}
+        """,
+        'return {"height": 0.0, "speed": 0.0}',
+    ),
+    "no memory": ('return {"thrust_n": 0.0}, {}', "return {}"),
+    "kept for the contract": (
+        'assert next_state["was"] < 99.0, "kept"\nreturn {"thrust_n": 0.0}, {"was": obs["altitude_m"]}',
+        'return {"was": 0.0}',
+    ),
+    "marked on purpose": (
+        'x = state["a"] + state["b"] + state["c"]\nreturn {"thrust_n": x}, {"a": x, "b": tl.copy(x), "c": tl.reset(1.0)}',
+        'return {"a": 0.0, "b": 0.0, "c": 1.0}',
+    ),
+    "swapped with a copy": (
+        'return {"thrust_n": 0.0}, {"a": tl.copy(state["b"]), "b": obs["altitude_m"] + state["a"]}',
+        'return {"a": 0.0, "b": 0.0}',
+    ),
+    "bounded loop": (
+        'x = tl.while_loop(lambda v: v < 9.0, lambda v: v * 2.0, obs["altitude_m"], max_trips=20)\n'
+        'return {"thrust_n": x}, {}',
+        "return {}",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(ORDINARY))
+def test_ordinary_controllers_pass(traced, name):
+    body, init = ORDINARY[name]
+    assert passes.run(traced(body, init=init)) == ()
+
+
+REFUSED = [
+    ("linearity", 'return {"thrust_n": 0.0}, {"a": 1.0}', 'return {"a": 0.0}', "same constant at every tick"),
+    (
+        "linearity",
+        'x = obs["altitude_m"] + state["a"] + state["b"]\nreturn {"thrust_n": x}, {"a": x, "b": x}',
+        'return {"a": 0.0, "b": 0.0}',
+        "become the same value",
+    ),
+    (
+        "linearity",
+        'return {"thrust_n": 0.0}, {"a": state["b"], "b": state["b"] + state["a"]}',
+        'return {"a": 0.0, "b": 0.0}',
+        'becomes state["b"] itself',
+    ),
+    ("linearity", 'return {"thrust_n": 0.0}, {"a": obs["altitude_m"]}', 'return {"a": 0.0}', "written and never read"),
+    (
+        "cost",
+        'm = jnp.zeros((3000, 3000)) + state["a"]\nx = jnp.sum(m @ m)\nreturn {"thrust_n": x}, {"a": x}',
+        None,
+        "operations",
+    ),
+    (
+        "cost",
+        'x = jnp.sum(jnp.zeros((9999, 9999)) + state["a"])\nreturn {"thrust_n": x}, {"a": x}',
+        None,
+        "alive at once",
+    ),
+    (
+        "loops",
+        'x = lax.fori_loop(0, 2000, lambda i, c: lax.fori_loop(0, 2000, lambda j, d: d * 0.5, c), state["a"])\n'
+        'return {"thrust_n": x}, {"a": x}',
+        None,
+        "4000000 trips",
+    ),
+    (
+        "loops",
+        'n = jnp.astype(obs["altitude_m"], jnp.int32)\nx = lax.fori_loop(0, n, lambda i, c: c * 0.5, state["a"])\n'
+        'return {"thrust_n": x}, {"a": x}',
+        None,
+        "the loop bound depends on data",
+    ),
+    (
+        "primitives",
+        'x = jnp.sum(jnp.diag(jnp.outer(obs["velocity_mps"], obs["velocity_mps"]))) + state["a"]\n'
+        'return {"thrust_n": x}, {"a": x}',
+        None,
+        "is not part of TensorLang",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "body", "init", "text"), REFUSED)
+def test_refused(traced, name, body, init, text):
+    errors = [f for f in passes.run(traced(body, init=init or 'return {"a": 0.0}')) if f.severity == "error"]
+    found = [f for f in errors if f.pass_name == name and text in f.message]
+    assert found, errors
+    assert all(f.line in (12, 13) and f.column > 0 and f.message.endswith(".") for f in found)
+
+
+def test_constants_above_the_limit(traced):
+    found = passes.run(
+        traced('x = jnp.sum(jnp.array([0.5] * 300))\nreturn {"thrust_n": x}, {}'), Budget(constant_bytes=1e3)
+    )
+    assert [f.pass_name for f in found] == ["cost"] and "bytes of constants" in found[0].message
+
+
+# ---------------------------------------------------------------- programs that no source can write
+def program(function, *args):
+    class Nobody:
+        filename = "<nowhere>"
+
+    return Program("control", jax.make_jaxpr(function)(*args), Nobody())
+
+
+def callback(x):
+    return jax.pure_callback(lambda v: v, jax.ShapeDtypeStruct((), jnp.float32), x)
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (callback, "pure_callback"),
+        (lambda x: jax.lax.cond(x > 0, callback, lambda y: y, x), "pure_callback"),
+        (lambda x: jax.lax.scan(lambda c, _: (callback(c), None), x, None, length=2)[0], "pure_callback"),
+        (lambda x: jax.jit(jax.checkpoint(callback))(x), "pure_callback"),
+        (lambda x: jax.ffi.ffi_call("some_target", jax.ShapeDtypeStruct((), jnp.float32))(x), "ffi_call"),
+        (lambda x: jnp.linalg.cholesky(jnp.eye(2) * x)[0, 0], "cholesky"),
+        (lambda x: jax.random.normal(jax.random.key(0)) + x, "random"),
+    ],
+)
+def test_primitives_finds_it_wherever_it_hides(function, name):
+    found = [f.message for f in primitives.of_program(program(function, jnp.float32(1)), Budget())]
+    assert any(name in message for message in found), found
+
+
+def test_effects():
+    def noisy(x):
+        jax.debug.print("{}", x)
+        return x
+
+    found = list(effects.of_program(program(jax.jit(noisy), 1.0), Budget()))
+    assert found and all(f.pass_name == "effects" for f in found)
+    assert not list(effects.of_program(program(lambda x: x * 2, 1.0), Budget()))
+
+
+def test_signature_sees_a_changed_program(traced):
+    good = traced('return {"thrust_n": 1.0}, {"a": state["a"]}', init='return {"a": 0.0}')
+    bad = dataclasses.replace(good, state0={"a": np.zeros(3, np.float32)})
+    assert 'state["a"] is float32[]; return float32[3].' in [f.message for f in passes.run(bad)]
+
+
+# ---------------------------------------------------------------- cost by hand
+@pytest.mark.parametrize(
+    ("function", "flops", "live"),
+    [
+        (lambda x: x * 2.0, 8, 64),
+        (lambda x: jnp.dot(x, x), 16, 36),
+        (lambda x: jax.lax.scan(lambda c, _: (c * 2.0, None), x, None, length=50)[0], 400, None),
+        (lambda x: jax.lax.cond(x[0] > 0, lambda y: y * 2.0 + 1.0, lambda y: y, x), 18, None),
+        (lambda x: jnp.sin(x), 128, 64),
+        (lambda x: jnp.outer(x, x), 64, None),
+    ],
+)
+def test_cost_counts_loops_out(function, flops, live):
+    found = cost.estimate(jax.make_jaxpr(function)(np.zeros(8, np.float32)))
+    assert found.flops == pytest.approx(flops, abs=2)
+    assert live is None or found.live_bytes == live
+
+
+def test_live_bytes_free_what_is_dead():
+    def chain(x):
+        for _ in range(20):
+            x = x * 2.0
+        return x
+
+    found = cost.estimate(jax.make_jaxpr(chain)(np.zeros(100, np.float32)))
+    assert found.live_bytes == 2 * 400 and found.traffic_bytes == pytest.approx(20 * 800, rel=0.02)
+
+
+# ---------------------------------------------------------------- finite
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("1.0 / h", "division"),
+        ("jnp.sqrt(h)", "square root"),
+        ("jnp.log(h)", "logarithm"),
+        ("jnp.arccos(h)", "arc cosine"),
+        ("h / jnp.linalg.norm(obs['velocity_mps'])", "division"),
+        ("h ** 0.5", "power"),
+        ("lax.fori_loop(0, 3, lambda i, c: c / h, 1.0)", "division"),
+        ("1.0 / (h * h)", "division"),
+        ("1.0 / jnp.exp(h)", "division"),
+        ("1.0 / jnp.maximum(h, 1e-6)", None),
+        ("1.0 / (h * h + 1.0)", None),
+        ("1.0 / (jnp.abs(h) + 1e-3)", None),
+        ("1.0 / (1.5 + jnp.sin(h))", None),
+        ("jnp.sqrt(h * h)", None),
+        ("jnp.linalg.norm(obs['velocity_mps'])", None),
+        ("jnp.sqrt(jnp.maximum(h, 0.0))", None),
+        ("jnp.arccos(jnp.clip(h, -1.0, 1.0))", None),
+        ("jnp.where(h > 0.1, 1.0 / h, 0.0)", None),
+        ("h / 3.0", None),
+        ("h / jnp.array([2.0, 4.0])[0]", None),
+        ("lax.cond(h > 0.0, lambda x: x + 1.0, lambda x: 2.0, h) / 7.0", None),
+    ],
+)
+def test_finite_warns_of_unguarded_operations(traced, expression, text):
+    found = list(finite(traced(f'h = obs["altitude_m"]\nreturn {{"thrust_n": {expression}}}, {{}}'), Budget()))
+    if text is None:
+        assert found == []
+    else:
+        assert text in found[0].message and found[0].severity == "warning" and found[0].line == 13
+
+
+def test_finite_looks_only_at_the_action(traced):
+    body = 'x = 1.0 / obs["altitude_m"]\nassert x < 5.0, "ratio"\nreturn {"thrust_n": 1.0}, {"x": x + state["x"]}'
+    assert list(finite(traced(body, init='return {"x": 0.0}'), Budget())) == []
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, y: x * y,
+        lambda x, y: x - y,
+        lambda x, y: jnp.clip(x, -0.5, 2.0) / (jnp.abs(y) + 0.5),
+        lambda x, y: jnp.sqrt(x * x) + y**2,
+        lambda x, y: jnp.where(x > y, x, -y),
+        lambda x, y: jnp.max(jnp.stack([x, y])) * jnp.exp(-jnp.abs(x)),
+        lambda x, y: jnp.tanh(x) * jnp.sin(y) + jnp.sum(jnp.array([x, y, 1.0])),
+        lambda x, y: (x * y) ** 4 / 3.0,
+    ],
+)
+def test_intervals_hold_every_value(function):
+    """Property: on boxes of inputs, no sampled value leaves the interval."""
+    jaxpr = jax.make_jaxpr(function)(0.0, 0.0)
+
+    def bounds(jaxpr, args):
+        env = dict(zip(jaxpr.jaxpr.invars, args, strict=True))
+        env |= {v: intervals.of_constant(c) for v, c in zip(jaxpr.jaxpr.constvars, jaxpr.consts, strict=True)}
+
+        def read(v):
+            return intervals.of_constant(v.val) if hasattr(v, "val") else env[v]
+
+        for eqn in jaxpr.jaxpr.eqns:
+            operands = [read(v) for v in eqn.invars]
+            inner = eqn.params.get("jaxpr")
+            env.update(
+                zip(eqn.outvars, bounds(inner, operands) if inner else intervals.transfer(eqn, operands), strict=True)
+            )
+        return [read(v) for v in jaxpr.jaxpr.outvars]
+
+    rng = np.random.default_rng(0)
+    values = jax.vmap(function)
+    for _ in range(10):
+        low = rng.uniform(-3, 2, 2)
+        high = low + rng.uniform(0, 3, 2)
+        (interval,) = bounds(jaxpr, [intervals.Interval(*pair) for pair in zip(low, high, strict=True)])
+        samples = rng.uniform(low, high, (200, 2)).astype(np.float32)
+        found = np.asarray(values(samples[:, 0], samples[:, 1]))
+        slack = 1e-4 * (1 + np.abs(found).max())
+        assert found.min() >= interval.low - slack and found.max() <= interval.high + slack

@@ -1,0 +1,201 @@
+"""Tracing against a signal table: what comes out, and every mistake told at the user's line."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from healing_runtime.core.errors import SubsetError
+from healing_runtime.language import controller, source, trace
+from healing_runtime.language.harvest import labels
+
+RETURN = 'return {"thrust_n": 1.0}, {}'
+
+
+def test_a_step_is_plain_arithmetic(traced):
+    found = traced(
+        """
+        assert obs["altitude_m"] > -0.5, "sane"
+        error = params["gains"] * (0.0 - obs["velocity_mps"])
+        assert jnp.all(jnp.abs(error) < 2.0), "small error"
+        total = state["sum_m"] + error * obs["dt_s"]
+        assert action["thrust_n"] <= 2.0, "thrust limit"
+        return {"thrust_n": params["kp"] + jnp.sum(total)}, {"sum_m": total, "ticks": state["ticks"] + 1, "old": state["sum_m"]}
+        """,
+        init='return {"sum_m": jnp.zeros(3), "ticks": 0, "old": jnp.ones(3) * params["kp"]}',
+    )
+    assert found.action_keys == ("thrust_n",)
+    assert found.params["gains"].tolist() == [1.0, 2.0, 3.0] and found.params["kp"].dtype == np.float32
+    assert {k: (v.dtype, v.tolist()) for k, v in found.state0.items()} == {
+        "sum_m": (np.float32, [0.0] * 3),
+        "ticks": (np.int32, 0),
+        "old": (np.float32, [2.0] * 3),
+    }
+    obs = found.obs(np.array([1.0, 0.5, 1.0, -1.0]))
+    action, state, diagnostics = jax.jit(found.step)(found.params, found.state0, obs)
+    sums = np.float32([-0.5, -2.0, 3.0]) * np.float32(0.02)
+    np.testing.assert_allclose(state["sum_m"], sums, rtol=1e-6)
+    np.testing.assert_allclose(action["thrust_n"], 2.0 + sums.sum(), rtol=1e-6)
+    assert int(state["ticks"]) == 1 and state["old"].tolist() == [0.0] * 3
+    assert float(diagnostics["small error"].rho) == -1.0
+    margins = found.contract(obs, found.state0, action, state, found.params)
+    assert set(margins) == {"sane", "thrust limit"} == set(found.contract_labels)
+    assert float(margins["sane"].rho) == 1.5
+    assert float(margins["thrust limit"].rho) == pytest.approx(-float(sums.sum()), rel=1e-4)
+    assert labels(found.jaxpr) == found.diagnostic_labels == ("small error",)
+    assert jax.tree.structure((action, state)) == found.out_tree
+
+
+def test_float64(traced):
+    found = traced(
+        'return {"thrust_n": params["kp"] * 0.1 + state["x"]}, {"x": state["x"] + 0.1}',
+        init='return {"x": 0.1}',
+        dtype=np.float64,
+    )
+    assert found.state0["x"] == 0.1 and found.params["kp"].dtype == np.float64
+    assert {a.dtype for a in found.jaxpr.out_avals} == {np.dtype("float64")}
+    with jax.enable_x64(True):
+        action, state, _ = found.step(found.params, found.state0, found.obs(np.zeros(4)))
+    assert float(action["thrust_n"]) == 2.0 * 0.1 + 0.1 and float(state["x"]) == 0.2
+
+
+def test_python_numbers_take_the_dtype_they_replace(traced):
+    found = traced(
+        'return {"thrust_n": 3}, {"on": True, "count": 4, "sum_m": 0}',
+        init='return {"on": False, "count": 0, "sum_m": 0.0}',
+    )
+    assert [str(a) for a in found.jaxpr.out_avals] == ["float32[]", "int32[]", "bool[]", "float32[]"]
+
+
+def test_an_initial_state_that_needs_xla_is_the_same(traced):
+    body = 'return {"thrust_n": 1.0}, state'
+    found = traced(body, init='return {"x": jnp.sin(params["gains"]), "y": jnp.stack([1.0, params["kp"]]) / 3.0}')
+    np.testing.assert_allclose(found.state0["x"], np.sin([1.0, 2.0, 3.0]), rtol=1e-6)
+    assert found.state0["y"].tolist() == (np.float32([1.0, 2.0]) / np.float32(3.0)).tolist()
+
+
+MISTAKES = [
+    ('x = obs["altitud_m"]\n' + RETURN, 12, "did you mean altitude_m"),
+    ('x = state["x"]\n' + RETURN, 12, 'no key "x" here'),
+    ('x = obs["velocity_mps"] @ jnp.eye(4)\n' + RETURN, 12, "mend shapes"),
+    ('x = 1.0\nif obs["altitude_m"] > 0.0:\n    x = 2.0\n' + RETURN, 13, "use jnp.where"),
+    ('x = max(obs["altitude_m"], 0.0)\n' + RETURN, 12, "use jnp.where"),
+    ('x = float(obs["altitude_m"])\n' + RETURN, 12, "keep it an array"),
+    ('x = jnp.zeros(3)[int(obs["altitude_m"])]\n' + RETURN, 12, "keep it an array"),
+    (
+        'def f(c, x):\n    return c + obs["velocity_mps"], x\ny, _ = lax.scan(f, 0.0, jnp.zeros(3))\n' + RETURN,
+        14,
+        "carry",
+    ),
+    ("t = (1.0, 2.0)\nfor i in range(40):\n    t = t + t\n" + RETURN, 14, "sequence grows"),
+    ("n = 7\nfor i in range(40):\n    n = n * n\n" + RETURN, 14, "integer grows"),
+    ("n = 7\nfor i in range(40):\n    n *= n\n" + RETURN, 14, "integer grows"),
+    ("x = list(range(5000))\n" + RETURN, 12, "use lax.fori_loop"),
+    (
+        "for i in range(3):\n    x = 1.0\n    break\nif len(obs) > 99:\n    y = 1.0\n" + 'return {"thrust_n": y}, {}',
+        17,
+        "assign it",
+    ),
+    ("x = 1.0 / (len(obs) - 3)\n" + RETURN, 12, "division"),
+    ("assert params['kp'], 'number'\n" + RETURN, 12, "not a comparison"),
+    ("return 1.0", 12, "write return action, next_state"),
+    ('return {"thrust": 1.0}, {}', 12, "lacks thrust_n and has the unknown thrust"),
+    ('return {"thrust_n": jnp.zeros(3)}, {}', 12, "has shape (3,); the actuator takes ()"),
+    ('return {"thrust_n": None}, {}', 12, "is None"),
+    ('return {"thrust_n": 1.0}, {"x": 1.0}', 12, "state[\"x\"] is in control's state and not in init's"),
+    ('return {"thrust_n": 1.0}, None', 12, "return a dictionary like init's"),
+    ("return 1.0, {}", 12, "the action is a float"),
+]
+
+
+@pytest.mark.parametrize(("body", "line", "text"), MISTAKES)
+def test_mistakes_are_told_at_their_line(traced, body, line, text):
+    with pytest.raises(SubsetError) as caught:
+        traced(body)
+    assert text in caught.value.message, caught.value.message
+    assert (caught.value.where.path, caught.value.where.line) == ("c.py", line)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("init", "body", "text"),
+    [
+        ('return {"x": 0.0 / params["kp"] * jnp.inf}', 'return {"thrust_n": 1.0}, state', "starts as NaN"),
+        ('return {"x": jnp.zeros(99999)}', 'return {"thrust_n": 1.0}, state', "at most"),
+        ("return 0.0", RETURN, "init returns a float"),
+        (
+            'return {"x": jnp.zeros(3)}',
+            'return {"thrust_n": 1.0}, {"x": 0.0}',
+            "float32[3] in init and float32[] after",
+        ),
+        (
+            'return {"x": 0}',
+            'return {"thrust_n": 1.0}, {"x": obs["altitude_m"]}',
+            "int32[] in init and float32[] after",
+        ),
+        ('return {"x": {"y": 0.0}}', 'return {"thrust_n": 1.0}, {"x": 0.0}', "changes its structure"),
+        ('return {"x": 0.0}', RETURN, "is in init's state and not in control's"),
+        (
+            'return {"x": lax.fori_loop(0, 2000000, lambda i, c: c + 1.0, 0.0)}',
+            'return {"thrust_n": 1.0}, state',
+            "trips",
+        ),
+        ('return {"x": jnp.sum(jnp.ones((9999, 9999)))}', 'return {"thrust_n": 1.0}, state', "init needs"),
+    ],
+)
+def test_the_state_stays_itself(traced, init, body, text):
+    with pytest.raises(SubsetError) as caught:
+        traced(body, init=init)
+    assert text in caught.value.message, caught.value.message
+    assert caught.value.where.line in (9, 12)
+
+
+def test_a_contract_assert_is_told_too(traced):
+    with pytest.raises(SubsetError, match='no key "gone"') as caught:
+        traced('assert next_state["gone"] > 0.0, "keeps"\n' + RETURN)
+    assert caught.value.where.line == 12
+
+
+def test_calls_cannot_talk_to_each_other(parsed):
+    loaded = controller.load(
+        parsed('box = TABLE\nbox[0] = box[0] + 1.0\nreturn {"thrust_n": box[0]}, {}', more="TABLE = [0.0]\n")
+    )
+    first, second = (loaded.control({}, {}, {})[0]["thrust_n"] for _ in range(2))
+    assert first == second == 1.0
+
+
+def test_the_state_handed_in_is_not_changed(parsed):
+    loaded = controller.load(parsed('s = state["a"]\ns = {**s, "b": 2.0}\ns["b"] = 3.0\nreturn {}, {"a": s}'))
+    state = {"a": {"b": 1.0}}
+    assert loaded.control({}, state, {})[1] == {"a": {"b": 3.0}} and state == {"a": {"b": 1.0}}
+
+
+def test_contract_asserts_are_lifted_out_of_the_body(parsed):
+    loaded = controller.load(parsed('assert action["thrust_n"] > 5.0, "much"\n' + RETURN))
+    assert loaded.control({}, {}, {}) == ({"thrust_n": 1.0}, {})
+    margins = loaded.contract({}, {}, {"thrust_n": 1.0}, {}, {})
+    assert float(margins["much"].rho) == -4.0 and not bool(margins["much"].ok)
+
+
+def test_diagnostics_raise_when_run_eagerly(parsed):
+    loaded = controller.load(parsed('x = -1.0\nassert x > 0.0, "positive"\n' + RETURN))
+    with pytest.raises(AssertionError, match='"positive" is violated: margin -1'):
+        loaded.control({}, {}, {})
+
+
+def test_nothing_runs_at_load(write):
+    parsed = source.parse(write(RETURN, more="X = math.sqrt(-1.0)\n"), path="c.py")
+    controller.load(parsed)
+
+
+def test_traced_is_frozen(traced):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        traced(RETURN).dt_s = 1.0
+
+
+def test_trace_needs_a_table(parsed, table):
+    found = trace.trace(controller.load(parsed('return {"thrust_n": obs["dt_s"]}, {}')), table, 0.25)
+    assert float(found.step(found.params, {}, found.obs(np.zeros(4)))[0]["thrust_n"]) == 0.25

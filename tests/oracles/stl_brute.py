@@ -1,0 +1,188 @@
+"""The interval semantics of assertions.md, written out as slowly and plainly as possible; judges the monitors.
+
+Formulas are the tuples of rtamt_oracle.py, with `iff`, `xor` and `('held_for', d, f)` added. Values are multiples of one
+half; a strict comparison is lowered by EPS and a weak one raised, so that the sign is the truth, also at zero.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+
+INF = math.inf
+EPS = 2.0**-20
+UNARY = ("always", "eventually", "historically", "once")
+BINARY = ("until", "since")
+
+
+def bounds(f, data, t, end, seen=None):
+    """(lo, hi) of formula `f` at sample `t`; a sample not there yet is (-inf, inf) unless `end` says otherwise.
+
+    end: 'truncate' leaves such samples out, 'ended' leaves them out of unbounded operators only, 'running' of none.
+    """
+    seen = {} if seen is None else seen
+    key = (id(f), t)
+    if key not in seen:
+        seen[key] = _bounds(f, data, t, end, seen)
+    return seen[key]
+
+
+def _bounds(f, data, t, end, seen):
+    n, kind = len(data["x"]), f[0]
+    if t >= n:
+        return -INF, INF
+
+    def at(g, j):
+        return bounds(g, data, j, end, seen)
+
+    if kind == "pred":
+        x, c = data[f[1]][t], f[3]
+        margin = c - x if f[2] in ("<", "<=") else x - c
+        margin += EPS if "=" in f[2] else -EPS
+        return margin, margin
+    if kind == "not":
+        lo, hi = at(f[1], t)
+        return -hi, -lo
+    if kind in ("and", "or", "implies", "iff", "xor"):
+        return _connect(kind, at(f[1], t), at(f[2], t))
+    if kind == "prev":
+        return at(f[1], t - 1) if t else (INF, INF)
+    if kind in ("rise", "fall"):
+        inner = f[1] if kind == "rise" else ("not", f[1])
+        before = at(inner, t - 1) if t else (-INF, -INF)
+        now = at(inner, t)
+        return min(-before[1], now[0]), min(-before[0], now[1])
+    if kind == "held_for":
+        if t < f[1]:
+            return -INF, -INF
+        window = [at(f[2], j) for j in range(t - f[1], t + 1)]
+        return min(w[0] for w in window), min(w[1] for w in window)
+    return _temporal(f, n, t, end, at)
+
+
+def _temporal(f, n, t, end, at):
+    kind, window = f[0], f[1]
+    if kind in ("historically", "once", "since"):
+        low, high = window or (0, t)
+        times = [j for j in range(t - high, t - low + 1) if j >= 0]
+    elif window is None:
+        # One sample beyond the last stands for all that may come.
+        times = range(t, n + 1) if end == "running" else range(t, n)
+    else:
+        low, high = window
+        times = [j for j in range(t + low, t + high + 1) if end != "truncate" or j < n]
+    values = []
+    for j in times:
+        if kind in UNARY:
+            values.append(at(f[2], j))
+        else:
+            held = range(t, j) if kind == "until" else range(j + 1, t + 1)
+            parts = [at(f[3], j), *(at(f[2], i) for i in held)]
+            values.append((min(p[0] for p in parts), min(p[1] for p in parts)))
+    if kind in ("always", "historically"):
+        return min((v[0] for v in values), default=INF), min((v[1] for v in values), default=INF)
+    return max((v[0] for v in values), default=-INF), max((v[1] for v in values), default=-INF)
+
+
+def _connect(kind, p, q):
+    if kind == "and":
+        return min(p[0], q[0]), min(p[1], q[1])
+    if kind == "or":
+        return max(p[0], q[0]), max(p[1], q[1])
+    if kind == "implies":
+        return max(-p[1], q[0]), max(-p[0], q[1])
+    one = _connect("and", _connect("implies", p, q), _connect("implies", q, p))
+    return one if kind == "iff" else (-one[1], -one[0])
+
+
+def rounded(value):
+    """Robustness without the trace of the strictness."""
+    return value if math.isinf(value) else round(value * 2) / 2 + 0.0
+
+
+# ---------------------------------------------------------------- text and random formulas
+def text(f):
+    """The formula in our language, bounds in ticks, every operand in parentheses."""
+    kind = f[0]
+    if kind == "pred":
+        return f"{f[1]} {f[2]} {f[3]:g}" if f[3] >= 0 else f"{f[1]} {f[2]} -{-f[3]:g}"
+    if kind == "held_for":
+        return f"held_for[{f[1]} ticks] ({text(f[2])})"
+    if kind in UNARY:
+        return f"{kind}{_window(f[1])} ({text(f[2])})"
+    if kind in BINARY:
+        return f"({text(f[2])}) {kind}{_window(f[1])} ({text(f[3])})"
+    if len(f) == 3:
+        return f"({text(f[1])}) {kind} ({text(f[2])})"
+    return f"{kind} ({text(f[1])})"
+
+
+def _window(window):
+    return "" if window is None else f"[{window[0]} ticks, {window[1]} ticks]"
+
+
+class Formulas:
+    """Random formulas; `past`, `bounded` (a horizon) and `online` (what a monitor takes at its root)."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+
+    def predicate(self):
+        relation = self.random.choice(["<", "<=", ">", ">="])
+        return ("pred", self.random.choice("xy"), relation, float(self.random.randint(0, 4)))
+
+    def window(self, widest=4):
+        low = self.random.choice([0, 0, 1, 2])
+        return (low, low + self.random.randint(0, widest))
+
+    def boolean(self, make, depth):
+        kind = self.random.choice(["not", "and", "or", "implies", "implies", "iff", "xor"])
+        return (kind, make(depth - 1)) if kind == "not" else (kind, make(depth - 1), make(depth - 1))
+
+    def past(self, depth):
+        if depth == 0 or self.random.random() < 0.3:
+            return self.predicate()
+        kind = self.random.choice(["boolean", "historically", "once", "since", "prev", "rise", "fall", "held_for"])
+        if kind == "boolean":
+            return self.boolean(self.past, depth)
+        if kind == "held_for":
+            return (kind, self.random.randint(0, 3), self.past(depth - 1))
+        if kind in ("prev", "rise", "fall"):
+            return (kind, self.past(depth - 1))
+        window = None if self.random.random() < 0.3 else self.window(16)
+        inner = [self.past(depth - 1) for _ in range(2 if kind == "since" else 1)]
+        return (kind, window, *inner)
+
+    def bounded(self, depth):
+        if depth == 0 or self.random.random() < 0.25:
+            return self.past(min(depth, 1))
+        kind = self.random.choice(["boolean", "boolean", "always", "eventually", "until"])
+        if kind == "boolean":
+            return self.boolean(self.bounded, depth)
+        return (kind, self.window(), *(self.bounded(depth - 1) for _ in range(2 if kind == "until" else 1)))
+
+    def online(self, depth=2):
+        kind = self.random.choice(["always", "always", "always", "eventually", "eventually", "until", "plain", "boolean"])
+        if kind == "plain":
+            return self.bounded(depth)
+        if kind == "boolean":
+            return (self.random.choice(["and", "or", "implies"]), self.online(1), self.online(1))
+        window = None if self.random.random() < 0.6 else self.window(6)
+        return (kind, window, *(self.bounded(depth) for _ in range(2 if kind == "until" else 1)))
+
+    def anything(self, depth=3):
+        if depth == 0 or self.random.random() < 0.2:
+            return self.predicate()
+        kind = self.random.choice(["boolean", "prev", "rise", "fall", *UNARY, *BINARY])
+        if kind == "boolean":
+            return self.boolean(self.anything, depth)
+        if kind in ("prev", "rise", "fall"):
+            return (kind, self.anything(depth - 1))
+        window = None if self.random.random() < 0.25 else self.window()
+        return (kind, window, *(self.anything(depth - 1) for _ in range(2 if kind in BINARY else 1)))
+
+    def trace(self, length):
+        def value():
+            return self.random.randint(-2, 6) + self.random.choice([0.0, 0.0, 0.5])
+
+        return {name: [value() for _ in range(length)] for name in "xy"}

@@ -1,0 +1,100 @@
+"""Offline evaluation against the definition, rtamt and reelay."""
+
+from __future__ import annotations
+
+import warnings
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from healing_runtime import stl
+from healing_runtime.core.status import Status
+
+LENGTH = 12
+
+
+@pytest.mark.parametrize("end", ["truncate", "ended", "running"])
+def test_every_sample_against_the_definition(brute, end):
+    formulas = brute.Formulas(seed=1)
+    for _ in range(16):
+        f, data = formulas.anything(), formulas.trace(LENGTH)
+        verdict = stl.verdicts(stl.parse(brute.text(f)), data, 1.0, end=end)
+        for t in range(LENGTH):
+            lo, hi = brute.bounds(f, data, t, end)
+            where = (brute.text(f), data, t)
+            assert (float(verdict.rho_lo[t]), float(verdict.rho_hi[t])) == (brute.rounded(lo), brute.rounded(hi)), where
+            expected = Status.FALSE if hi < 0 else Status.TRUE if lo > 0 else Status.UNKNOWN
+            assert int(verdict.status[t]) == expected, where
+
+
+def test_truncated_robustness_against_rtamt(brute, rtamt_oracle):
+    formulas = brute.Formulas(seed=2)
+    compared = 0
+    while compared < 25:
+        f, data = formulas.anything(), formulas.trace(LENGTH)
+        if any(g[0] in ("iff", "xor") for g in rtamt_oracle.walk(f)):
+            continue  # rtamt's own are unsound
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            expected = rtamt_oracle.rtamt_offline(f, data)
+        ours = stl.robustness(stl.parse(brute.text(f)), data, 1.0, end="truncate")
+        np.testing.assert_array_equal(np.asarray(ours), expected, err_msg=brute.text(f))
+        np.testing.assert_array_equal(expected, rtamt_oracle.brute(f, data))
+        compared += 1
+
+
+def test_unbounded_past_against_reelay(brute, rtamt_oracle):
+    rng = np.random.default_rng(3)
+    data = {name: list(rng.integers(-2, 6, 40).astype(float)) for name in "xy"}
+    x, y = ("pred", "x", "<", 3.0), ("pred", "y", ">", 1.0)
+    for f in (("since", None, x, y), ("once", (0, 7), ("and", x, y)), ("historically", (0, 3), ("or", x, y))):
+        ours = stl.robustness(stl.parse(brute.text(f)), data, 1.0)
+        np.testing.assert_array_equal(np.asarray(ours), rtamt_oracle.reelay_online(f, data))
+
+
+def test_long_windows_against_a_sliding_minimum():
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=3000).astype(np.float32)
+    for width in (1, 2, 3, 50, 1000, 2999, 5000):
+        rho = stl.robustness(stl.parse(f"historically[0 ticks, {width - 1} ticks] (x > 0)"), {"x": x}, 0.01)
+        expected = [x[max(0, t - width + 1) : t + 1].min() for t in range(0, 3000, 97)]
+        np.testing.assert_array_equal(np.asarray(rho)[::97], np.array(expected))
+
+
+def test_vectors_components_and_functions():
+    position = np.array([[0.0, 3.0, 4.0], [1.0, 2.0, 2.0]], np.float32)
+    from healing_runtime.core.signals import Signal
+
+    signals = {"position": Signal("position", "m", (3,), ("x", "y", "z")), "height": "m"}
+    data = {"position": position, "height": np.array([1.0, 9.0], np.float32)}
+
+    def rho(text):
+        return np.asarray(stl.robustness(stl.parse(text, signals=signals), data, 0.1)).tolist()
+
+    assert rho("norm(position) < 10 m") == [5.0, 7.0]
+    assert rho("position.z > 1 m") == [3.0, 1.0]
+    assert rho("position[1] > 1 m") == [2.0, 1.0]
+    assert rho("max(position) < 5 m") == [1.0, 3.0]
+    assert rho("max(height, position.z) < 5 m") == [1.0, -4.0]
+    assert rho("abs(height - 2 m) < 2 m") == [1.0, -5.0]
+    assert rho("clamp(height, 2 m, 4 m) < 5 m") == [3.0, 1.0]
+    assert rho("norm(2 * position) / 2 < 500 cm") == [0.0, 2.0]
+
+
+def test_nan_is_invalid_and_never_a_pass():
+    data = {"x": np.array([0.0, np.nan, 0.0], np.float32), "y": np.ones(3, np.float32)}
+    verdict = stl.verdicts(stl.parse("always ((x < 1) or (y > 0))"), data, 1.0)
+    assert np.asarray(verdict.status).tolist() == [Status.INVALID] * 3
+    assert np.isnan(np.asarray(verdict.rho)).all()
+
+
+def test_vmap_over_runs_and_gradient():
+    import jax
+
+    formula = stl.parse("always (x < 3)")
+    runs = jnp.array([[1.0, 2.0], [4.0, 0.0]])
+    batch = jax.vmap(lambda x: stl.robustness(formula, {"x": x}, 1.0)[0])(runs)
+    np.testing.assert_array_equal(batch, [1.0, -1.0])
+    slope = jax.grad(lambda x: stl.robustness(formula, {"x": x}, 1.0)[0])(runs[1])
+    np.testing.assert_array_equal(slope, [-1.0, 0.0])

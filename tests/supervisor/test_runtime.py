@@ -1,0 +1,183 @@
+"""Whole runs on real physics: healed, unhealed, replayed, damaged, interrupted. The catalogue's lander, because it is quick."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from healing_runtime import workspace
+from healing_runtime.core.errors import InputError
+from healing_runtime.supervisor.replay import replay
+from healing_runtime.supervisor.runtime import Runtime
+from healing_runtime.telemetry.mcap import read_log
+
+ROOT = Path(__file__).parents[2]
+SCENARIO = "lander/neuro_lander"
+
+
+@pytest.fixture(scope="session")
+def home():
+    return workspace.open(ROOT)
+
+
+@pytest.fixture(scope="session")
+def healed(home, tmp_path_factory):
+    return Runtime(SCENARIO, workspace=home, out=tmp_path_factory.mktemp("runs")).run()
+
+
+@pytest.fixture(scope="session")
+def unhealed(home, tmp_path_factory):
+    return Runtime(SCENARIO, brain="none", workspace=home, out=tmp_path_factory.mktemp("runs")).run()
+
+
+def test_a_landing_that_crashes_is_healed(healed):
+    document = healed.document
+    assert (document["outcome"], healed.exit_code) == ("healed", 0)
+    assert document["mission"]["satisfied"] is True
+    assert {a["status"] for a in document["assertions"]} <= {"true", "vacuous"}
+    assert document["controller"]["final"] != document["controller"]["initial"]
+    assert all(i["healed"] and i["attempts"][-1]["verdict"] == "accepted" for i in document["incidents"])
+    assert document["final_branch"] == len(document["incidents"])
+
+
+def test_without_a_brain_the_run_ends_at_the_trip(unhealed, healed):
+    document = unhealed.document
+    assert (document["outcome"], unhealed.exit_code) == ("violated", 1)
+    incident = document["incidents"][0]
+    assert document["ticks"] == incident["tick"] == healed.document["incidents"][0]["tick"]
+    assert incident["attempts"] == [] and not incident["healed"]
+
+
+def test_the_record_holds_what_a_reviewer_needs(healed):
+    incident = healed.folder / "incidents" / healed.document["incidents"][0]["id"]
+    diff = (incident / "patch.diff").read_text()
+    assert diff.startswith("--- a/controllers/") and "\n+" in diff
+    evidence = json.loads((incident / "evidence.json").read_text())
+    stages = [s["stage"] for s in evidence["stages"]]
+    assert stages == ["contract", "syntax", "ownership", "trace", "passes", "export", "flights"]
+    neighbourhood = evidence["stages"][-1]["facts"]["neighbourhood"]
+    assert neighbourhood["passed"] >= neighbourhood["needed"]
+    assert evidence["controller_after"] == healed.document["controller"]["final"]
+
+
+def test_the_topics_are_those_of_the_design(healed):
+    topics = {m.topic for m in read_log(healed.folder / "log.mcap").messages}
+    assert {"/sim/state", "/sim/sensed", "/control/cmd_applied", "/control/state", "/event"} <= topics
+    assert any(t.startswith("/assert/") for t in topics)
+    assert any(t.startswith("/branch/1/") for t in topics)
+
+
+def test_the_log_says_what_the_result_says(healed):
+    """Rows of the final branch, joined to the old rows before the fork, are one gapless flight."""
+    messages = read_log(healed.folder / "log.mcap").messages
+    resume = healed.document["incidents"][0]["resume_tick"]
+    ticks = [json.loads(m.data)["tick"] for m in messages if m.topic == "/sim/state"]
+    after = [json.loads(m.data)["tick"] for m in messages if m.topic == "/branch/1/sim/state"]
+    assert [t for t in ticks if t < resume] + after == list(range(healed.document["ticks"] + 1))
+
+
+def test_a_replay_is_the_run_bit_for_bit(healed, home):
+    result = replay(healed.folder, verify=True, home=home)
+    assert result.exit_code == 0, result.document
+    assert result.document["digest"] == healed.document["digest"]
+
+
+@pytest.fixture
+def damaged(unhealed, tmp_path):
+    """A copy of a short run whose log can be changed."""
+    import shutil
+
+    return Path(shutil.copytree(unhealed.folder, tmp_path / "run"))
+
+
+def flip(log: Path, pattern: bytes, offset: int = 0) -> None:
+    data = bytearray(log.read_bytes())
+    match = re.search(pattern, data)
+    assert match
+    data[match.start(1) + offset] ^= 1
+    log.write_bytes(bytes(data))
+
+
+def test_one_flipped_bit_of_a_row_is_found_with_its_tick(damaged, home):
+    flip(damaged / "log.mcap", rb'\{"tick":17,"values":\{"altitude_m":\d+\.\d(\d)')
+    result = replay(damaged, verify=True, home=home)
+    assert result.exit_code == 3
+    assert result.document["divergence"]["tick"] == 17
+    assert "altitude_m" in result.document["divergence"]["what"]
+
+
+def test_a_flipped_frame_byte_is_found_too(damaged, home):
+    flip(damaged / "log.mcap", rb'(.)\{"tick":21,"values":\{"altitude_m"', offset=-18)
+    result = replay(damaged, verify=True, home=home)
+    assert result.exit_code == 3
+    assert result.document["divergence"]["tick"] in (20, 21)
+
+
+def test_a_truncated_log_is_compared_as_far_as_it_goes(damaged, home):
+    log = damaged / "log.mcap"
+    data = log.read_bytes()
+    log.write_bytes(data[: len(data) // 2])
+    (damaged / "result.json").unlink()
+    result = replay(damaged, verify=True, home=home)
+    assert result.exit_code == 0
+    assert result.document["complete"] is False and result.document["messages"] > 10
+
+
+def test_another_controller_can_be_flown_on_a_recorded_run(unhealed, home):
+    result = replay(unhealed.folder, controller="lander/soft_landing", home=home)
+    assert result.document["outcome"] == "succeeded"
+
+
+def test_freezing_resumes_from_the_trip_and_keeps_the_broken_promise_on_record(home, tmp_path):
+    result = Runtime(SCENARIO, policy="freeze", workspace=home, out=tmp_path).run()
+    incident = result.document["incidents"][0]
+    if incident["healed"]:
+        assert incident["resume_tick"] == incident["tick"]
+        broken = next(a for a in result.document["assertions"] if a["id"] == incident["assertion"])
+        assert broken["status"] == "false"
+    else:
+        assert result.exit_code == 1
+
+
+def test_a_mocked_patch_that_is_refused_does_not_fly(home, tmp_path):
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps({"answers": [{"source": "import os\n"}]}))
+    result = Runtime(SCENARIO, brain=f"mock:{script}", workspace=home, out=tmp_path / "runs").run()
+    assert result.exit_code == 1
+    attempt = result.document["incidents"][0]["attempts"][0]
+    assert (attempt["verdict"], attempt["stage"]) == ("refused", "syntax")
+    assert result.document["controller"]["final"] == result.document["controller"]["initial"]
+
+
+@pytest.mark.parametrize("delay_s", [0.05, 0.4, 1.5])
+def test_a_run_killed_at_any_moment_leaves_a_readable_record(tmp_path, delay_s):
+    code = (
+        "from healing_runtime.supervisor.runtime import Runtime\n"
+        f"Runtime({SCENARIO!r}, out={str(tmp_path)!r}, progress=lambda s: print(s, flush=True)).run()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("flying"):
+                break
+        time.sleep(delay_s)
+        os.kill(process.pid, signal.SIGKILL)
+    (run,) = [p for p in tmp_path.iterdir() if p.is_dir()]
+    assert json.loads((run / "manifest.json").read_text())["scenario"]["name"] == SCENARIO
+    contents = read_log(run / "log.mcap")
+    assert all(json.loads(m.data) for m in contents.messages)
+    result = replay(run, verify=True, home=workspace.open(ROOT))
+    assert result.exit_code == 0, result.document
+
+
+def test_bad_input_writes_nothing(home, tmp_path):
+    with pytest.raises(InputError):
+        Runtime("lander/no_such_scenario", workspace=home, out=tmp_path).run()
+    with pytest.raises(InputError, match="not a brain"):
+        Runtime(SCENARIO, brain="oracle", workspace=home, out=tmp_path).run()
+    assert list(tmp_path.iterdir()) == []
