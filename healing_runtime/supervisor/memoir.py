@@ -239,7 +239,7 @@ class Memoir:
         self._ending(story)
 
     # ------------------------------------------------------------ ending
-    def conclude(self, deck: Deck, outcome: Outcome, final_sha256: str) -> RunResult:
+    def conclude(self, deck: Deck, outcome: Outcome, final_sha256: str, aborted: str = "") -> RunResult:
         """Close the log, compute the digest, write the result."""
         self.journal.close()
         self._drain.close()
@@ -255,6 +255,8 @@ class Memoir:
             digest=digest_of(read_log(self.folder.log_path).messages),
             wall_time_s=time.monotonic() - self._started,
         )
+        if aborted:
+            result["reason"] = aborted
         self.folder.write_result(result)
         if self.ledger is not None:
             self.ledger.finish_run(self.folder.run_id, result)

@@ -147,6 +147,10 @@ class _Run:
                 if not self._heal(broken):
                     break
             return self._conclude()
+        except OutsideError as error:
+            # Whatever failed outside, the flight so far is whole and is told as such.
+            self.narrate(f"aborted: {error}")
+            return self._conclude(aborted=str(error))
         except BaseException as error:
             self.memoir.interrupted(error)
             raise
@@ -173,6 +177,7 @@ class _Run:
         self.narrate(f"t = {incident.tick / self.prepared.scenario.control_hz:.2f} s: {incident.english}: paused")
         if self.settings.brain == "none":
             story.ending = "no_brain"
+            self.memoir.refused(story)
             return False
         checkpoint = deck.checkpoint()
         while True:
@@ -323,12 +328,14 @@ class _Run:
         return False
 
     # ------------------------------------------------------------ ending
-    def _conclude(self) -> RunResult:
+    def _conclude(self, aborted: str = "") -> RunResult:
         deck = self.deck
         unhealed = [s for s in self.memoir.stories if not s.healed]
         if self.machine.mode is not Mode.ENDED:
             self.machine.fire(Event.FINISH, deck.tick)
-        if not self.memoir.stories:
+        if aborted:
+            outcome = Outcome.ABORTED
+        elif not self.memoir.stories:
             outcome = Outcome.SUCCEEDED
         elif not unhealed:
             outcome = Outcome.HEALED
@@ -336,7 +343,7 @@ class _Run:
             outcome = Outcome.ABORTED
         else:
             outcome = Outcome.VIOLATED
-        return self.memoir.conclude(deck, outcome, self.source.sha256)
+        return self.memoir.conclude(deck, outcome, self.source.sha256, aborted)
 
 
 def _patched(source: Source, outcome: Repaired) -> Source:

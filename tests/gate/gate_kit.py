@@ -76,8 +76,13 @@ def assertions(floor="1 m", ceiling="3 m"):
     )
 
 
-def scenario(name="hopper/hold", policy: Any = "rewind", seed=7, altitude=2.0, spread=0.05, trouble="", **acceptance: Any):
-    wanted: dict[str, Any] = {"min_robustness": 0.02, "samples": 60, "min_pass_rate": 0.9, "confidence": 0.9, **acceptance}
+ACCEPTANCE = {"min_robustness": 0.02, "samples": 60, "min_pass_rate": 0.9, "confidence": 0.9}
+
+
+def scenario(
+    name="hopper/hold", policy: Any = "rewind", seed=7, altitude=2.0, spread=0.05, trouble="", **acceptance: Any
+):
+    wanted: dict[str, Any] = {**ACCEPTANCE, **acceptance}
     return Scenario(
         name=name,
         robot="hopper",

@@ -58,7 +58,8 @@ ORDINARY = {
         'return {"was": 0.0}',
     ),
     "marked on purpose": (
-        'x = state["a"] + state["b"] + state["c"]\nreturn {"thrust_n": x}, {"a": x, "b": tl.copy(x), "c": tl.reset(1.0)}',
+        'x = state["a"] + state["b"] + state["c"]\n'
+        'return {"thrust_n": x}, {"a": x, "b": tl.copy(x), "c": tl.reset(1.0)}',
         'return {"a": 0.0, "b": 0.0, "c": 1.0}',
     ),
     "swapped with a copy": (

@@ -23,7 +23,8 @@ def test_a_step_is_plain_arithmetic(traced):
         assert jnp.all(jnp.abs(error) < 2.0), "small error"
         total = state["sum_m"] + error * obs["dt_s"]
         assert action["thrust_n"] <= 2.0, "thrust limit"
-        return {"thrust_n": params["kp"] + jnp.sum(total)}, {"sum_m": total, "ticks": state["ticks"] + 1, "old": state["sum_m"]}
+        next_state = {"sum_m": total, "ticks": state["ticks"] + 1, "old": state["sum_m"]}
+        return {"thrust_n": params["kp"] + jnp.sum(total)}, next_state
         """,
         init='return {"sum_m": jnp.zeros(3), "ticks": 0, "old": jnp.ones(3) * params["kp"]}',
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from healing_runtime import workspace
-from healing_runtime.core.errors import InputError
+from healing_runtime.core.errors import InputError, SandboxFailed
 from healing_runtime.supervisor.replay import replay
 from healing_runtime.supervisor.runtime import Runtime
 from healing_runtime.telemetry.mcap import read_log
@@ -173,6 +173,27 @@ def test_a_run_killed_at_any_moment_leaves_a_readable_record(tmp_path, delay_s):
     assert all(json.loads(m.data) for m in contents.messages)
     result = replay(run, verify=True, home=workspace.open(ROOT))
     assert result.exit_code == 0, result.document
+
+
+def test_workers_that_are_gone_abort_the_run_and_the_record_says_so(home, tmp_path, monkeypatch):
+    def gone(*_):
+        raise SandboxFailed("the zygote died")
+
+    monkeypatch.setattr("healing_runtime.gate.policy.Gate.qualify", gone)
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps({"answers": [{"source": "x = 1\n"}]}))
+    result = Runtime(SCENARIO, brain=f"mock:{script}", workspace=home, out=tmp_path / "runs").run()
+    assert (result.document["outcome"], result.exit_code) == ("aborted", 4)
+    assert "the zygote died" in result.document["reason"]
+    assert json.loads((result.folder / "result.json").read_text()) == result.document
+
+
+def test_a_missing_key_without_a_fallback_brain_aborts_at_the_incident(home, tmp_path, monkeypatch):
+    monkeypatch.delenv("GEMINI_API_KEY", raising=False)
+    result = Runtime(SCENARIO, brain="gemini", brain_fallback=False, workspace=home, out=tmp_path).run()
+    assert (result.document["outcome"], result.exit_code) == ("aborted", 4)
+    incident = result.document["incidents"][0]
+    assert incident["ending"] == "brain_unavailable" and "GEMINI_API_KEY" in incident["detail"]
 
 
 def test_bad_input_writes_nothing(home, tmp_path):
