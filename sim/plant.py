@@ -66,10 +66,10 @@ class BodyPlant(abc.ABC):
         """The faults change at this physics step: make a fresh condition, let `_schedule` act on it, take it over."""
 
     @abc.abstractmethod
-    def _fly(self) -> None:
-        """Advance `_substeps` physics steps from `_step` on, calling `_change` where the schedule says so.
+    def _fly(self, end: int) -> None:
+        """Advance from physics step `_step` to `end` with the command and the condition as they are.
 
-        `_pose` is Bullet's state before, and has to be Bullet's state after.
+        `_pose` is Bullet's state before, and has to be Bullet's state after; `_step` has to be `end`.
         """
 
     @abc.abstractmethod
@@ -115,7 +115,11 @@ class BodyPlant(abc.ABC):
     def step(self) -> None:
         """Advance one control period."""
         self._touchdown.begin_period()
-        self._fly()
+        end = self._step + self._substeps
+        while self._step < end:
+            if self._step >= self._schedule.next_step:
+                self._change()
+            self._fly(min(end, self._schedule.next_step))
         self._sample()
 
     def snapshot(self) -> Keyframe:

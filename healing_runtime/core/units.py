@@ -41,7 +41,8 @@ def registry() -> Any:
     """The registry; built once, on first use (importing Pint takes 0.2 s)."""
     import pint
 
-    ureg = pint.UnitRegistry(None, cache_folder=None, case_sensitive=True)
+    # None, against the annotation, is what leaves Pint's own list of units out; an empty name loads it.
+    ureg = pint.UnitRegistry(None, cache_folder=None, case_sensitive=True)  # pyright: ignore[reportArgumentType]
     for line in _DEFINITIONS:
         ureg.define(line)
     return ureg

@@ -84,7 +84,7 @@ def _meaning(error: Exception, table: SignalTable | None, line: str) -> str:
         case ZeroDivisionError():
             return "a division of constants by zero; write the number that is meant"
     text = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
-    return f"{text[:300]}; mend shapes and arguments of this expression"
+    return text if ";" in text and len(text) < 200 else f"{text[:300]}; mend shapes and arguments of this expression"
 
 
 def _unknown_key(key: str, table: SignalTable | None, line: str) -> str:

@@ -37,7 +37,7 @@ def check_shape(tree: ast.AST, path: str) -> None:
         pending.extend((child, depth + 1, line) for child in ast.iter_child_nodes(node))
 
 
-def check_work(tree: ast.Module, names: Module, path: str) -> int:
+def check_work(names: Module, path: str) -> int:
     """The number of expressions that one trace evaluates, an upper bound.
 
     Raises:

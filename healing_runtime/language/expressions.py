@@ -218,7 +218,11 @@ class Expressions:
         if not hint:
             space, _, name = path.rpartition(".")
             near = difflib.get_close_matches(name, sorted(words.FUNCTIONS.get(space, ())), n=1)
-            hint = f"did you mean {space}.{near[0]}?" if near else "only the names of docs/tensorlang.md exist"
+            hint = (
+                f"did you mean {space}.{near[0]}?"
+                if near
+                else "only the names of the vocabulary exist, see docs/controllers.md"
+            )
         self.refuse(node, f"{path} is not part of TensorLang; {hint}")
 
     def call(self, node: ast.Call, scope: Scope | None, extra: frozenset[str]) -> None:

@@ -56,8 +56,11 @@ def parse(text: str, *, name: str = "controller", path: str = "controller.py") -
     except (RecursionError, MemoryError, ValueError):
         raise SubsetError("code is nested too deep; name the parts.", where=Location(path)) from None
     bounds.check_shape(tree, path)
-    names = subset.check(tree, path)
-    bounds.check_work(tree, names, path)
+    try:
+        names = subset.check(tree, path)
+        bounds.check_work(names, path)
+    except RecursionError:
+        raise SubsetError("functions call one another too deep; make fewer of them.", where=Location(path)) from None
     params = _literal(names.constants["PARAMS"], path) if "PARAMS" in names.constants else {}
     found = asserts.statements(tree, path)
     return Parsed(

@@ -15,14 +15,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple
-
-import jax.numpy as jnp
-from jax import Array
+from typing import NamedTuple
 
 from healing_runtime.stl.formula import Apply, Duration, Formula, Literal, Outside, Window
-from healing_runtime.stl.margin import Span
-from healing_runtime.stl.operator import Bounds, Root, Ticks
+from healing_runtime.stl.operator import Ticks
 from healing_runtime.stl.ticks import looks_ahead
 
 
@@ -57,28 +53,6 @@ def safety(body: Formula, starts: Ticks = None) -> Safety:
         if not _fold(excused, folds, pending):
             rest.append(_any([*_given(clause.sure), clause.open_]))
     return Safety(_all(folds), _all(pending), tuple(rest))
-
-
-def promise(ticks: Ticks) -> Root:
-    """The root of `Safety`: steps over the fold, and what is pending if anything is."""
-    high = None if ticks is None else ticks[1]
-
-    def init(dtype: Any) -> tuple[Array, Array]:
-        return jnp.full((), jnp.inf, dtype), jnp.full((), jnp.inf, dtype)
-
-    def step(state: tuple[Array, Array], tick: Array, fold: Span, *pending: Span) -> tuple[Array, Array]:
-        worst = jnp.fmin(state[0], fold.lo)
-        return worst, pending[0].lo if pending else worst
-
-    def read(state: tuple[Array, Array], tick: Array) -> tuple[Bounds, Bounds]:
-        worst, sure = state[0], jnp.fmin(*state)
-        unseen = jnp.full_like(worst, -jnp.inf)
-        if high is None:
-            return Bounds(unseen, worst, worst), Bounds(sure, worst, worst)
-        bounds = Bounds(jnp.where(tick >= high, sure, unseen), worst, worst)
-        return bounds, bounds
-
-    return Root(init, step, read)
 
 
 # ---------------------------------------------------------------- normal form

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import difflib
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,11 +11,12 @@ from typing import Any
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.codec import digest, plain
 from healing_runtime.core.platform import pin_platform
-from healing_runtime.core.records import Evidence, Incident, Source, StageResult
+from healing_runtime.core.records import Incident, Source, StageResult
 from healing_runtime.core.status import Outcome
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.repair.repair import Judged, Repaired
 from healing_runtime.supervisor.deck import Deck
+from healing_runtime.supervisor.evidence import evidence_of, patch_diff, sim_hash
 from healing_runtime.supervisor.journal import Journal, schema_of
 from healing_runtime.supervisor.machine import Event, Mode
 from healing_runtime.supervisor.preparation import Prepared
@@ -189,7 +189,7 @@ class Memoir:
         story.patch = digest(after.text)
         story.resume_tick, story.bracket = outcome.decision.resume_tick, outcome.decision.bracket
         diff = patch_diff(before, after)
-        evidence = self._evidence(story, outcome, before, after)
+        evidence = evidence_of(self.prepared, story.incident, outcome, before, after, self._confinement)
         incident = story.incident.id
         self.folder.write_incident(incident, "patch.diff", diff)
         self.folder.write_incident(incident, "patched.py", after.text)
@@ -277,39 +277,6 @@ class Memoir:
         self.folder.write_incident(
             story.incident.id, "ending.json", {"ending": story.ending, "detail": story.detail, "patch": story.patch}
         )
-
-    def _evidence(self, story: IncidentStory, outcome: Repaired, before: Source, after: Source) -> Evidence:
-        fingerprint = pin_platform()
-        return Evidence(
-            policy=outcome.decision.policy,
-            brain=outcome.brain,
-            controller_before=before.sha256,
-            controller_after=digest(after.text),
-            assertions={f.name: f.sha256 for f in self.prepared.files},
-            scenario=self.prepared.loaded.sha256,
-            stages=outcome.decision.stages,
-            seeds={"run": self.prepared.scenario.seed, "incident": story.incident.id},
-            versions={
-                k: str(fingerprint[k]) for k in ("healing_runtime", "python", "jax", "jaxlib", "numpy", "pybullet")
-            },
-            fingerprint=fingerprint,
-            confinement=self._confinement,
-        )
-
-
-def patch_diff(before: Source, after: Source) -> str:
-    """The shown diff is computed from the two sources, never taken from a brain."""
-    name = f"controllers/{before.name}.py"
-    lines = difflib.unified_diff(
-        before.text.splitlines(keepends=True), after.text.splitlines(keepends=True), f"a/{name}", f"b/{name}"
-    )
-    return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines)
-
-
-def sim_hash(root: Any) -> str:
-    """One hash over every Python file of a sim folder."""
-    files = sorted(p for p in root.rglob("*.py") if p.is_file())
-    return digest({str(p.relative_to(root)): digest(p.read_bytes()) for p in files})
 
 
 def _head(manifest: Mapping[str, Any]) -> dict[str, Any]:

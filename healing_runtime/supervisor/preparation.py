@@ -38,7 +38,7 @@ class Prepared:
 
 
 def prepare(
-    name: str | Path | Any, *, home: Any = None, seed: int | None = None, policy: str | None = None
+    name: str | Path | workspace.LoadedScenario, *, home: Any = None, seed: int | None = None, policy: str | None = None
 ) -> Prepared:
     """Resolve a scenario and check everything it names.
 
@@ -46,7 +46,7 @@ def prepare(
         InputError: with file, line, what is wrong and what to do.
     """
     home = home or workspace.open()
-    loaded = name if hasattr(name, "scenario") else home.scenario(name, seed=seed, policy=policy)
+    loaded = name if isinstance(name, workspace.LoadedScenario) else home.scenario(name, seed=seed, policy=policy)
     scenario = loaded.scenario
     if scenario.policy.on_violation == "failsafe":
         raise InputError(
@@ -98,8 +98,8 @@ def refuse_bad_start(prepared: Prepared, program: Program) -> None:
         plant.close()
     action = np.asarray(packed)[program.interface.slices["action"]]
     if not np.isfinite(action).all():
-        columns = np.asarray(prepared.table.action.columns)[~np.isfinite(action)]
+        names = ", ".join(np.asarray(prepared.table.action.columns)[~np.isfinite(action)])
         raise InputError(
-            f"the controller's first action is not finite ({', '.join(columns)}); guard divisions, roots and logarithms.",
+            f"the controller's first action is not finite ({names}); guard divisions, roots and logarithms.",
             where=Location(prepared.source.path),
         )

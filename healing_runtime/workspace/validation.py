@@ -25,7 +25,11 @@ def validate(model: type[Model], document: Document, value: Any, at: KeyPath = (
     try:
         return model.model_validate_json(json.dumps(_with_units_spelled(model, value)), strict=True)
     except ValidationError as error:
-        found = [_line(model, document, entry, at) for entry in error.errors(include_url=False, include_context=True)]
+        entries = error.errors(include_url=False, include_context=True)
+        if any(entry["type"] == "extra_forbidden" for entry in entries):
+            # A mistyped key is unknown and leaves another one missing: the unknown one says where.
+            entries = [entry for entry in entries if entry["type"] != "missing"]
+        found = [_line(model, document, entry, at) for entry in entries]
         raise min(found, key=lambda e: (e.where.line, e.where.column) if e.where else (0, 0)) from None
 
 

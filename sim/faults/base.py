@@ -63,7 +63,8 @@ class SensorFault:
         names = tuple(
             s.name for s in observed if not s.name.startswith("reference_") and (s.unit or not cls.additive)
         )
-        parameters = create_model("Parameters", __base__=cls.Parameters, signal=(Literal[names], ...))
+        signal: Any = (Literal[names], ...)
+        parameters = create_model("Parameters", __base__=cls.Parameters, signal=signal)
         return type(cls.__name__, (cls,), {"Parameters": parameters, "observed": observed, "__doc__": cls.__doc__})
 
     def prepare(self, seed: int, index: int, ticks: int) -> None:

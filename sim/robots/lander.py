@@ -146,16 +146,12 @@ class LanderPlant(BodyPlant):
         self._mass_kg = max(DRY_MASS_KG + self._fuel_kg + self._payload_kg, 1.0)
         self._world.set_mass(self._mass_kg)
 
-    def _fly(self) -> None:
-        """The mass follows the fuel at the control rate; the engine stops in the step in which the tank is empty."""
+    def _fly(self, end: int) -> None:
+        """The mass follows the fuel once a call; the engine stops in the step in which the tank is empty."""
         client, body, dt_s = self._world.client, self._world.body, self._dt_s
         touchdown, burn = self._touchdown, FUEL_PER_NS * dt_s
-        vz = self._pose.velocity_mps[2]
-        end = self._step + self._substeps
+        vz, thrust = self._pose.velocity_mps[2], 0.0
         for step in range(self._step, end):
-            if step >= self._schedule.next_step:
-                self._step = step
-                self._change()
             thrust = min(self._command_n, self._ceiling_n, self._fuel_kg / burn)
             self._fuel_kg = max(self._fuel_kg - thrust * burn, 0.0)
             if thrust > 0.0:

@@ -185,7 +185,7 @@ class QuadrotorPlant(BodyPlant):
         self._mass_kg = mass_kg
         self._world.set_mass(mass_kg)
 
-    def _fly(self) -> None:
+    def _fly(self, end: int) -> None:
         client, body, dt_s = self._world.client, self._world.body, self._dt_s
         push, twist, advance = bullet.applyExternalForce, bullet.applyExternalTorque, bullet.stepSimulation
         read_pose, read_velocity = bullet.getBasePositionAndOrientation, bullet.getBaseVelocity
@@ -193,18 +193,12 @@ class QuadrotorPlant(BodyPlant):
         touchdown = self._touchdown
         c0, c1, c2, c3 = self._command
         w0, w1, w2, w3 = self._rotor_radps
-        position, (qx, qy, qz, qw), (vx, vy, vz), _ = self._pose
-        change_at = -1
-        end = self._step + self._substeps
+        k0, k1, k2, k3 = self._thrust
+        t0 = t1 = t2 = t3 = 0.0
+        follow, (ax, ay, az), (fx, fy, fz) = self._follow, self._wind, self._force
+        gain, fall = dt_s / self._mass_kg, dt_s * self._gravity_mps2
+        position, (qx, qy, qz, qw), (vx, vy, vz), spin = self._pose
         for step in range(self._step, end):
-            if step >= change_at:
-                if step >= self._schedule.next_step:
-                    self._step = step
-                    self._change()
-                change_at = self._schedule.next_step
-                k0, k1, k2, k3 = self._thrust
-                follow, (ax, ay, az), (fx, fy, fz) = self._follow, self._wind, self._force
-                gain, fall = dt_s / self._mass_kg, dt_s * self._gravity_mps2
             w0 += follow * (c0 - w0)
             w1 += follow * (c1 - w1)
             w2 += follow * (c2 - w2)

@@ -44,6 +44,16 @@ class State(NamedTuple):
     touch: landing.Landing
 
 
+class _Flight(NamedTuple):
+    """What changes in a physics step."""
+
+    altitude_m: Array
+    velocity_mps: Array
+    fuel_kg: Array
+    touch: landing.Landing
+    thrust_n: Array
+
+
 def make(scenario: Scenario) -> Twin:
     """The twin of a scenario, its faults left out."""
     initial = robot.Initial.model_validate(dict(scenario.initial))
@@ -80,17 +90,18 @@ def make(scenario: Scenario) -> Twin:
         ceiling = robot.MAX_THRUST_N * (1.0 - on * disturbance.thrust_loss)
         mass = robot.DRY_MASS_KG + state.fuel_kg + disturbance.payload_kg
 
-        def physics(_: int, carry: tuple[Array, ...]) -> tuple[Array, ...]:
-            altitude, velocity, fuel, touch, _ = carry
+        def physics(_: int, carry: _Flight) -> _Flight:
+            altitude, velocity, fuel, touch, _thrust = carry
             thrust = jnp.minimum(jnp.minimum(action[0], ceiling), fuel / burn)
             fuel = jnp.maximum(fuel - thrust * burn, 0.0)
             after = velocity + dt_s * (thrust / mass - gravity)
             height = altitude + dt_s * after
             pressed = height <= 0.0
             touch = landing.step(touch, pressed, -velocity)
-            return jnp.maximum(height, 0.0), jnp.where(pressed, jnp.maximum(after, 0.0), after), fuel, touch, thrust
+            velocity = jnp.where(pressed, jnp.maximum(after, 0.0), after)
+            return _Flight(jnp.maximum(height, 0.0), velocity, fuel, touch, thrust)
 
-        carry = (
+        carry = _Flight(
             state.altitude_m,
             state.velocity_mps,
             state.fuel_kg,

@@ -40,24 +40,24 @@ class Disturbance(NamedTuple):
 
     strength: Array
     onset_s: Array
-    rotor_loss: tuple[Array, Array, Array, Array]
-    force_n: tuple[Array, Array, Array]
-    wind_mps: tuple[Array, Array]
+    rotor_loss: tuple[Array, ...]
+    force_n: tuple[Array, ...]
+    wind_mps: tuple[Array, ...]
     mass_kg: Array
     lag_s: Array
     altitude_bias_m: Array
-    velocity_bias_mps: tuple[Array, Array, Array]
+    velocity_bias_mps: tuple[Array, ...]
 
 
 class State(NamedTuple):
     """World frame but for the body's angular velocity; quaternion xyzw, body to world."""
 
     tick: Array
-    position: tuple[Array, Array, Array]
-    velocity: tuple[Array, Array, Array]
-    q: tuple[Array, Array, Array, Array]
-    spin: tuple[Array, Array, Array]
-    rotors: tuple[Array, Array, Array, Array]
+    position: tuple[Array, ...]
+    velocity: tuple[Array, ...]
+    q: tuple[Array, ...]
+    spin: tuple[Array, ...]
+    rotors: tuple[Array, ...]
     touch: landing.Landing
 
 
@@ -241,7 +241,7 @@ def _altitude(z: Array, q: tuple[Array, ...]) -> Array:
     return z - hx * jnp.abs(dx) - hy * jnp.abs(dy) - hz * jnp.abs(dz)
 
 
-def _quaternion(roll: Array, pitch: Array, yaw: Array) -> tuple[Array, Array, Array, Array]:
+def _quaternion(roll: Array, pitch: Array, yaw: Array) -> tuple[Array, ...]:
     """Roll, pitch, yaw (about fixed x, y, z in turn) to xyzw."""
     cr, sr = jnp.cos(roll / 2.0), jnp.sin(roll / 2.0)
     cp, sp = jnp.cos(pitch / 2.0), jnp.sin(pitch / 2.0)

@@ -1,13 +1,13 @@
-"""The kit beside the tests is importable by them."""
+"""One sandbox for all tests of the gate; the kit beside them is importable."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import pytest
 
 from healing_runtime.sandbox.zygote import Sandbox
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")

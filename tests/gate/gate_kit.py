@@ -71,7 +71,7 @@ def assertions(floor="1 m", ceiling="3 m"):
         assertions=(
             AssertionText("above-floor", f"always (altitude > {floor})", where),
             AssertionText("below-ceiling", f"always (altitude < {ceiling})", where),
-            AssertionText("holds", "eventually[0 s, 2 s] (abs(velocity) < 0.1 m/s)", where, mission=True),
+            AssertionText("holds", "eventually[1 s, 2 s] (abs(velocity) < 0.1 m/s)", where, mission=True),
         ),
     )
 

@@ -203,6 +203,8 @@ BOMBS = {
     "dedent": "def f():\n        return 1\n    return 2\n",
     "syntax": "x = = 1\n",
     "constants": "".join(f"A{i} = A{i - 1} * A{i - 1}\n" if i else "A0 = 2\n" for i in range(300)),
+    "call_chain": "".join(f"def f{i}(x):\n    return f{i + 1}(x)\n" for i in range(600))
+    + "def f600(x):\n    return x\n",
     "fan_out": "".join(f"def f{i}(x):\n    return f{i + 1}(f{i + 1}(x))\n" for i in range(60))
     + "def f60(x):\n    return x\n",
 }

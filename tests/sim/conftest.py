@@ -1,16 +1,14 @@
 import dataclasses
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+from healing_runtime.core.records import FaultSpec, Scenario
+from healing_runtime.workspace.plants import load_robot
 
-from healing_runtime.core.records import FaultSpec, Scenario  # noqa: E402
-from sim.robots.lander import ROBOT as LANDER  # noqa: E402
-from sim.robots.quadrotor import ROBOT as QUADROTOR  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
+LANDER, QUADROTOR = (load_robot(name, ROOT / "sim") for name in ("lander", "quadrotor"))
 
 RATES = {"lander": (10, 240), "quadrotor": (48, 240)}
 

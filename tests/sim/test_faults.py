@@ -1,6 +1,7 @@
 """Every fault of every robot: it has an effect while it is on, none before, and it ends."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.records import FaultSpec
+from healing_runtime.workspace.plants import load_robot, robots_in
 
 WANTED = {
     "quadrotor": {
@@ -18,9 +20,8 @@ WANTED = {
 
 
 def every_fault():
-    from sim.robots import lander, quadrotor
-
-    return [(r.ROBOT.name, kind) for r in (lander, quadrotor) for kind in r.ROBOT.faults]
+    sim = Path(__file__).resolve().parents[2] / "sim"
+    return [(name, kind) for name in robots_in(sim) for kind in load_robot(name, sim).faults]
 
 
 @pytest.fixture(params=every_fault(), ids=lambda p: f"{p[0]}-{p[1]}")

@@ -16,7 +16,7 @@ def written():
 
 @pytest.fixture
 def deck(written):
-    journal = Journal(SCENARIO, TABLE, lambda topic, t_ns, message: written.append((topic, t_ns, message)), period_s=0.005)
+    journal = Journal(SCENARIO, TABLE, lambda *message: written.append(message), period_s=0.005)
     deck = Deck(Integrator(), SCENARIO, program(0.5, trip_below=0.7), journal)
     yield deck
     journal.close()

@@ -1,4 +1,4 @@
-"""Whole runs on real physics: healed, unhealed, replayed, damaged, interrupted. The catalogue's lander, because it is quick."""
+"""Whole runs on real physics: healed, unhealed, replayed, damaged, interrupted; with the quickest scenario."""
 
 import json
 import os

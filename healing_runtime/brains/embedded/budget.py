@@ -12,14 +12,14 @@ class Budget:
     Attributes:
         draws: flights of the failed controller from which the likeliest disturbances are picked.
         suspects: how many are kept; half of them are searched on, the other half validates.
-        moved_flights: flights a candidate in the generations that move one number at a time.
-        single_moves: how many such generations at most.
+        moved_flights: flights a candidate in the two generations that move one or two numbers.
+        promising: of the moves of a single number, how many are tried in pairs.
         population: candidates a generation in which all numbers move together.
         flights: flights of each of those.
         generations: generations a structure, of both kinds.
         patience: generations that go on after every flight of the best candidate succeeded.
         hope: generations after which a structure is given up if not one flight succeeded.
-        finalists: distinct candidates of a structure that are validated on fresh draws.
+        finalists: distinct candidates of a structure that are validated on fresh draws (and simpler variants of them).
         validations: fresh flights a finalist.
         pass_rate: share of the fresh flights over the whole prior that makes a structure convincing.
         proposals: how many are handed out at most.
@@ -28,13 +28,13 @@ class Budget:
     draws: int = 768
     suspects: int = 32
     moved_flights: int = 8
-    single_moves: int = 4
+    promising: int = 10
     population: int = 24
     flights: int = 16
     generations: int = 12
     patience: int = 2
     hope: int = 3
-    finalists: int = 4
-    validations: int = 96
+    finalists: int = 3
+    validations: int = 64
     pass_rate: float = 0.9
     proposals: int = 3

@@ -89,25 +89,30 @@ class Rollout:
         The flights of a tree lie one after the other.
         """
 
-        def judged(observed: Any, true: Any, broken: Any, contract_trip: Any) -> Flights:
-            verdicts, broken = judge(observed, true), np.asarray(broken)
-            return Flights(
-                np.concatenate([verdicts.rho, np.where(broken, -1.0, np.inf)], axis=1),
-                np.concatenate([verdicts.kept, ~broken], axis=1),
-                np.minimum(verdicts.first_trip, np.asarray(contract_trip)) / self._samples,
-            )
+        def read(observed: Any, true: Any, broken: Any, first_trip: Any) -> Flights:
+            return self._judged(judge, observed, true, broken, first_trip)
 
-        parts = self._blocks(judged, params, seeds, strengths)
-        count = len(params) * len(seeds)
-        return Flights(*(np.concatenate(pieces)[:count] for pieces in zip(*parts, strict=True)))
+        return _joined(self._blocks(read, params, seeds, strengths), len(params) * len(seeds))
 
-    def observe(self, params: Any, seeds: np.ndarray, strengths: np.ndarray, ticks: np.ndarray) -> np.ndarray:
-        """What the sensors say at some ticks when one PARAMS tree flies: [seeds, ticks, columns]."""
+    def recall(
+        self, judge: Judge, params: Any, seeds: np.ndarray, strengths: np.ndarray, ticks: np.ndarray
+    ) -> tuple[Flights, np.ndarray]:
+        """The flights of one PARAMS tree, and what its sensors said at some ticks: [seeds, ticks, columns]."""
 
-        def seen(observed: Any, *_: Any) -> np.ndarray:
-            return np.asarray(observed)[ticks].swapaxes(0, 1)
+        def read(observed: Any, true: Any, broken: Any, first_trip: Any) -> tuple[Flights, np.ndarray]:
+            seen = np.asarray(observed)[ticks].swapaxes(0, 1)
+            return self._judged(judge, observed, true, broken, first_trip), seen
 
-        return np.concatenate(self._blocks(seen, [params], seeds, strengths))[: len(seeds)]
+        flights, seen = zip(*self._blocks(read, [params], seeds, strengths), strict=True)
+        return _joined(flights, len(seeds)), np.concatenate(seen)[: len(seeds)]
+
+    def _judged(self, judge: Judge, observed: Any, true: Any, broken: Any, first_trip: Any) -> Flights:
+        verdicts, broken = judge(observed, true), np.asarray(broken)
+        return Flights(
+            np.concatenate([verdicts.rho, np.where(broken, -1.0, np.inf)], axis=1),
+            np.concatenate([verdicts.kept, ~broken], axis=1),
+            np.minimum(verdicts.first_trip, np.asarray(first_trip)) / self._samples,
+        )
 
     def _blocks(
         self, read: Callable[..., Read], params: Sequence[Any], seeds: np.ndarray, strengths: np.ndarray
@@ -125,6 +130,10 @@ class Rollout:
 
         with ThreadPoolExecutor(self._cores) as pool:
             return list(pool.map(run, range(0, count, LANES)))
+
+
+def _joined(blocks: Sequence[Flights], count: int) -> Flights:
+    return Flights(*(np.concatenate(pieces)[:count] for pieces in zip(*blocks, strict=True)))
 
 
 class _Carry(NamedTuple):

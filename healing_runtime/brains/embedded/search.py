@@ -74,35 +74,35 @@ def hardness(request: RepairRequest, suspected: Suspects) -> Hardness:
 def _ready(task: Task, request: RepairRequest, budget: Budget) -> Iterator[tuple[Structure, Fly, Suspects]]:
     """Structures with their compiled flights, in order, and what may have happened.
 
-    Compiling is most of the time of a search, so as many structures as there are cores are compiled ahead of their turn. What
-    comes out does not depend on it.
+    Compiling is most of the time of a search. With more than one core the next structures are compiled while the first is
+    searched; what comes out does not depend on it.
     """
     cores = len(os.sched_getaffinity(0))
-    pool = ThreadPoolExecutor(cores + 2)
+    pool = ThreadPoolExecutor(cores)
     draws = once(lambda: Draws(task.twin))
-    original = once(lambda: Rollout(task, draws(), task.original))
-    judge = once(lambda: Judge(task))
+    original = pool.submit(lambda: Rollout(task, draws(), task.original))
+    judge = pool.submit(Judge, task)
 
     def make(plan: Plan) -> tuple[Structure, Fly] | None:
         structure = plan.make()
         if structure is None:
             return None
         own = structure.parsed is task.parsed
-        rollout = original() if own else Rollout(task, draws(), controller.load(structure.parsed))
-        return structure, functools.partial(rollout.fly, judge())
+        rollout = original.result() if own else Rollout(task, draws(), controller.load(structure.parsed))
+        return structure, functools.partial(rollout.fly, judge.result())
 
     try:
         waiting = _untried_first(plans(request, task, draws), request)
         ahead: list[Future[tuple[Structure, Fly] | None]] = []
-        suspected = pool.submit(
-            lambda: suspects(request, task, original(), draws=budget.draws, keep=budget.suspects)
-        )
+        if cores > 1:
+            ahead = [pool.submit(make, waiting.pop(0)) for _ in waiting[:cores]]
+        found = suspects(request, task, original.result(), judge.result(), draws=budget.draws, keep=budget.suspects)
         while ahead or waiting:
-            while waiting and len(ahead) < cores:
+            made = ahead.pop(0).result() if ahead else make(waiting.pop(0))
+            if waiting and cores > 1:
                 ahead.append(pool.submit(make, waiting.pop(0)))
-            made = ahead.pop(0).result()
             if made is not None:
-                yield (*made, suspected.result())
+                yield (*made, found)
     finally:
         # What was compiled ahead and is not needed is let go of; nobody waits for it.
         pool.shutdown(wait=False, cancel_futures=True)

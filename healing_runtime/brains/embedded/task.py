@@ -45,6 +45,11 @@ class Task(NamedTuple):
         return tuple(statement.label for statement in self.parsed.contract)
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """Ids of everything that is judged, in the order of its columns."""
+        return (*(r.id for r in self.requirements), *(f"controller/{statement.slug}" for statement in self.parsed.contract))
+
+    @property
     def trips(self) -> np.ndarray:
         """Which judged columns end a flight when they are violated: all but warnings."""
         judged = [r.mission or r.severity == Severity.CRITICAL for r in self.requirements]

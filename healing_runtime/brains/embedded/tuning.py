@@ -20,6 +20,10 @@ from healing_runtime.brains.embedded.task import Task
 from healing_runtime.language import source
 from healing_runtime.language.source import Parsed
 
+# Scores closer than this are about the same: the draws alone move them by as much.
+EQUAL = 0.1
+SHORTEST = 5
+
 Fly = Callable[[Sequence[Any], np.ndarray, np.ndarray], Flights]
 """(PARAMS trees, seeds, strengths) -> flights of every tree with every seed."""
 
@@ -88,9 +92,7 @@ def tune(task: Task, structure: Structure, fly: Fly, budget: Budget, hardness: H
         return _flown(task, structure, fly, values(points), hardness, hard, generation, flights)
 
     members, generations = evolve.search(searched, structure.space.size, seed=hardness.seed, budget=budget)
-    finalists = _distinct(structure, members, refused)[: budget.finalists]
-    if structure.edit_kind == "parameters":
-        finalists = _with_fewer_changes(structure, finalists, refused)
+    finalists = _finalists(structure, members, refused, budget)
     origin = values([Point(np.zeros(structure.space.size), np.ones(structure.space.size))])[0]
     fresh = hardness.suspects.every(1, 2)
     before, *scores = _flown(task, structure, fly, [origin, *finalists], hardness, fresh, -1, budget.validations)
@@ -98,7 +100,7 @@ def tune(task: Task, structure: Structure, fly: Fly, budget: Budget, hardness: H
         Candidate(structure, text_of(structure, found), found, score, before, _convincing(score, budget), generations)
         for found, score in zip(finalists, scores, strict=True)
     ]
-    return sorted(candidates, key=_preference(structure, origin))
+    return _ranked(structure, candidates)
 
 
 def _convincing(score: Score, budget: Budget) -> bool:
@@ -134,31 +136,43 @@ def _seeds(seed: int, generation: int, count: int) -> np.ndarray:
     return np.random.default_rng(int.from_bytes(digest[:8])).integers(2**32, size=count)
 
 
-def _distinct(structure: Structure, members: list[Member], refused: frozenset[str]) -> list[tuple[float, ...]]:
-    """Values of the best members whose numbers differ somewhere by more than a tenth, and that were not refused before."""
+def _finalists(
+    structure: Structure, members: list[Member], refused: frozenset[str], budget: Budget
+) -> list[tuple[float, ...]]:
+    """What is validated: the best members, and where only numbers change also simpler patches than those.
+
+    Simpler are the best members that move one or two numbers, and the best of all with its smallest changes taken back.
+    """
+    best = _distinct(structure, members, budget.finalists)
+    if structure.edit_kind == "parameters" and best:
+        few = [m for m in members if np.count_nonzero((m.point.z != 0.0) | (m.point.signs < 0.0)) <= 2]
+        best += _distinct(structure, few, budget.finalists) + _taken_back(structure, best[0])
+    unique = dict.fromkeys(best)
+    return [values for values in unique if text_of(structure, values) not in refused]
+
+
+def _distinct(structure: Structure, members: list[Member], count: int) -> list[tuple[float, ...]]:
+    """Values of the best members whose numbers differ somewhere by more than a tenth."""
     kept: list[tuple[float, ...]] = []
-    for member in members[:64]:
+    for member in members:
         values = structure.space.values(*member.point)
-        near = any(np.allclose(values, other, rtol=0.1, atol=1e-6) for other in kept)
-        if not near and text_of(structure, values) not in refused:
+        if not any(np.allclose(values, other, rtol=0.1, atol=1e-6) for other in kept):
             kept.append(values)
+        if len(kept) == count:
+            break
     return kept
 
 
-def _with_fewer_changes(structure: Structure, finalists: list[tuple[float, ...]], refused: frozenset[str]) -> list[tuple[float, ...]]:
-    """The best finalist again, with its smallest changes taken back one after the other: a reviewer reads fewer numbers."""
-    if not finalists:
-        return []
-    best = list(finalists[0])
+def _taken_back(structure: Structure, values: tuple[float, ...]) -> list[tuple[float, ...]]:
+    """The same with fewer and fewer changes, down to one; the smallest are taken back first."""
     first = [leaf.value for leaf in structure.space.tunable]
-    out = list(finalists)
-    for i in sorted(range(len(best)), key=lambda i: _change(first[i], best[i]))[:-1]:
-        if best[i] == first[i]:
-            continue
-        best[i] = first[i]
-        if text_of(structure, best) not in refused:
-            out.append(tuple(best))
-    return out
+    left, out = list(values), []
+    order = sorted((i for i in range(len(first)) if left[i] != first[i]), key=lambda i: _change(first[i], left[i]))
+    for i in order[:-1]:
+        left[i] = first[i]
+        out.append(tuple(left))
+    # A long patch is no simpler for one number less.
+    return out[-SHORTEST:]
 
 
 def _change(old: float, new: float) -> float:
@@ -167,12 +181,18 @@ def _change(old: float, new: float) -> float:
     return abs(float(np.log(new / old)))
 
 
-def _preference(structure: Structure, origin: tuple[float, ...]) -> Callable[[Candidate], Any]:
-    """Convincing ones first, of these the one with the fewest changed numbers; else by what was measured."""
+def _ranked(structure: Structure, found: list[Candidate]) -> list[Candidate]:
+    """Best first. Of convincing changes of numbers that do about equally well the smallest leads."""
+    found = sorted(found, key=lambda c: (not c.convincing, -c.score.value))
+    if structure.edit_kind != "parameters" or not found or not found[0].convincing:
+        return found
+    best = max(c.score.value for c in found if c.convincing)
+    equal = [c for c in found if c.convincing and c.score.value >= best - EQUAL]
+    equal.sort(key=lambda c: _changes(structure, c.values))
+    return equal + [c for c in found if c not in equal]
 
-    def key(candidate: Candidate) -> tuple[Any, ...]:
-        changed = sum(a != b for a, b in zip(candidate.values, origin, strict=True))
-        few = changed if candidate.convincing and structure.edit_kind == "parameters" else 0
-        return not candidate.convincing, few, -candidate.score.pass_rate, -candidate.score.value
 
-    return key
+def _changes(structure: Structure, values: Sequence[float]) -> int:
+    """How much a reviewer has to think about: a turned sign is a stranger change than another size."""
+    pairs = [(leaf.value, value) for leaf, value in zip(structure.space.tunable, values, strict=True)]
+    return sum((old != new) + (old * new < 0.0) for old, new in pairs)

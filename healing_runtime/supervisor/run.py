@@ -1,0 +1,256 @@
+"""One flight with its incidents: fly, notice, pause, have it repaired, swap, watch."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+from healing_runtime.brains import catalogue
+from healing_runtime.brains.brain import Brain, BrainContext
+from healing_runtime.compile import programs
+from healing_runtime.compile.programs import Program
+from healing_runtime.core.codec import digest
+from healing_runtime.core.errors import OutsideError
+from healing_runtime.core.records import Incident, Source, StageResult
+from healing_runtime.core.status import Outcome, Severity, Stage
+from healing_runtime.repair.repair import Budget, Judged, Reason, Refused, Repaired, repair
+from healing_runtime.repair.request import request_for
+from healing_runtime.supervisor.deck import Checkpoint, Deck
+from healing_runtime.supervisor.examiner import Examiner
+from healing_runtime.supervisor.machine import Event, Machine, Mode
+from healing_runtime.supervisor.memoir import Memoir
+from healing_runtime.supervisor.preparation import Prepared
+from healing_runtime.supervisor.result import IncidentStory, RunResult
+from healing_runtime.supervisor.settings import Settings
+
+Narrate = Callable[[str], None]
+
+
+class Run:
+    """One flight with its incidents."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        settings: Settings,
+        examiner: Examiner,
+        memoir: Memoir,
+        program: Program,
+        narrate: Narrate,
+    ) -> None:
+        self.prepared, self.settings, self.examiner = prepared, settings, examiner
+        self.memoir, self.narrate = memoir, narrate
+        scenario = prepared.scenario
+        self.deck = Deck(prepared.robot.make(), scenario, program, memoir.journal)
+        self.machine = Machine(memoir.transition)
+        self.source = prepared.source
+        self.attempts_left = scenario.policy.max_attempts
+        self.brain: Brain | None = None
+
+    # ------------------------------------------------------------ the story
+    def to_the_end(self) -> RunResult:
+        """Fly; on a violation heal and fly on; end when nothing is broken or nothing can be mended."""
+        try:
+            self.narrate(f"flying {self.prepared.scenario.name}")
+            while broken := self._fly():
+                if not self._heal(broken):
+                    break
+            return self._conclude()
+        except OutsideError as error:
+            # Whatever failed outside, the flight so far is whole and is told as such.
+            self.narrate(f"aborted: {error}")
+            return self._conclude(aborted=str(error))
+        except BaseException as error:
+            self.memoir.interrupted(error)
+            raise
+        finally:
+            if self.brain is not None:
+                self.brain.close()
+            self.deck.plant.close()
+
+    def _fly(self) -> tuple[str, ...]:
+        """Fly on; returns what was broken, empty at a good end."""
+        stop = self.deck.fly()
+        broken = self.deck.broken(stop)
+        if broken:
+            self.machine.fire(Event.VIOLATION if stop.tripped else Event.MISSION_MISSED, stop.tick)
+        return broken
+
+    def _heal(self, broken: tuple[str, ...]) -> bool:
+        """Pause, have a patch written and judged, swap it in, watch it. False if the violation stays."""
+        deck, machine = self.deck, self.machine
+        noticed = time.perf_counter()
+        machine.fire(Event.PAUSE, deck.tick)
+        incident = self._freeze(broken[0])
+        story = self.memoir.incident(incident)
+        self.narrate(f"t = {incident.tick / self.prepared.scenario.control_hz:.2f} s: {incident.english}: paused")
+        if self.settings.brain == "none":
+            story.ending = "no_brain"
+            self.memoir.refused(story)
+            return False
+        checkpoint = deck.checkpoint()
+        while True:
+            machine.fire(Event.REPAIR, deck.tick)
+            outcome = self._repair(incident, story)
+            if isinstance(outcome, Refused):
+                machine.fire(Event.REFUSED, deck.tick)
+                story.ending, story.detail = outcome.reason.value, outcome.detail
+                self.memoir.refused(story)
+                return False
+            machine.fire(Event.ACCEPTED, deck.tick)
+            patched = _patched(self.source, outcome)
+            self._swap(outcome, story, patched)
+            story.time_to_heal_s = time.perf_counter() - noticed
+            if self._probation(incident, story, checkpoint):
+                self.source = patched
+                self.memoir.healed(story)
+                return True
+
+    def _freeze(self, assertion: str) -> Incident:
+        deck = self.deck
+        row = deck.recorder.packed[deck.tick]
+        interface = deck.slot.live.interface
+        ended = deck.tick == self.prepared.scenario.duration_ticks
+        now = interface.verdicts(row)[assertion]
+        verdict = interface.verdicts(row, ended=True)[assertion] if ended and not now.status.violated else now
+        clause, english = self.examiner.words(assertion)
+        return Incident(
+            id=f"{self.memoir.incidents + 1:04d}-{assertion.replace('/', '-')}",
+            assertion=assertion,
+            clause=clause,
+            english=english,
+            severity=next((r.severity for r in interface.judged if r.id == assertion), Severity.CRITICAL),
+            status=verdict.status,
+            tick=deck.tick,
+            robustness=verdict.rho_hi,
+            snapshot=deck.freeze(),
+        )
+
+    # ------------------------------------------------------------ repairing
+    def _repair(self, incident: Incident, story: IncidentStory) -> Repaired | Refused:
+        scenario, deck = self.prepared.scenario, self.deck
+        request = request_for(
+            incident,
+            scenario,
+            self.source.text,
+            self.prepared.files,
+            self.prepared.table,
+            deck.slot.live.interface,
+            deck.trace(),
+            [attempt for attempt, _ in story.attempts],
+        )
+        deadline = time.monotonic() + scenario.policy.wall_budget_s if self.settings.wall_budget else float("inf")
+        judge = self.examiner.judge_for(incident, deck, self.source)
+
+        def told(judged: Judged) -> None:
+            self.attempts_left -= 1
+            self.memoir.attempt(story, judged)
+            refusal = judged.decision.refusal
+            said = f"refused by {refusal.stage}: {refusal.reason}" if refusal else "accepted"
+            self.narrate(f"patch by {judged.attempt.brain}: {said}")
+
+        return self._ask(request, judge, Budget(self.attempts_left, deadline), told, story)
+
+    def _ask(
+        self, request: Any, judge: Any, budget: Budget, told: Callable[[Judged], None], story: IncidentStory
+    ) -> Repaired | Refused:
+        """Ask the brain; where it cannot be reached, the embedded one goes on if that is allowed."""
+        try:
+            brain = self._live_brain()
+        except OutsideError as error:
+            outcome: Repaired | Refused = Refused(Reason.BRAIN_UNAVAILABLE, str(error))
+        else:
+            self.narrate(f"asking {brain.name}")
+            outcome = repair(request, brain, judge, budget, told)
+        if (
+            isinstance(outcome, Refused)
+            and outcome.reason is Reason.BRAIN_UNAVAILABLE
+            and self.settings.brain_fallback
+            and self.settings.make_brain is None
+            and (self.brain is None or self.brain.name != "embedded")
+        ):
+            note = f"{self.settings.brain} is unavailable ({outcome.detail}); the embedded brain goes on"
+            story.notes.append(note)
+            self.narrate(note)
+            if self.brain is not None:
+                self.brain.close()
+            self.brain = catalogue.make("embedded", self._context())
+            tried = tuple(attempt for attempt, _ in story.attempts)
+            request = dataclasses.replace(request, attempts=tried)
+            outcome = repair(request, self.brain, judge, dataclasses.replace(budget, attempts=self.attempts_left), told)
+        return outcome
+
+    def _live_brain(self) -> Brain:
+        if self.brain is None:
+            context = self._context()
+            make = self.settings.make_brain
+            self.brain = make(context) if make else catalogue.make(self.settings.brain, context)
+        return self.brain
+
+    def _context(self) -> BrainContext:
+        return self.examiner.brain_context(self.narrate, self.memoir.exchange)
+
+    # ------------------------------------------------------------ swapping
+    def _swap(self, outcome: Repaired, story: IncidentStory, patched: Source) -> None:
+        """Write down what the gate accepted, load it, and put it in between two ticks."""
+        deck = self.deck
+        resume = deck.tick if outcome.decision.resume_tick is None else outcome.decision.resume_tick
+        blob = self.examiner.program()
+        self.memoir.accepted(story, outcome, self.source, patched, blob)
+        program = programs.load(blob)
+        carry = self.examiner.carry_at(resume, deck, blob)
+        if self.prepared.scenario.policy.on_violation == "freeze":
+            self._close_obligation(story.incident)
+        self.machine.fire(Event.SWAP, deck.tick)
+        story.breakdown_s["swap"] += deck.swap_in(program, resume, carry)
+        self.memoir.swapped(story, resume)
+        self.narrate(f"swapped in at t = {resume / self.prepared.scenario.control_hz:.2f} s")
+
+    def _close_obligation(self, incident: Incident) -> None:
+        """Under `freeze` a violated obligation stays false, whatever happens later."""
+        deck = self.deck
+        for verdict in deck.verdicts():
+            if verdict.id == incident.assertion:
+                deck.closed[verdict.id] = verdict
+
+    def _probation(self, incident: Incident, story: IncidentStory, checkpoint: Checkpoint) -> bool:
+        """Fly the probation window. A violation in it rolls back and counts as a refusal."""
+        deck, scenario = self.deck, self.prepared.scenario
+        until = max(incident.tick, deck.tick) + scenario.policy.probation_ticks
+        stop = deck.fly(pause_at=until)
+        broken = deck.broken(stop) if not stop.paused else ()
+        if not broken:
+            self.machine.fire(Event.PROBATION_PASSED, stop.tick)
+            deck.slot.settle()
+            return True
+        self.machine.fire(Event.ROLLED_BACK, stop.tick)
+        result = StageResult(Stage.PROBATION, False, f"{broken[0]} was violated at tick {stop.tick}")
+        self.memoir.probation_failed(story, result)
+        self.narrate(f"rolled back: {result.reason}")
+        deck.roll_back(checkpoint)
+        return False
+
+    # ------------------------------------------------------------ ending
+    def _conclude(self, aborted: str = "") -> RunResult:
+        deck = self.deck
+        unhealed = [s for s in self.memoir.stories if not s.healed]
+        if self.machine.mode is not Mode.ENDED:
+            self.machine.fire(Event.FINISH, deck.tick)
+        if aborted:
+            outcome = Outcome.ABORTED
+        elif not self.memoir.stories:
+            outcome = Outcome.SUCCEEDED
+        elif not unhealed:
+            outcome = Outcome.HEALED
+        elif unhealed[-1].ending == Reason.BRAIN_UNAVAILABLE.value:
+            outcome = Outcome.ABORTED
+        else:
+            outcome = Outcome.VIOLATED
+        return self.memoir.conclude(deck, outcome, self.source.sha256, aborted)
+
+
+def _patched(source: Source, outcome: Repaired) -> Source:
+    text = outcome.proposal.source
+    return Source(source.name, source.path, text, digest(text))

@@ -1,0 +1,26 @@
+"""What a caller may choose for a run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from healing_runtime.brains.brain import Brain, BrainContext
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Choices of a run that the scenario does not make.
+
+    `brain` is a name of `brains/catalogue.py` or `none`; `make_brain` replaces it (replay hands in the recorded
+    proposals). `wall_budget` False leaves the scenario's wall budget out, as a replay must.
+    """
+
+    brain: str = "embedded"
+    brain_fallback: bool = True
+    strict: bool = False
+    out: Path | None = None
+    make_brain: Callable[[BrainContext], Brain] | None = None
+    wall_budget: bool = True
+    remember: bool = True
