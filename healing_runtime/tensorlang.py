@@ -18,6 +18,7 @@ from healing_runtime.language import controller as controllers
 from healing_runtime.language import linalg, passes, source, trace
 from healing_runtime.language.controller import Controller
 from healing_runtime.language.findings import Finding
+from healing_runtime.language.functions import copy, implies, while_loop
 from healing_runtime.language.harvest import harvest
 from healing_runtime.language.primitive import assert_, reset
 
@@ -57,4 +58,15 @@ def compile(
     return programs.load(programs.build(exported, monitors, robot.signals, control_hz))
 
 
-__all__ = ["assert_", "compile", "harvest", "linalg", "load", "reset", "verify"]
+__all__ = [
+    "assert_",
+    "compile",
+    "copy",
+    "harvest",
+    "implies",
+    "linalg",
+    "load",
+    "reset",
+    "verify",
+    "while_loop",
+]

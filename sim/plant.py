@@ -34,6 +34,7 @@ class Start(NamedTuple):
 class Keyframe(NamedTuple):
     """All state at a tick boundary. `bullet` is Bullet's own; the rest is what Bullet does not restore."""
 
+    run: int
     bullet: int
     step: int
     own: tuple[float, ...]
@@ -55,6 +56,7 @@ class BodyPlant(abc.ABC):
 
     def __init__(self) -> None:
         self._world = World()
+        self._run = 0
 
     # ------------------------------------------------------------ what a robot adds
     @abc.abstractmethod
@@ -87,6 +89,7 @@ class BodyPlant(abc.ABC):
     # ------------------------------------------------------------ the Plant protocol
     def reset(self, scenario: Scenario, seed: int) -> None:
         """Build the world of `scenario` at t = 0. InputError where the robot cannot take one of its faults."""
+        self._run += 1
         self._substeps = scenario.substeps
         self._dt_s = 1.0 / scenario.physics_hz
         self._step = 0
@@ -125,6 +128,7 @@ class BodyPlant(abc.ABC):
     def snapshot(self) -> Keyframe:
         """All state at this tick boundary; free it with `release`."""
         return Keyframe(
+            self._run,
             self._world.save(),
             self._step,
             self._own_state(),
@@ -134,7 +138,13 @@ class BodyPlant(abc.ABC):
         )
 
     def restore(self, snapshot: Keyframe) -> None:
-        """Return to a keyframe of this plant taken since its last reset; `state_hash` tells whether it came back."""
+        """Return to a keyframe taken since the last reset; `state_hash` tells whether it came back.
+
+        Raises:
+            ValueError: the plant was reset since.
+        """
+        if snapshot.run != self._run:
+            raise ValueError("this keyframe is from before the last reset; re-execute the recipe.")
         self._world.restore(snapshot.bullet)
         self._step = snapshot.step
         self._pose = self._world.pose()
@@ -145,8 +155,9 @@ class BodyPlant(abc.ABC):
         self._truth = snapshot.truth
 
     def release(self, snapshot: Keyframe) -> None:
-        """Free a keyframe."""
-        self._world.discard(snapshot.bullet)
+        """Free a keyframe. A reset has freed those before it; Bullet has given their numbers away since."""
+        if snapshot.run == self._run:
+            self._world.discard(snapshot.bullet)
 
     def state_hash(self) -> str:
         """sha256 over the float64 state: Bullet's, ours, and what the sensors delivered."""

@@ -6,7 +6,7 @@ An initial state is nearly always zeros and parameters; compiling a program for 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import jax
 import numpy as np
@@ -56,7 +56,7 @@ def evaluate(jaxpr: ClosedJaxpr, args: Sequence[np.ndarray]) -> list[np.ndarray]
             leaves = _numpy(jaxpr, args)
     except _NotSimple:
         leaves = jax.jit(jaxpr_as_fun(jaxpr))(*args)
-    avals = cast(list[Any], jaxpr.out_avals)
+    avals: Any = jaxpr.out_avals
     return [np.array(leaf, aval.dtype) for leaf, aval in zip(leaves, avals, strict=True)]
 
 
@@ -68,7 +68,8 @@ def _numpy(jaxpr: ClosedJaxpr, args: Sequence[Any]) -> list[np.ndarray]:
     }
 
     def read(v: Any) -> np.ndarray:
-        return np.asarray(v.val, v.aval.dtype) if isinstance(v, Literal) else values[v]
+        aval: Any = v.aval
+        return np.asarray(v.val, aval.dtype) if isinstance(v, Literal) else values[v]
 
     for eqn in inner.eqns:
         operands = [read(v) for v in eqn.invars]

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn, cast
 
 from healing_runtime.core.errors import InputError
 from healing_runtime.sandbox import confinement
@@ -81,10 +81,10 @@ def _answer(connection: socket.socket) -> Message:
 def resolve(name: str) -> Callable[[Message], Message]:
     """`package.module:function` -> the function. ValueError or ImportError if there is none."""
     module, _, attribute = name.partition(":")
-    function: Any = getattr(importlib.import_module(module), attribute, None)
+    function = getattr(importlib.import_module(module), attribute, None)
     if not callable(function):
         raise ValueError(f"{name} is not a function")
-    return function
+    return cast("Callable[[Message], Message]", function)
 
 
 def clip(text: str) -> str:

@@ -15,6 +15,7 @@ from healing_runtime.stl.bind import Requirement
 from healing_runtime.stl.formula import Formula, Reference, references
 from healing_runtime.stl.program import MonitorOut, MonitorState, Program
 from healing_runtime.stl.ticks import check_online, exact_period, in_ticks
+from healing_runtime.stl.windows import RING_ALONE, RING_IN_BATCH
 
 STALE_PERIODS = 2.0
 
@@ -76,12 +77,19 @@ def online(formula: Formula, dt_s: float, dtype: Any = jnp.float32) -> Monitor:
 
 
 def online_all(
-    requirements: Sequence[Requirement], table: SignalTable, control_hz: int, dtype: Any = jnp.float32
+    requirements: Sequence[Requirement],
+    table: SignalTable,
+    control_hz: int,
+    dtype: Any = jnp.float32,
+    *,
+    alone: bool = False,
 ) -> Monitor:
     """One monitor of all requirements over a robot's flat vectors.
 
     `update(state, true, observed)` takes vectors in the table's layouts and the dtype given here. `observed(x)` is NaN,
-    hence invalid, while `true` says that x is older than two control periods (`<x>_age`).
+    hence invalid, while `true` says that x is older than two control periods (`<x>_age`). `alone` suits a tick that is
+    called by itself (fewest operations); without it the monitor suits scans and batches (fewest memory accesses). Verdicts
+    are the same.
 
     Raises:
         AssertionSyntaxError: a formula is outside the online fragment.
@@ -97,7 +105,7 @@ def online_all(
         place = layout.slices[reference.signal]
         return _column(slice(start + place.start, start + place.stop), reference)
 
-    program = Program(formulas, column)
+    program = Program(formulas, column, ring_up_to=RING_ALONE if alone else RING_IN_BATCH)
 
     def update(state: MonitorState, true: Array, observed: Array) -> tuple[MonitorState, MonitorOut]:
         if (ages >= 0).any():

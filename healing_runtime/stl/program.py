@@ -26,6 +26,7 @@ from healing_runtime.stl.operators import OPERATORS
 from healing_runtime.stl.promises import Promise
 from healing_runtime.stl.safety import safety
 from healing_runtime.stl.ticks import looks_ahead
+from healing_runtime.stl.windows import RING_IN_BATCH
 
 _UNKNOWN, _TRUE, _FALSE = int(Status.UNKNOWN), int(Status.TRUE), int(Status.FALSE)
 _VACUOUS, _INVALID = int(Status.VACUOUS), int(Status.INVALID)
@@ -70,7 +71,7 @@ class _Node(NamedTuple):
 
 
 class _Readings(NamedTuple):
-    """Bounds of all promises as vectors and of the other roots as scalars, while running or ended."""
+    """Bounds of all promises [2, P] and of every other root [2]: while running, and if the run ended now."""
 
     promises: Bounds
     roots: tuple[Bounds, ...]
@@ -86,12 +87,19 @@ class Program:
         formulas: windows in ticks, within the online fragment.
         column: reference -> column or columns of the flat vector that `update` is given.
         rewrite: False keeps every promise start by start; tests compare the two.
+        ring_up_to: see `windows.least`.
     """
 
     def __init__(
-        self, formulas: Sequence[Formula], column: Callable[[Reference], int | slice], *, rewrite: bool = True
+        self,
+        formulas: Sequence[Formula],
+        column: Callable[[Reference], int | slice],
+        *,
+        rewrite: bool = True,
+        ring_up_to: int = RING_IN_BATCH,
     ) -> None:
         self._rewrite = rewrite
+        self._ring_up_to = ring_up_to
         self._atoms: list[Atom] = []
         self._nodes: list[_Node] = []
         self._roots: list[tuple[Root, tuple[int, ...]]] = []
@@ -140,7 +148,7 @@ class Program:
             reach = max(horizons)
             machine = Machine(reach, _stateless, _connect(operator.connect))
         else:
-            machine = operator.stream(ticks, *horizons)
+            machine = operator.stream(ticks, *horizons, ring_up_to=self._ring_up_to)
             reach = machine.horizon if max(horizons) else 0
         arguments = tuple(self._widened(a, reach) for a in arguments)
         return self._add((formula.operator, ticks, arguments), lambda: _Node(machine, arguments))
@@ -247,37 +255,42 @@ class Program:
         triggered = state.triggered
         if self._triggers:
             triggered |= jnp.stack([_fired(spans[node], self._horizon(node), tick) for node in self._triggers])
-        running, ended = self._bounds(kept, roots, tick)
+        bounds = self._bounds(kept, roots, tick)
+        fresh = _status(bounds)
         invalid = jnp.any(self._rests_on & jnp.isnan(keys), axis=1)
-        status = jnp.where(invalid, _INVALID, _status(running))
-        status = jnp.where(state.status == _UNKNOWN, status, state.status)
-        new = MonitorState(tick + 1, status, triggered, kept, tuple(nodes), roots)
-        return new, MonitorOut(_verdict(status, running), self._ended(new, ended), margin.rho(keys))
+        now = jnp.where(state.status == _UNKNOWN, jnp.where(invalid, _INVALID, fresh[0]), state.status)
+        both = _verdict(jnp.stack([now, self._at_end(now, fresh[1], triggered)]), bounds)
+        new = MonitorState(tick + 1, now, triggered, kept, tuple(nodes), roots)
+        return new, MonitorOut(_row(both, 0), _row(both, 1), margin.rho(keys))
 
     def ended(self, state: MonitorState) -> Verdict:
         """The verdict if the run ended with the last sample."""
-        return self._ended(state, self._bounds(state.promises, state.roots, state.tick - 1)[1])
+        bounds = Bounds(*(part[1] for part in self._bounds(state.promises, state.roots, state.tick - 1)))
+        return _verdict(self._at_end(state.status, _status(bounds), state.triggered), bounds)
 
-    def _bounds(self, kept: Array, roots: tuple[Any, ...], tick: Array) -> tuple[Bounds, Bounds]:
-        folded = promises.read(self._promises, kept, tick)
-        others = [root.read(state, tick) for (root, _), state in zip(self._roots, roots, strict=True)]
-        running = self._gather(_Readings(folded[0], tuple(one for one, _ in others)))
-        return running, self._gather(_Readings(folded[1], tuple(other for _, other in others)))
+    def _bounds(self, kept: Array, roots: tuple[Any, ...], tick: Array) -> Bounds:
+        """[2, R]: while running, and if the run ended with this tick."""
+        others = tuple(
+            Bounds(*(jnp.stack(pair) for pair in zip(*root.read(state, tick), strict=True)))
+            for (root, _), state in zip(self._roots, roots, strict=True)
+        )
+        return self._gather(_Readings(promises.read(self._promises, kept, tick), others))
 
     def _gather(self, readings: _Readings) -> Bounds:
-        """One vector of bounds over the requirements; where all are promises, these as they are."""
+        """In the order of the requirements; where all are promises, these as they are."""
         if None not in self._direct:
             order = np.array(self._direct, np.int32)
             same = len(order) == len(self._promises) and np.array_equal(order, np.arange(len(order)))
-            return readings.promises if same else Bounds(*(part[order] for part in readings.promises))
-        return Bounds(*map(jnp.stack, zip(*(read(readings) for read in self._reads), strict=True)))
+            return readings.promises if same else Bounds(*(part[:, order] for part in readings.promises))
+        columns = zip(*(read(readings) for read in self._reads), strict=True)
+        return Bounds(*(jnp.stack(column, axis=1) for column in columns))
 
-    def _ended(self, state: MonitorState, bounds: Bounds) -> Verdict:
-        status = jnp.where(state.status == _UNKNOWN, _status(bounds), state.status)
-        if self._triggers:
-            counted = jnp.any(self._counts_by & state.triggered, axis=1) | ~self._counts_by.any(axis=1)
-            status = jnp.where((status == _TRUE) & ~counted, _VACUOUS, status)
-        return _verdict(status, bounds)
+    def _at_end(self, latched: Array, fresh: Array, triggered: Array) -> Array:
+        status = jnp.where(latched == _UNKNOWN, fresh, latched)
+        if not self._triggers:
+            return status
+        counted = jnp.any(self._counts_by & triggered, axis=1) | ~self._counts_by.any(axis=1)
+        return jnp.where((status == _TRUE) & ~counted, _VACUOUS, status)
 
 
 # ---------------------------------------------------------------- pieces
@@ -285,7 +298,7 @@ class _ReadPromise(NamedTuple):
     at: int
 
     def __call__(self, readings: _Readings) -> Bounds:
-        return Bounds(*(part[self.at] for part in readings.promises))
+        return Bounds(*(part[:, self.at] for part in readings.promises))
 
 
 def _negated(read: _Read) -> _Read:
@@ -380,6 +393,10 @@ def _unbounded(formula: Formula) -> bool:
         isinstance(part, Apply) and OPERATORS[part.operator].kind == "future" and part.window is None
         for part in walk(formula)
     )
+
+
+def _row(verdict: Verdict, row: int) -> Verdict:
+    return Verdict(*(part[row] for part in verdict))
 
 
 def _status(bounds: Bounds) -> Array:

@@ -51,23 +51,15 @@ def step(promises: Sequence[Promise], kept: Array, tick: Array, spans: Sequence[
     return jnp.stack([worst, jnp.stack([always_sure if p.pending is None else spans[p.pending].lo for p in promises])])
 
 
-def read(promises: Sequence[Promise], kept: Array, tick: Array) -> tuple[Bounds, Bounds]:
-    """Bounds of every promise (while running, if the run ended with this tick)."""
+def read(promises: Sequence[Promise], kept: Array, tick: Array) -> Bounds:
+    """Bounds [2, P] of every promise: while running, and if the run ended with this tick."""
     worst, sure = kept[0], jnp.fmin(kept[0], kept[1])
-    if not promises:
-        return Bounds(worst, worst, worst), Bounds(worst, worst, worst)
-    bounded = np.array([p.ticks is not None for p in promises])
-    last = np.array([p.ticks[1] if p.ticks else 0 for p in promises], np.int32)
-    seen = tick >= last  # every start asked for has been seen
-    running = jnp.where(bounded & seen, sure, -jnp.inf)
-    ended = jnp.where(~bounded | seen, sure, -jnp.inf)
-    dual = np.array([p.dual for p in promises])
-    return _turned(running, worst, dual), _turned(ended, worst, dual)
-
-
-def _turned(lo: Array, hi: Array, dual: np.ndarray) -> Bounds:
-    """(lo, hi) with rho = hi, or for duals (-hi, -lo) with rho = -hi."""
+    # A bounded promise is sure once every start asked for has been seen; an unbounded one when the run ends.
+    never = np.iinfo(np.int32).max
+    last = [p.ticks[1] if p.ticks else never for p in promises], [p.ticks[1] if p.ticks else -1 for p in promises]
+    lo = jnp.where(tick >= np.array(last, np.int32), sure, -jnp.inf)
+    hi = jnp.broadcast_to(worst, lo.shape)
+    dual = np.array([p.dual for p in promises], bool)
     if not dual.any():
         return Bounds(lo, hi, hi)
-    rho = jnp.where(dual, -hi, hi)
-    return Bounds(jnp.where(dual, -hi, lo), rho, jnp.where(dual, -lo, hi))
+    return Bounds(jnp.where(dual, -hi, lo), jnp.where(dual, -hi, hi), jnp.where(dual, -lo, hi))

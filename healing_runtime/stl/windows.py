@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array, lax
 
-SMALL = 12  # up to here the least of a whole ring is cheaper than bookkeeping
+RING_IN_BATCH = 12  # up to this width the least of a whole ring is cheaper than bookkeeping
+RING_ALONE = 80  # for one lane outside a loop few operations count more than few comparisons
 
 
 class Filter(NamedTuple):
@@ -46,7 +47,7 @@ def delay(ticks: int, before: float = jnp.inf) -> Filter:
     return Filter(lambda dtype: jnp.full((size,), before, dtype), step)
 
 
-def least(width: int) -> Filter:
+def least(width: int, ring_up_to: int = RING_IN_BATCH) -> Filter:
     """The least of the last `width` samples, truncated at the first one.
 
     Constant work per sample whatever the width and the data (no amortisation, so no late tick), 2.5 `width` floats.
@@ -57,7 +58,7 @@ def least(width: int) -> Filter:
     """
     if width == 1:
         return Filter(lambda dtype: (), lambda state, tick, value: (state, value))
-    if width <= SMALL:
+    if width <= ring_up_to:
         return _least_of_ring(width)
     block, infinity = width // 2, jnp.inf
 
@@ -107,9 +108,9 @@ def chain(first: Filter, second: Filter) -> Filter:
     return Filter(lambda dtype: (first.init(dtype), second.init(dtype)), step)
 
 
-def least_behind(low: int, high: int) -> Filter:
+def least_behind(low: int, high: int, ring_up_to: int) -> Filter:
     """The least of the samples `low` … `high` ticks ago, +inf where there is none."""
-    return chain(delay(low), least(high - low + 1))
+    return chain(delay(low), least(high - low + 1, ring_up_to))
 
 
 # ---------------------------------------------------------------- whole arrays

@@ -225,10 +225,7 @@ ROBOT = Robot(
     faults=FAULTS,
     perturb=Perturbation(
         initial={"altitude_m": Distribution("normal", scale=1.0), "velocity_mps": Distribution("normal", scale=0.2)},
-        faults={
-            "value": Distribution("uniform", low=-0.03, high=0.03),
-            "start": Distribution("uniform", low=0.0, high=20.0, absolute=True),
-        },
+        faults={"value": Distribution("uniform", low=-0.03, high=0.03)},
     ),
     make=_make,
     make_twin=_make_twin,

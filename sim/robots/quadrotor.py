@@ -319,10 +319,7 @@ ROBOT = Robot(
     faults=FAULTS,
     perturb=Perturbation(
         initial={"position_m": Distribution("normal", scale=0.02), "velocity_mps": Distribution("normal", scale=0.02)},
-        faults={
-            "value": Distribution("uniform", low=-0.03, high=0.03),
-            "start": Distribution("uniform", low=0.0, high=10.0, absolute=True),
-        },
+        faults={"value": Distribution("uniform", low=-0.03, high=0.03)},
     ),
     make=_make,
     make_twin=_make_twin,

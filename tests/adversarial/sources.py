@@ -12,7 +12,7 @@ from jax import lax
 PARAMS = {"kp": 6.0}
 
 '''
-TAIL = '''
+TAIL = """
 
 def init(params):
     return {"previous_m": jnp.asarray(2.0)}
@@ -21,7 +21,7 @@ def init(params):
 def control(obs, state, params):
     x = jnp.stack([obs["altitude_m"], obs["velocity_mps"], state["previous_m"], params["kp"]])
     return {"thrust_n": controller(x)[0]}, {"previous_m": obs["altitude_m"]}
-'''
+"""
 ORIGINAL = HEAD.rstrip("\n") + "\n\n\ndef controller(x):\n    return 0.0 * x\n" + TAIL
 
 

@@ -5,8 +5,10 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import typer.main
 
 from healing_runtime import __version__
 from healing_runtime.cli import main, output
@@ -19,25 +21,18 @@ from healing_runtime.core.errors import (
     SubsetError,
 )
 
-COMMANDS = [
-    ["run"],
-    ["replay"],
-    ["check"],
-    ["incidents"],
-    ["incidents", "list"],
-    ["incidents", "show"],
-    ["patches"],
-    ["patches", "list"],
-    ["patches", "show"],
-    ["patches", "diff"],
-    ["init"],
-    ["catalogue"],
-    ["catalogue", "list"],
-    ["catalogue", "show"],
-    ["doctor"],
-    ["bench"],
-    ["bench", "speed"],
-]
+
+def walk(command, path=()):
+    """Every command and group of the program as the words that call it."""
+    for name, inner in sorted(getattr(command, "commands", {}).items()):
+        yield [*path, name], bool(getattr(inner, "commands", {}))
+        yield from walk(inner, (*path, name))
+
+
+FOUND = list(walk(typer.main.get_command(main.build())))
+COMMANDS = [words for words, _ in FOUND]
+LEAVES = [words for words, group in FOUND if not group]
+ROOT = Path(__file__).parents[2]
 NOT_BUILT = ["campaign", "immunise", "report", "optimise", "schema", "runs", "assertions"]
 
 
@@ -62,12 +57,30 @@ def test_every_command_has_help_with_an_example(command, capsys):
     assert not cut_off
 
 
-@pytest.mark.parametrize(
-    "command", [c for c in COMMANDS if c not in (["incidents"], ["patches"], ["catalogue"], ["bench"])]
-)
+@pytest.mark.parametrize("command", LEAVES, ids=" ".join)
 def test_every_command_speaks_json(command, capsys):
     main.execute([*command, "--help"])
     assert "--json" in capsys.readouterr().out
+
+
+def test_the_commands_are_those_that_are_promised():
+    assert {words[0] for words in COMMANDS} == {
+        "run",
+        "replay",
+        "check",
+        "incidents",
+        "patches",
+        "init",
+        "catalogue",
+        "doctor",
+        "bench",
+    }
+
+
+@pytest.mark.parametrize("command", LEAVES, ids=" ".join)
+def test_every_command_is_run_in_the_guide(command):
+    pages = "".join(page.read_text() for page in (ROOT / "docs").glob("*.md")) + (ROOT / "README.md").read_text()
+    assert f"heal {' '.join(command)}" in pages
 
 
 def test_what_is_not_built_does_not_appear(capsys):

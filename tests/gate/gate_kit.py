@@ -76,7 +76,7 @@ def assertions(floor="1 m", ceiling="3 m"):
     )
 
 
-ACCEPTANCE = {"min_robustness": 0.02, "samples": 60, "min_pass_rate": 0.9, "confidence": 0.9}
+ACCEPTANCE = {"min_robustness": 0.02, "samples": 40, "min_pass_rate": 0.9, "confidence": 0.9}
 
 
 def scenario(

@@ -10,6 +10,8 @@ import gate_kit as kit
 import numpy as np
 import pytest
 
+from healing_runtime.compile.programs import load
+from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core import codec
 from healing_runtime.core.errors import FileFormatError, SandboxFailed, SubsetError
 from healing_runtime.core.records import Snapshot
@@ -88,14 +90,19 @@ def test_a_parameters_patch_passes_as_one(sandbox):
 
 @pytest.fixture(scope="module")
 def resume(sandbox):
-    """Places of resumption with the memory of the original there (its only memory is the altitude before)."""
-    program = admit(sandbox, kit.source(kit.DROPS), kit.course(), kit.TABLE)
-    altitudes = 2.0 - 0.1 / 50 * np.cumsum(np.arange(101))
+    """Places of resumption, with the memory of controller and monitors while the original lets go."""
+    blob = admit(sandbox, kit.source(kit.DROPS), kit.course(), kit.TABLE)
+    program = load(blob)
+    speeds = -0.1 * np.arange(32)
+    altitudes = 2.0 + np.cumsum(speeds) / 50
+    samples = np.stack([altitudes, speeds], axis=1).astype(np.float32)
+    carries, carry = [], program.start()
+    for sample in samples:
+        carries.append(Vectors(np.array(carry.floats), np.array(carry.ints)))
+        carry, _ = program.tick(program.params, carry, sample, sample)
 
     def resume(tick, **kwargs):
-        carry = program.carry._replace(floats=program.carry.floats.copy())
-        carry.floats[0] = altitudes[max(tick - 1, 0)]
-        return Resume(tick, carry, program.interface, **kwargs)
+        return Resume(tick, Vectors(*(part.copy() for part in carries[tick])), blob.interface, **kwargs)
 
     return resume
 

@@ -82,7 +82,7 @@ def test_the_good_landing_succeeds_with_its_neighbours(catalogue, fly):
     scenario = catalogue.scenario("quadrotor/landing").scenario
     path = ROOT / "controllers" / f"{scenario.controller}.py"
     assert accepted(scenario, fly(scenario, path))
-    assert passed(scenario, fly, path, 8) == 8
+    assert passed(scenario, fly, path, 4) == 4
 
 
 def test_the_weak_rotor_flies_the_controller_of_the_good_landing(catalogue):
@@ -101,7 +101,7 @@ def test_a_witness_keeps_every_promise_with_a_clear_margin(catalogue, fly, name)
     assert accepted(scenario, flight)
     assert flight.robustness > 10 * scenario.acceptance.min_robustness
     assert all(v.status.word in ("true", "vacuous") for v in flight.verdicts)
-    assert passed(scenario, fly, WITNESS[scenario.robot], 8) == 8
+    assert passed(scenario, fly, WITNESS[scenario.robot], 4) == 4
 
 
 @pytest.mark.slow

@@ -145,3 +145,23 @@ def test_released_keyframes_are_freed(bench):
             before = process.memory_info().rss
         bench.plant.release(bench.plant.snapshot())
     assert process.memory_info().rss - before < 10e6
+
+
+def test_a_reset_frees_keyframes_and_releasing_them_late_is_harmless(bench, flight):
+    """Bullet numbers saved states anew after a reset: a late release must not free a new one."""
+    chosen, actions = flight
+    plant = bench.plant
+    plant.reset(chosen, 3)
+    old = [plant.snapshot() for _ in range(3)]
+    plant.reset(chosen, 3)
+    new = plant.snapshot()
+    expected = plant.state_hash()
+    for frame in old:
+        plant.release(frame)
+        with pytest.raises(ValueError, match="before the last reset"):
+            plant.restore(frame)
+    plant.apply(actions[0])
+    plant.step()
+    plant.restore(new)
+    assert plant.state_hash() == expected
+    plant.release(new)

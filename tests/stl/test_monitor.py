@@ -25,9 +25,9 @@ def column(reference):
     return "xypq".index(reference.signal)
 
 
-def run(formulas, x, y, rewrite=True):
+def run(formulas, x, y, rewrite=True, **options):
     """(now, ended) at every tick of every run; arrays [runs, ticks, formulas]."""
-    program = Program(formulas, column, rewrite=rewrite)
+    program = Program(formulas, column, rewrite=rewrite, **options)
 
     def step(state, sample):
         state, out = program.update(state, sample)
@@ -44,7 +44,7 @@ def case(brute):
     traces = [formulas.trace(LENGTH) for _ in range(RUNS)]
     x, y = (np.array([t[name] for t in traces]) for name in "xy")
     parsed = [resolved(brute.text(f)) for f in tuples]
-    return tuples, traces, run(parsed, x, y), run(parsed, x, y, rewrite=False)
+    return tuples, traces, run(parsed, x, y), run(parsed, x, y, rewrite=False, ring_up_to=80)
 
 
 def test_every_prefix_against_the_definition(brute, case):

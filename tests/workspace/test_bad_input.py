@@ -75,7 +75,7 @@ SCENARIO_MISTAKES = [
 ASSERTION_MISTAKES = [
     ("id: stays-low", "id: Stays Low", FileFormatError, "7:9", ["not a name"]),
     ("id: stays-low", "id: landed", FileFormatError, "11:9", ["twice"]),
-    ("formula: always", "formla: always", FileFormatError, "7:5", ["'assertions[0].formula' is missing"]),
+    ("formula: always", "formla: always", FileFormatError, "8:5", ["unknown key 'formla'", "Did you mean 'formula'"]),
     ("    scale", "    severity: fatal\n    scale", FileFormatError, "9:15", ["critical"]),
     ("{m: 0.5}", "{mm/fortnight: 0.5}", UnitError, "9:13", ["fortnight"]),
     ("{m: 0.5}", "{m: 0}", FileFormatError, "9:16", ["greater than 0"]),

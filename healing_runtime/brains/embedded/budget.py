@@ -26,9 +26,9 @@ class Budget:
     """
 
     draws: int = 768
-    suspects: int = 32
+    suspects: int = 48
     moved_flights: int = 8
-    promising: int = 10
+    promising: int = 8
     population: int = 24
     flights: int = 16
     generations: int = 12

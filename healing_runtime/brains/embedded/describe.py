@@ -28,8 +28,8 @@ def line(candidates: list[Candidate], name: str) -> str:
         return f"{name}: nothing found"
     best = candidates[0]
     return (
-        f"{name}: {best.generations} generations, best keeps every promise in {best.score.pass_rate:.0%} of the flights, "
-        f"margin {best.score.nominal:+.3f} on the nominal robot"
+        f"{name}: {best.generations} generations; the best keeps every promise in {best.score.pass_rate:.0%} of the "
+        f"flights, with a margin of {best.score.nominal:+.3f} on the nominal robot"
     )
 
 

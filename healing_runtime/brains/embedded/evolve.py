@@ -1,8 +1,9 @@
 """Moving numbers: one or two at a time first, then all together with an evolution strategy; counted in generations.
 
-A controller that fails mostly has one or two numbers that are wrong, by their sign or by a factor, and a reviewer prefers a
-patch that changes few. What that cannot mend goes to CMA-ES. Source: Hansen 2016, "The CMA Evolution Strategy: A Tutorial"; the
-`cmaes` package.
+A controller that fails mostly has one or two numbers that are wrong, by their sign or by a factor, and a reviewer
+prefers a patch that changes few. What that cannot mend goes to CMA-ES.
+
+Source: Hansen 2016, "The CMA Evolution Strategy: A Tutorial"; the `cmaes` package.
 """
 
 from __future__ import annotations
@@ -79,16 +80,18 @@ def search(evaluate: Evaluate, size: int, *, seed: int, budget: Budget) -> tuple
 
 
 def _one_or_two(evaluate: Evaluate, size: int, budget: Budget) -> tuple[list[Member], Point, int]:
-    """The origin, every single move, then pairs of the best single moves."""
+    """The origin and every single move; then the best with every other single move, and pairs of promising ones."""
     origin = Point(np.zeros(size), np.ones(size))
-    points = [origin, *_single_moves(origin)]
-    members = _flown(evaluate, points, 0, budget)
+    singles = _single_moves(origin)
+    members = _flown(evaluate, [origin, *singles], 0, budget)
     best = max(members, key=lambda member: member.score.value)
-    if size < 2 or budget.generations < 2 or best.score.pass_rate == 1.0:
+    if size < 2 or budget.generations < 2:
         return members, best.point, 1
-    # Compared within one generation, where all meet the same flights.
-    promising = sorted(members[1:], key=lambda member: -member.score.value)[: budget.promising]
-    pairs = [_both(a.point, b.point) for a, b in itertools.combinations(promising, 2)]
+    pairs = [_both(best.point, single) for single in singles]
+    if best.score.pass_rate < 1.0:
+        promising = sorted(members[1:], key=lambda member: -member.score.value)[: budget.promising]
+        pairs += [_both(a.point, b.point) for a, b in itertools.combinations(promising, 2)]
+    # The best flies again: scores compare within one generation, where all meet the same flights.
     again = _flown(evaluate, [best.point, *(pair for pair in pairs if pair is not None)], 1, budget)
     return members + again, max(again, key=lambda member: member.score.value).point, 2
 

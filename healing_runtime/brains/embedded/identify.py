@@ -1,7 +1,7 @@
 """What a robot answers when it is pushed: hover trim, control effectiveness and lag, measured on its twin.
 
-Nothing here knows a robot's parameters. The twin is flown open loop for a moment from the scenario's initial state, and its
-sensors are read, as one would do on a test stand.
+Nothing here knows a robot's parameters. The twin is flown open loop for a moment from the scenario's initial state, and
+its sensors are read, as one would do on a test stand.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def axes(layout: Layout) -> Axes:
     """Read the signal table: what is measured, and under which name."""
 
     def find(unit: str, shape: tuple[int, ...], reference: bool = False) -> Signal | None:
-        fits = (s for s in layout if s.unit == unit and s.shape == shape and s.name.startswith("reference") == reference)
+        fits = (s for s in layout if (s.unit, s.shape, s.name.startswith("reference")) == (unit, shape, reference))
         return next(fits, None)
 
     quaternions = (s for s in layout if s.shape == (4,) and "xyzw" in s.name)
@@ -58,8 +58,8 @@ class Effect:
     Attributes:
         trim: the command, equal on every actuator, that holds the height.
         exponent: acceleration grows with the command to this power (1 or 2).
-        gain: [rows, actuators] change of acceleration per unit of command**exponent; row 0 is vertical (m/s2), rows 1-3 are
-            angular about the body's axes (rad/s2) where the robot measures them.
+        gain: [rows, actuators] change of acceleration per unit of command**exponent; row 0 is vertical (m/s2), rows 1-3
+            are angular about the body's axes (rad/s2) where the robot measures them.
         free: vertical acceleration with a zero command, m/s2 (negative).
         lag_s: time in which an acceleration reaches 63 % of its final value after a step of the command.
     """

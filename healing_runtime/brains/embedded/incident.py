@@ -40,8 +40,8 @@ class Suspects(NamedTuple):
 def suspects(request: RepairRequest, task: Task, original: Rollout, judge: Judge, *, draws: int, keep: int) -> Suspects:
     """The `keep` likeliest of `draws` draws; none if the log is empty.
 
-    A draw under which the failed controller keeps what it broke explains nothing, however near the log it flies; it counts
-    only where no draw breaks it.
+    A draw under which the failed controller keeps what it broke explains nothing, however near the log it flies; it
+    counts only where no draw breaks it.
     """
     logged = _logged(request, task)
     ticks = np.array(request.log_ticks, int)

@@ -52,8 +52,8 @@ class Judge:
             (_, first, status, rho), _ = jax.lax.scan(update, blank, (ticks, observed, true))
             return Verdicts(rho / scales, (status == int(Status.TRUE)) | (status == int(Status.VACUOUS)), first)
 
-        table = task.table
-        shapes = (jax.ShapeDtypeStruct((samples, LANES, n), jnp.float32) for n in (table.observed.size, table.true.size))
+        sizes = (task.table.observed.size, task.table.true.size)
+        shapes = (jax.ShapeDtypeStruct((samples, LANES, size), jnp.float32) for size in sizes)
         self._program = compiled(jax.vmap(judge, in_axes=1), *shapes)
 
     def __call__(self, observed: Any, true: Any) -> Verdicts:

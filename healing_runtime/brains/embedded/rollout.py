@@ -1,7 +1,7 @@
 """A controller in closed loop with the twin, judged by the scenario's own monitors.
 
-A program flies a fixed number of lanes, each with its own PARAMS, disturbance and initial state. Candidates of any number are
-cut into blocks of lanes, and blocks go to as many threads as there are cores; a lane's result depends on neither.
+A program flies a fixed number of lanes, each with its own PARAMS, disturbance and initial state. Candidates of any number
+are cut into blocks of lanes, and blocks go to as many threads as there are cores; a lane's result depends on neither.
 """
 
 from __future__ import annotations
@@ -76,7 +76,11 @@ class Rollout:
         """Trace and compile; this is the expensive part of a search."""
         leaves, tree = jax.tree.flatten(controller.params)
         flight = _flight(task, controller)
-        batched = jax.vmap(lambda columns, *start: flight(jax.tree.unflatten(tree, columns), *start), out_axes=(1, 1, 0, 0))
+
+        def lane(columns: list[Any], *start: Any) -> Any:
+            return flight(jax.tree.unflatten(tree, columns), *start)
+
+        batched = jax.vmap(lane, out_axes=(1, 1, 0, 0))
         columns = [jax.ShapeDtypeStruct((LANES, *np.shape(leaf)), jnp.float32) for leaf in leaves]
         self._program = compiled(batched, columns, *like(draws.nominal, LANES))
         self._draws = draws

@@ -22,12 +22,14 @@ class Score:
         value: what the search maximises; above 0 the typical hard flight keeps every promise with room.
         pass_rate: share of the flights that kept every promise with at least the margin asked for.
         likely: the same share among the suspects alone, the flights that resemble the incident; 1 if there are none.
+        likely_worst: the worst merit among them.
         nominal: merit of the first flight (the undisturbed robot).
     """
 
     value: float
     pass_rate: float
     likely: float
+    likely_worst: float
     nominal: float
 
 
@@ -39,9 +41,9 @@ def passed(flights: Flights, trips: np.ndarray) -> np.ndarray:
 def merit(flights: Flights, trips: np.ndarray, min_robustness: float) -> np.ndarray:
     """[lanes] merit of single flights.
 
-    A flight that keeps everything is worth its worst scaled margin, less the margin asked for. One that does not lies below
-    zero, and the lower the earlier it fails and the more promises it breaks by more, so that there is a way up
-    when everything fails.
+    A flight that keeps everything is worth its worst scaled margin, less the margin asked for. One that does not lies
+    below zero, and the lower the earlier it fails and the more promises it breaks by more, so that there is a way
+    up when everything fails.
     """
     rho = np.clip(np.nan_to_num(flights.rho, nan=-np.inf, posinf=CLIP, neginf=-CLIP), -CLIP, CLIP)
     ok = passed(flights, trips)
@@ -55,13 +57,17 @@ def merit(flights: Flights, trips: np.ndarray, min_robustness: float) -> np.ndar
     return np.where(ok, above - 0.5 * warnings, below)
 
 
-def score(flights: Flights, trips: np.ndarray, min_robustness: float, candidates: int, suspects: int = 0) -> list[Score]:
+def score(
+    flights: Flights, trips: np.ndarray, min_robustness: float, candidates: int, suspects: int = 0
+) -> list[Score]:
     """Scores of candidates whose flights lie one after the other, the same number for each, the suspects last."""
     merits = merit(flights, trips, min_robustness)
     ok = (passed(flights, trips) & (merits > 0.0)).reshape(candidates, -1)
     merits = merits.reshape(candidates, -1)
     tail = max(1, round(TAIL * merits.shape[1]))
     values = 0.5 * np.sort(merits, axis=1)[:, :tail].mean(axis=1) + 0.5 * merits.mean(axis=1)
-    likely = ok[:, merits.shape[1] - suspects :].mean(axis=1) if suspects else np.ones(candidates)
-    columns = zip(values, ok.mean(axis=1), likely, merits[:, 0], strict=True)
+    first = merits.shape[1] - suspects
+    likely = ok[:, first:].mean(axis=1) if suspects else np.ones(candidates)
+    worst = np.min(merits[:, first:], axis=1, initial=CLIP)
+    columns = zip(values, ok.mean(axis=1), likely, worst, merits[:, 0], strict=True)
     return [Score(*map(float, column)) for column in columns]

@@ -1,8 +1,8 @@
 """The search, run as one job of a sandbox worker: a request in, proposals and a short story out.
 
-Cheap first: the numbers of the controller that failed, then controller families for the robot, simple ones before rich ones. A
-structure that convinces on fresh draws ends the search. Everything is ranked on the robot's twin, by the scenario's own
-assertions and mission; the gate decides in PyBullet.
+Cheap first: the numbers of the controller that failed, then controller families for the robot, simple ones before rich
+ones. A structure that convinces on fresh draws ends the search. Everything is ranked on the robot's twin, by the
+scenario's own assertions and mission; the gate decides in PyBullet.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def hardness(request: RepairRequest, suspected: Suspects) -> Hardness:
 def _ready(task: Task, request: RepairRequest, budget: Budget) -> Iterator[tuple[Structure, Fly, Suspects]]:
     """Structures with their compiled flights, in order, and what may have happened.
 
-    Compiling is most of the time of a search. With more than one core the next structures are compiled while the first is
-    searched; what comes out does not depend on it.
+    Compiling is most of the time of a search. With more than one core the next structures are compiled while the first
+    is searched; what comes out does not depend on it.
     """
     cores = len(os.sched_getaffinity(0))
     pool = ThreadPoolExecutor(cores)

@@ -1,7 +1,8 @@
 """The numbers of a controller as a vector that an evolution strategy can move.
 
-A leaf of PARAMS that is not zero is searched on a logarithmic scale with its sign kept: one unit of the search vector is a
-factor of e**0.5. A zero leaf has no scale of its own and moves linearly. Signs are flipped by trying, one leaf at a time.
+A leaf of PARAMS that is not zero is searched on a logarithmic scale with its sign kept: one unit of the search vector is
+a factor of e**0.5. A zero leaf has no scale of its own and moves linearly. Signs are turned by trying, one leaf at a
+time.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Space:
         return len(self.tunable)
 
     def values(self, point: np.ndarray, signs: np.ndarray, digits: int = 3) -> tuple[float, ...]:
-        """Search vector and signs -> values, rounded to `digits` significant digits (a leaf that did not move is kept)."""
+        """Search vector and signs -> values with `digits` significant digits; a leaf that did not move is kept."""
         out = []
         for leaf, z, sign in zip(self.tunable, np.clip(point, -REACH, REACH), signs, strict=True):
             if z == 0.0:

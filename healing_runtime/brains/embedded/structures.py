@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from healing_runtime.brains.embedded import identify
-from healing_runtime.brains.embedded.families import FAMILIES, Brief, Family
 from healing_runtime.brains.embedded.compiling import once
+from healing_runtime.brains.embedded.families import FAMILIES, Brief, Family
 from healing_runtime.brains.embedded.rollout import Draws
 from healing_runtime.brains.embedded.task import Task
 from healing_runtime.brains.embedded.tuning import Structure, structure_of

@@ -47,7 +47,7 @@ class Task(NamedTuple):
     @property
     def labels(self) -> tuple[str, ...]:
         """Ids of everything that is judged, in the order of its columns."""
-        return (*(r.id for r in self.requirements), *(f"controller/{statement.slug}" for statement in self.parsed.contract))
+        return (*(r.id for r in self.requirements), *(f"controller/{a.slug}" for a in self.parsed.contract))
 
     @property
     def trips(self) -> np.ndarray:

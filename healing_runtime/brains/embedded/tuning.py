@@ -20,8 +20,10 @@ from healing_runtime.brains.embedded.task import Task
 from healing_runtime.language import source
 from healing_runtime.language.source import Parsed
 
-# Scores closer than this are about the same: the draws alone move them by as much.
-EQUAL = 0.1
+# A scaled margin that fresh draws do not eat up; with less, the margin counts for more than a short patch.
+CLEAR = 0.1
+MANY = 1000
+# Patches with more numbers than this are not made simpler by taking one back.
 SHORTEST = 5
 
 Fly = Callable[[Sequence[Any], np.ndarray, np.ndarray], Flights]
@@ -75,13 +77,17 @@ class Hardness(NamedTuple):
     suspects: Suspects
 
 
-def structure_of(name: str, parsed: Parsed, kind: Literal["parameters", "file"], summary: str, only: Sequence[str] = ()) -> Structure:
+def structure_of(
+    name: str, parsed: Parsed, kind: Literal["parameters", "file"], summary: str, only: Sequence[str] = ()
+) -> Structure:
     """A structure over all numbers of PARAMS, or over the top-level entries named in `only`."""
     found = (leaf for leaf in leaves(parsed.params) if not only or leaf.path[0] in only)
     return Structure(name, parsed, Space(tuple(found)), kind, summary)
 
 
-def tune(task: Task, structure: Structure, fly: Fly, budget: Budget, hardness: Hardness, refused: frozenset[str]) -> list[Candidate]:
+def tune(
+    task: Task, structure: Structure, fly: Fly, budget: Budget, hardness: Hardness, refused: frozenset[str]
+) -> list[Candidate]:
     """Candidates of one structure, best first; none of them reads as a refused one."""
 
     def values(points: list[Point]) -> list[tuple[float, ...]]:
@@ -171,7 +177,6 @@ def _taken_back(structure: Structure, values: tuple[float, ...]) -> list[tuple[f
     for i in order[:-1]:
         left[i] = first[i]
         out.append(tuple(left))
-    # A long patch is no simpler for one number less.
     return out[-SHORTEST:]
 
 
@@ -182,14 +187,14 @@ def _change(old: float, new: float) -> float:
 
 
 def _ranked(structure: Structure, found: list[Candidate]) -> list[Candidate]:
-    """Best first. Of convincing changes of numbers that do about equally well the smallest leads."""
-    found = sorted(found, key=lambda c: (not c.convincing, -c.score.value))
-    if structure.edit_kind != "parameters" or not found or not found[0].convincing:
-        return found
-    best = max(c.score.value for c in found if c.convincing)
-    equal = [c for c in found if c.convincing and c.score.value >= best - EQUAL]
-    equal.sort(key=lambda c: _changes(structure, c.values))
-    return equal + [c for c in found if c not in equal]
+    """Best first. Of changes of numbers that all keep well clear of the incident, the smallest leads."""
+
+    def key(candidate: Candidate) -> tuple[bool, int, float]:
+        clear = candidate.convincing and candidate.score.likely_worst >= CLEAR
+        few = _changes(structure, candidate.values) if structure.edit_kind == "parameters" and clear else MANY
+        return not candidate.convincing, few, -candidate.score.value
+
+    return sorted(found, key=key)
 
 
 def _changes(structure: Structure, values: Sequence[float]) -> int:

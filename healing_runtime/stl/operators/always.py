@@ -23,7 +23,7 @@ def reference(end: End, ticks: Ticks, p: Span) -> Span:
     return Span(windows.least_ahead(p.lo, *ticks, pad), windows.least_ahead(p.hi, *ticks, INFINITY))
 
 
-def stream(ticks: tuple[int, int], horizon: int) -> Machine:
+def stream(ticks: tuple[int, int], horizon: int, *, ring_up_to: int) -> Machine:
     """Over a formula decided in its own tick the pending starts are folded forward; over others, O(horizon log width)."""
     if horizon:
         return _over_ages(*ticks, horizon)

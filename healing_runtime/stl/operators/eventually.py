@@ -12,9 +12,9 @@ def reference(end: End, ticks: Ticks, p: Span) -> Span:
     return -always.reference(end, ticks, -p)
 
 
-def stream(ticks: tuple[int, int], horizon: int) -> Machine:
+def stream(ticks: tuple[int, int], horizon: int, *, ring_up_to: int) -> Machine:
     """`not always not`."""
-    return dual(always.stream(ticks, horizon))
+    return dual(always.stream(ticks, horizon, ring_up_to=ring_up_to))
 
 
 def root(ticks: Ticks, horizon: int) -> Root:

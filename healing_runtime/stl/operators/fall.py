@@ -14,9 +14,9 @@ def reference(end: End, ticks: Ticks, p: Span) -> Span:
     return rise.reference(end, ticks, -p)
 
 
-def stream(ticks: Ticks, horizon: int) -> Machine:
+def stream(ticks: Ticks, horizon: int, *, ring_up_to: int) -> Machine:
     """One remembered value."""
-    machine = rise.stream(ticks, horizon)
+    machine = rise.stream(ticks, horizon, ring_up_to=ring_up_to)
 
     def step(last: Array, tick: Array, p: Span) -> tuple[Array, Span]:
         return machine.step(last, tick, -p)

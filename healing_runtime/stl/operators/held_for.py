@@ -19,9 +19,9 @@ def reference(end: End, ticks: Ticks, p: Span) -> Span:
     return Span(*(jnp.where(seen, bound, -jnp.inf) for bound in historically.reference(end, ticks, p)))
 
 
-def stream(ticks: Ticks, horizon: int) -> Machine:
+def stream(ticks: Ticks, horizon: int, *, ring_up_to: int) -> Machine:
     """A window and the clock."""
-    machine = historically.stream(ticks, horizon)
+    machine = historically.stream(ticks, horizon, ring_up_to=ring_up_to)
     _, high = ticks
 
     def step(state: Any, tick: Array, p: Span) -> tuple[Any, Span]:

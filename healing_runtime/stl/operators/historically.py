@@ -19,11 +19,11 @@ def reference(end: End, ticks: Ticks, p: Span) -> Span:
     return Span(*(windows.least_before(bound, *ticks) for bound in p))
 
 
-def stream(ticks: Ticks, horizon: int) -> Machine:
+def stream(ticks: Ticks, horizon: int, *, ring_up_to: int) -> Machine:
     """A scalar without bounds, else a window of constant work."""
     if ticks is None:
         return Machine(0, lambda dtype: jnp.full((), jnp.inf, dtype), _least_so_far)
-    window = windows.least_behind(*ticks)
+    window = windows.least_behind(*ticks, ring_up_to)
 
     def step(state: Any, tick: Array, p: Span) -> tuple[Any, Span]:
         state, value = window.step(state, tick, p.lo)

@@ -12,9 +12,9 @@ def reference(end: End, ticks: Ticks, p: Span) -> Span:
     return -historically.reference(end, ticks, -p)
 
 
-def stream(ticks: Ticks, horizon: int) -> Machine:
+def stream(ticks: Ticks, horizon: int, *, ring_up_to: int) -> Machine:
     """`not historically not`."""
-    return dual(historically.stream(ticks, horizon))
+    return dual(historically.stream(ticks, horizon, ring_up_to=ring_up_to))
 
 
 OPERATOR = Operator(

@@ -15,7 +15,7 @@ def reference(end: End, ticks: Ticks, p: Span) -> Span:
     return Span(*(windows.shifted(bound, 1, jnp.inf) for bound in p))
 
 
-def stream(ticks: Ticks, horizon: int) -> Machine:
+def stream(ticks: Ticks, horizon: int, *, ring_up_to: int) -> Machine:
     """One remembered value."""
 
     def step(last: Array, tick: Array, p: Span) -> tuple[Array, Span]:

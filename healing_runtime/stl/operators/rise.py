@@ -19,7 +19,7 @@ def reference(end: End, ticks: Ticks, p: Span) -> Span:
     )
 
 
-def stream(ticks: Ticks, horizon: int) -> Machine:
+def stream(ticks: Ticks, horizon: int, *, ring_up_to: int) -> Machine:
     """One remembered value."""
 
     def step(last: Array, tick: Array, p: Span) -> tuple[Array, Span]:

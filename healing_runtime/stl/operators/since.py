@@ -33,14 +33,14 @@ def reference(end: End, ticks: Ticks, p: Span, q: Span) -> Span:
     return Span(*out)
 
 
-def stream(ticks: Ticks, p_horizon: int, q_horizon: int) -> Machine:
+def stream(ticks: Ticks, p_horizon: int, q_horizon: int, *, ring_up_to: int) -> Machine:
     """One scalar recursion; with bounds also two windows and a delay."""
     if ticks is None:
         return Machine(0, lambda dtype: jnp.full((), -jnp.inf, dtype), _recursion)
     low, _ = ticks
-    recent = once.stream(ticks, 0)
+    recent = once.stream(ticks, 0, ring_up_to=ring_up_to)
     late = windows.delay(low, before=-jnp.inf)
-    held = windows.least(low) if low else None
+    held = windows.least(low, ring_up_to) if low else None
 
     def init(dtype: Any) -> tuple[Any, ...]:
         return (

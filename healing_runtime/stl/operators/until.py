@@ -37,7 +37,7 @@ def reference(end: End, ticks: Ticks, p: Span, q: Span) -> Span:
     return Span(*out)
 
 
-def stream(ticks: tuple[int, int], p_horizon: int, q_horizon: int) -> Machine:
+def stream(ticks: tuple[int, int], p_horizon: int, q_horizon: int, *, ring_up_to: int) -> Machine:
     """Over formulas decided in their own tick the pending starts are folded forward."""
     horizon = max(p_horizon, q_horizon)
     if horizon:

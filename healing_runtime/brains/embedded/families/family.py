@@ -22,7 +22,6 @@ class Brief:
         height_m: height above ground at the start.
         title: first line of the new controller's docstring (what it replaces, and why).
         asserts: contract asserts of the original as source lines, to be kept.
-        memory: state keys of the original that its contract asserts name, as source of their initial values.
     """
 
     table: SignalTable
@@ -32,7 +31,6 @@ class Brief:
     height_m: float
     title: str
     asserts: tuple[str, ...] = ()
-    memory: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

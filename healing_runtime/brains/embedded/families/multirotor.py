@@ -35,7 +35,8 @@ velocity_error = jnp.array([sideways[0], sideways[1], -descent]) - velocity
 
 # The acceleration that takes, tilting no further than allowed.
 gain = jnp.array([params["velocity_per_s"], params["velocity_per_s"], params["climb_per_s"]])
-memory = jnp.array([params["velocity_integral_per_s2"], params["velocity_integral_per_s2"], params["climb_integral_per_s2"]])
+sideways_memory, climb_memory = params["velocity_integral_per_s2"], params["climb_integral_per_s2"]
+memory = jnp.array([sideways_memory, sideways_memory, climb_memory])
 trim = state["trim_mps2"] + memory * velocity_error * dt_s
 trim = jnp.clip(trim, -params["trim_max_mps2"], params["trim_max_mps2"])
 wanted = gain * velocity_error + trim
@@ -71,9 +72,11 @@ next_state = {{"trim_mps2": trim, "spin_radps2": spin, "still_s": still_s, "off"
 
 _ABOUT = """
 A cascade: position, velocity, tilt, body rates, rotors. The integrals on velocity and on the body rates carry whatever
-a weak rotor or a side force takes away. Touchdown is felt as a descent that stops although the lift no longer carries the weight; then the motors are cut.
+a weak rotor or a side force takes away. Touchdown is felt as a descent that stops although the lift no longer carries
+the weight; then the motors are cut.
 
-The hover speed and the allocation (rows: rotors; columns: heave and the three angular accelerations) were measured on the twin.
+The hover speed and the allocation (rows: rotors; columns: heave and the three angular accelerations) were measured on
+the twin.
 """
 
 
@@ -137,8 +140,8 @@ def design(brief: Brief) -> Draft:
         low=float(actuator.low),
         high=float(actuator.high),
     )
-    memory = [("trim_mps2", "jnp.zeros(3)"), ("spin_radps2", "jnp.zeros(3)"), ("still_s", "jnp.zeros(())"), ("off", "jnp.zeros(())")]
-    text = write(brief, _ABOUT, constants, memory, body, before=_HELPERS)
+    zero = {"trim_mps2": "jnp.zeros(3)", "spin_radps2": "jnp.zeros(3)", "still_s": "jnp.zeros(())", "off": "jnp.zeros(())"}
+    text = write(brief, _ABOUT, constants, list(zero.items()), body, before=_HELPERS)
     return Draft(text, tuple(c.name for c in constants if c.tuned), "a PID cascade with landing cut-off")
 
 

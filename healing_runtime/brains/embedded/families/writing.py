@@ -24,7 +24,12 @@ def rounded(value: float, digits: int = 3) -> float:
 
 
 def write(
-    brief: Brief, about: str, constants: Sequence[Constant], memory: Sequence[tuple[str, str]], body: str, before: str = ""
+    brief: Brief,
+    about: str,
+    constants: Sequence[Constant],
+    memory: Sequence[tuple[str, str]],
+    body: str,
+    before: str = "",
 ) -> str:
     """One controller file.
 
@@ -38,7 +43,7 @@ def write(
     """
     doc = "\n\n".join(textwrap.fill(" ".join(part.split()), 110) for part in (brief.title, *about.split("\n\n")))
     params = "\n".join(f"    {_entry(c)}" for c in constants)
-    state = "".join(f'\n        "{key}": {value},' for key, value in memory) + "".join(f"\n        {m}," for m in brief.memory)
+    state = "".join(f'\n        "{key}": {value},' for key, value in memory)
     kept = "".join(f"    {line}\n" for line in brief.asserts)
     helpers = textwrap.dedent(before).strip() + "\n\n\n" if before else ""
     return (

@@ -1,0 +1,102 @@
+"""The commands that fly nothing, in a workspace of their own."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from healing_runtime import workspace
+from healing_runtime.app import bench
+from healing_runtime.cli.main import execute
+from healing_runtime.core.errors import InputError
+
+
+def answer(capsys, *arguments: str, code: int = 0):
+    assert execute([*arguments, "--json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# ---------------------------------------------------------------- init
+def test_init_makes_a_workspace_and_overwrites_nothing(home, capsys):
+    made = answer(capsys, "init", "mine")["files"]
+    assert all((home / path).is_file() for path in made)
+    (home / made[0]).write_text("mine")
+    assert execute(["init", "mine"]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert (home / made[0]).read_text() == "mine"
+
+
+def test_init_writes_nothing_where_one_file_is_in_the_way(home, capsys):
+    (home / "mine/scenarios/lander").mkdir(parents=True)
+    (home / "mine/scenarios/lander/first.yaml").write_text("here")
+    assert execute(["init", "mine"]) == 2
+    assert not (home / "mine/controllers").exists()
+
+
+# ---------------------------------------------------------------- catalogue
+def test_catalogue_lists_what_the_workspace_adds(home, capsys):
+    answer(capsys, "init", ".")
+    names = answer(capsys, "catalogue", "list")
+    assert {"lander", "quadrotor"} <= set(names["robots"])
+    assert {"lander/first", "lander/neuro_lander"} <= set(names["scenarios"])
+
+
+def test_catalogue_shows_a_robot_with_signals_limits_and_faults(home, capsys):
+    (robot,) = answer(capsys, "catalogue", "show", "quadrotor")["entries"]
+    assert robot["signals"]["action"][0]["key"] == "rotor_speed_radps"
+    assert robot["signals"]["action"][0]["low"] == 0.0
+    assert "rotor_efficiency" in {f["kind"] for f in robot["faults"]}
+    assert robot["twin"] is True
+    assert execute(["catalogue", "show", "quadrotor"]) == 0
+    assert "rotor_speed_radps" in capsys.readouterr().out
+
+
+def test_a_name_that_several_kinds_share_shows_all_of_them(home, capsys):
+    answer(capsys, "init", ".")
+    entries = answer(capsys, "catalogue", "show", "lander/first")["entries"]
+    assert [e["kind"] for e in entries] == ["scenario", "controller", "assertions"]
+
+
+# ---------------------------------------------------------------- ledger
+def test_looking_into_an_empty_ledger_makes_no_file(home, capsys):
+    assert answer(capsys, "incidents", "list") == {"incidents": []}
+    assert answer(capsys, "patches", "list") == {"patches": []}
+    assert list(home.iterdir()) == []
+
+
+# ---------------------------------------------------------------- doctor
+def test_doctor_tells_versions_devices_confinement_and_keys_but_no_key(home, capsys, monkeypatch):
+    monkeypatch.setenv("GEMINI_API_KEY", "a-secret")
+    assert execute(["doctor", "--json"]) == 0
+    text = capsys.readouterr().out
+    found = json.loads(text)
+    assert found["platform"]["jax"] and found["devices"] and found["brains"]["embedded"] == "ready"
+    assert "no_new_privs" in found["confinement"] and "rlimits" in found["confinement"]
+    assert found["brains"]["gemini"] == "GEMINI_API_KEY is set" and "a-secret" not in text
+
+
+# ---------------------------------------------------------------- bench
+def test_bench_needs_a_checkout(home, monkeypatch):
+    monkeypatch.setattr(workspace, "catalogue_root", lambda: home)
+    with pytest.raises(InputError, match="needs a checkout"):
+        bench.speed()
+
+
+def test_bench_runs_the_files_that_are_there_and_collects_their_answers(home, capsys, monkeypatch):
+    line = {"subject": "P2", "what": "w", "ours": "1 s", "limit": "1 s", "ratio": 1.0, "spread": 0.0}
+    line |= {"must_reach": "1×", "reached": True, "count": 1, "note": ""}
+    (home / "benchmarks").mkdir()
+    (home / "benchmarks/p2_word.py").write_text(f"import json; print(json.dumps([{line!r}]))")
+    (home / "benchmarks/p10_later.py").write_text("raise SystemExit(3)")
+    monkeypatch.setattr(workspace, "catalogue_root", lambda: home)
+    document = answer(capsys, "bench", "speed", "--only", "p2", "--out", "speed.json")
+    assert document["results"] == [line]
+    assert json.loads((home / "speed.json").read_text()) == document
+    assert execute(["bench", "speed"]) == 4
+    assert "p10_later.py failed with exit code 3" in capsys.readouterr().err

@@ -1,0 +1,220 @@
+"""From a source to bytes and back, for a robot of one line."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from healing_runtime import stl
+from healing_runtime.compile import programs
+from healing_runtime.compile.vectors import Vectors
+from healing_runtime.core.codec import plain
+from healing_runtime.core.errors import Location, SubsetError, WorkerFailed
+from healing_runtime.core.records import AssertionFile, AssertionText
+from healing_runtime.core.signals import Layout, Signal, SignalTable
+from healing_runtime.core.status import Severity, Status
+from healing_runtime.language import controller, source, trace
+
+HZ = 10
+TABLE = SignalTable(
+    observed=Layout((Signal("position", "m"),)),
+    action=Layout((Signal("velocity", "m/s", low=-1.0, high=1.0),)),
+    true=Layout((Signal("position", "m"), Signal("speed", "m/s"))),
+)
+SOURCE = '''"""Go home."""
+import jax.numpy as jnp
+
+PARAMS = {"gain": 0.5}
+
+
+def init(params):
+    return {"integral_m_s": jnp.zeros(()), "ticks": jnp.zeros((), jnp.int32)}
+
+
+def control(obs, state, params):
+    integral = state["integral_m_s"] + obs["position_m"] * obs["dt_s"]
+    assert integral < 3.0, "the integral stays small"
+    action = {"velocity_mps": -params["gain"] * obs["position_m"]}
+    assert obs["position_m"] < 5.0, "not too far"
+    assert next_state["ticks"] > state["ticks"], "time goes on"
+    next_state = {"integral_m_s": integral, "ticks": state["ticks"] + 1}
+    return action, next_state
+'''
+
+
+def traced(text):
+    parsed = source.parse(text, name="home", path="home.py")
+    return trace.trace(controller.load(parsed), TABLE, 1.0 / HZ, np.dtype("float32"))
+
+
+def requirements():
+    where = Location("r.yaml", 1, 1)
+    texts = (
+        AssertionText("slow", "always (speed < 2 m/s)", where),
+        AssertionText("near", "always (position < 1 m)", where, severity=Severity.WARNING),
+        AssertionText("home", "eventually (position < 0.1 m)", where, mission=True),
+    )
+    return stl.bind([AssertionFile("r", "r.yaml", "sha256:0", "line", texts)], TABLE, HZ)
+
+
+@pytest.fixture(scope="module")
+def exported():
+    return programs.export_controller(traced(SOURCE), None, TABLE, HZ)
+
+
+@pytest.fixture(scope="module")
+def blob(exported):
+    return programs.build(exported, requirements(), TABLE, HZ)
+
+
+def run(program, samples):
+    """Rows for (position, speed) samples."""
+    carry, rows = program.start(), []
+    for position, speed in samples:
+        observed, true = np.array([position], np.float32), np.array([position, speed], np.float32)
+        carry, packed = program.tick(program.params, carry, observed, true)
+        rows.append(np.asarray(packed))
+    return rows, carry
+
+
+def test_one_packed_row_holds_action_verdicts_and_memory(blob):
+    program = programs.load(blob)
+    rows, _ = run(program, [(2.0, 0.5), (0.05, 3.0)])
+    s = program.interface.slices
+    assert rows[0][s["action"]] == -1.0
+    assert rows[0][s["tripped"]] == 0.0, "a warning does not trip"
+    assert program.interface.verdicts(rows[0])["near"].status == Status.FALSE
+    assert program.interface.violated(rows[1]) == ("slow",) and rows[1][s["tripped"]] == 1.0
+    assert rows[1][s["state_ints"]] == 2.0
+    assert program.interface.verdicts(rows[1], ended=True)["home"].status == Status.TRUE
+    assert program.interface.verdicts(rows[0], ended=True)["home"].status == Status.FALSE
+
+
+def test_contract_asserts_trip_and_diagnostics_do_not(blob):
+    program = programs.load(blob)
+    assert set(program.interface.controller.contract) == {"not-too-far", "time-goes-on"}
+    assert program.interface.controller.diagnostics == ("the integral stays small",)
+    rows, _ = run(program, [(6.0, 0.0)])
+    assert program.interface.violated(rows[0]) == ("controller/not-too-far",)
+    rows, _ = run(program, [(4.9, 0.0)] * 8)
+    assert all(program.interface.violated(row) == () for row in rows)
+    assert rows[-1][program.interface.slices["diagnostics"]] < 0.0
+
+
+def test_an_action_that_is_not_finite_trips(blob):
+    program = programs.load(blob)
+    rows, _ = run(program, [(float("inf"), 0.0)])
+    assert "controller/finite-action" in program.interface.violated(rows[0])
+
+
+def test_a_blob_crosses_a_pipe_and_its_hash_is_checked(blob):
+    header, blobs = programs.blob_message(blob)
+    header = json.loads(json.dumps(plain(header)))
+    again = programs.read_blob(header, blobs)
+    assert again.sha256 == blob.sha256
+    np.testing.assert_array_equal(run(programs.load(again), [(1.0, 0.1)])[0], run(programs.load(blob), [(1.0, 0.1)])[0])
+    for i, part in enumerate(blobs):
+        if part:
+            changed = bytearray(part)
+            changed[len(part) // 2] ^= 1
+            with pytest.raises(WorkerFailed, match="hash differs"):
+                programs.read_blob(header, (*blobs[:i], bytes(changed), *blobs[i + 1 :]))
+
+
+def test_the_exported_bytes_are_the_same_each_time(exported):
+    again = programs.export_controller(traced(SOURCE), None, TABLE, HZ)
+    assert (again.control, again.contract) == (exported.control, exported.contract)
+
+
+def test_donated_memory_is_aliased_whole(exported):
+    from healing_runtime.compile import tick as ticks
+
+    control, contract = (jax.export.deserialize(bytearray(b)) for b in (exported.control, exported.contract))
+    composed = ticks.compose(ticks.Step(control.call, contract.call), exported.interface, requirements(), TABLE, HZ)
+    carry = Vectors(
+        np.concatenate([exported.state.floats, composed.monitor_start.floats]),
+        np.concatenate([exported.state.ints, composed.monitor_start.ints]),
+    )
+    one, two = np.zeros(1, np.float32), np.zeros(2, np.float32)
+    compiled = jax.jit(composed.function, donate_argnums=(1,)).lower(exported.params, carry, one, two).compile()
+    donated = sum(v.nbytes for v in carry)
+    assert compiled.memory_analysis().alias_size_in_bytes == donated > 0
+
+
+def test_a_patch_is_judged_by_the_originals_contract_and_its_own_additions():
+    original = traced(SOURCE)
+    text = SOURCE.replace(
+        '    assert obs["position_m"] < 5.0, "not too far"\n',
+        '    assert action["velocity_mps"] < 0.9, "not too fast"\n',
+    )
+    patch = traced(text)
+    blob = programs.build(programs.export_controller(patch, original, TABLE, HZ), requirements(), TABLE, HZ)
+    program = programs.load(blob)
+    assert program.interface.controller.contract == ("not-too-far", "time-goes-on", "not-too-fast")
+    assert "controller/not-too-far" in program.interface.violated(run(program, [(6.0, 0.0)])[0][0])
+    assert "controller/not-too-fast" in program.interface.violated(run(program, [(-2.0, 0.0)])[0][0])
+
+
+def test_contract_asserts_see_the_originals_parameters():
+    text = SOURCE.replace('obs["position_m"] < 5.0', 'obs["position_m"] * params["gain"] < 2.5')
+    patch = traced(text.replace('"gain": 0.5', '"gain": 0.01'))
+    program = programs.load(
+        programs.build(programs.export_controller(patch, traced(text), TABLE, HZ), requirements(), TABLE, HZ)
+    )
+    assert "controller/not-too-far" in program.interface.violated(run(program, [(6.0, 0.0)])[0][0])
+
+
+def test_a_patch_that_drops_a_state_key_the_contract_names_is_refused():
+    text = SOURCE.replace('    assert next_state["ticks"] > state["ticks"], "time goes on"\n', "")
+    text = text.replace(', "ticks": jnp.zeros((), jnp.int32)', "").replace(', "ticks": state["ticks"] + 1', "")
+    with pytest.raises(SubsetError, match="'ticks'"):
+        programs.export_controller(traced(text), traced(SOURCE), TABLE, HZ)
+
+
+def test_memory_moves_by_name_and_monitors_move_whole(exported, blob):
+    text = SOURCE.replace('return {"integral_m_s"', 'return {"bias_m": jnp.ones(()), "integral_m_s"')
+    text = text.replace('next_state = {"integral_m_s"', 'next_state = {"bias_m": state["bias_m"], "integral_m_s"')
+    new = programs.load(
+        programs.build(programs.export_controller(traced(text), traced(SOURCE), TABLE, HZ), requirements(), TABLE, HZ)
+    )
+    old = programs.load(blob)
+    samples = [(0.9, 0.5), (0.8, 1.5)]
+    _, carry = run(old, samples)
+    carry = Vectors(*(np.array(v) for v in carry))
+    moved = programs.migrate(old.interface, new.interface, carry, new.start())
+    observed, true = np.array([0.7], np.float32), np.array([0.7, 0.1], np.float32)
+    _, was = old.tick(old.params, carry, observed, true)
+    _, now = new.tick(new.params, moved, observed, true)
+    was, now = np.asarray(was), np.asarray(now)
+    for assertion, verdict in old.interface.verdicts(was).items():
+        assert new.interface.verdicts(now)[assertion] == verdict
+    memory = dict(zip([leaf.path for leaf in new.interface.controller.state if leaf.floating],
+                      now[new.interface.slices["state_floats"]], strict=True))  # fmt: skip
+    assert memory["bias_m"] == 1.0 and memory["integral_m_s"] == pytest.approx(0.24)
+    assert now[new.interface.slices["state_ints"]] == 3.0
+
+
+def test_a_custom_call_is_refused_whatever_the_trace_said():
+    text = jax.jit(jnp.linalg.cholesky).lower(jnp.eye(3)).as_text()
+    with pytest.raises(WorkerFailed, match="custom call"):
+        programs.refuse_custom_calls(text)
+    programs.refuse_custom_calls(jax.jit(jnp.sin).lower(1.0).as_text())
+
+
+def test_memory_is_flat_over_many_ticks(blob):
+    """What leaks 50 bytes a tick would show."""
+    import resource
+
+    program = programs.load(blob)
+    observed, true = np.array([0.5], np.float32), np.array([0.5, 0.1], np.float32)
+    carry = program.start()
+    for _ in range(2_000):
+        carry, packed = program.tick(program.params, carry, observed, true)
+        np.asarray(packed)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(100_000):
+        carry, packed = program.tick(program.params, carry, observed, true)
+        np.asarray(packed)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 4_096, "KiB"
