@@ -144,9 +144,7 @@ def _signal(name: str, given: str | Signal, where: Location | None) -> Signal:
     return Signal(name, given)
 
 
-def _local(
-    words: Vocabulary, tolerance: str | None, scale: Mapping[str, float], where: Location | None
-) -> Vocabulary:
+def _local(words: Vocabulary, tolerance: str | None, scale: Mapping[str, float], where: Location | None) -> Vocabulary:
     return dataclasses.replace(
         words,
         tolerance=check.quantity(tolerance, where) if tolerance is not None else None,

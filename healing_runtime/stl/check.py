@@ -33,7 +33,13 @@ from healing_runtime.stl.formula import (
 from healing_runtime.stl.operators import OPERATORS
 from healing_runtime.stl.parse import WORDS, Raw, Text, name_of, parse_text
 
-FUNCTIONS: Mapping[str, tuple[int, int]] = {"abs": (1, 1), "min": (1, 9), "max": (1, 9), "norm": (1, 9), "clamp": (3, 3)}
+FUNCTIONS: Mapping[str, tuple[int, int]] = {
+    "abs": (1, 1),
+    "min": (1, 9),
+    "max": (1, 9),
+    "norm": (1, 9),
+    "clamp": (3, 3),
+}
 _HEAD = re.compile(r"^\s*([A-Za-z_]\w*)\s*(?:\(\s*([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)?\s*\))?\s*$")
 _EXPRESSIONS = (Number, Reference, Arithmetic)
 MAX_NODES = 2000
@@ -154,7 +160,7 @@ class _Checker:
             self.fail(f"'{text}' has a unit and is not true or false by itself; compare it, as in '{text} < …'.", raw)
         if found.size:
             self.fail(f"'{text}' has {found.size} components; name one.", raw)
-        return Flag(found, text, self.place(raw))
+        return Flag(found, found.text, self.place(raw))
 
     def either(self, raw: Raw) -> Expression | Formula:
         """A node that may be a formula or an expression."""
@@ -185,7 +191,9 @@ class _Checker:
     def window(self, raw: Raw, single: bool) -> Window:
         ends = [self.duration(part) for part in raw.parts]
         if len(ends) != (1 if single else 2):
-            self.fail("write one duration, as in '[0.5 s]'." if single else "write two bounds, as in '[0 s, 2 s]'.", raw)
+            self.fail(
+                "write one duration, as in '[0.5 s]'." if single else "write two bounds, as in '[0 s, 2 s]'.", raw
+            )
         if single:
             ends.insert(0, Duration(Fraction(0), ends[0].in_ticks, "0", self.place(raw)))
         low, high = ends
@@ -384,9 +392,7 @@ class _Checker:
         if len(arguments) != len(found.parameters):
             self.fail(f"'{found.name}' takes {len(found.parameters)} argument(s), not {len(arguments)}.", raw)
         bound = dict(zip(found.parameters, arguments, strict=True))
-        inner = _Checker(
-            found.source, self.words, bound, (*self.inside, found.name), self.count, self.place(raw)
-        )
+        inner = _Checker(found.source, self.words, bound, (*self.inside, found.name), self.count, self.place(raw))
         value = inner.either(found.body)
         # A definition keeps its name in readings and reports.
         return value if isinstance(value, Number | Arithmetic) else dataclasses.replace(value, text=self.text(raw))

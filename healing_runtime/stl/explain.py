@@ -5,8 +5,11 @@ A trigger on an edge says "when", one on a level "whenever"; windows are read as
 
 from __future__ import annotations
 
+import re
+
 from healing_runtime.stl.formula import Apply, Duration, Flag, Formula, Literal, Outside, Predicate, Window
 from healing_runtime.stl.operators import OPERATORS
+from healing_runtime.stl.parse import WORDS
 
 _RELATIONS = {"<": "is below", "<=": "is at most", ">": "is above", ">=": "is at least", "==": "equals"}
 _EDGES = ("rise", "fall")
@@ -36,9 +39,11 @@ def _conditional(trigger: Formula, promise: Formula) -> str:
 
 
 def _say(formula: Formula) -> str:
+    if _named(formula):
+        return f"'{formula.text}' holds"
     match formula:
-        case Predicate(relation, left, right):
-            return _predicate(formula, relation, left, right)
+        case Predicate():
+            return _predicate(formula)
         case Flag():
             return f"'{formula.text}' is true"
         case Literal(value):
@@ -47,11 +52,16 @@ def _say(formula: Formula) -> str:
             return f"the tick lies outside {low} to {high}"
         case Apply("not", (Flag() as flag,)):
             return f"'{flag.text}' is false"
+        case Apply("rise" | "fall" as edge, (Flag() as flag,)):
+            return f"'{flag.text}' becomes {'true' if edge == 'rise' else 'false'}"
         case Apply("implies", (trigger, promise)):
             return _conditional(trigger, promise)
     operator = OPERATORS[formula.operator]
     words = [_group(argument) for argument in formula.arguments]
-    return operator.english.format(*words, window=_window(formula.window, operator.kind, operator.window))
+    window = _window(formula.window, operator.kind, operator.window)
+    if operator.arity == 2 and window:
+        window = f" ({window.strip()})"
+    return operator.english.format(*words, window=window)
 
 
 def _group(formula: Formula) -> str:
@@ -60,18 +70,24 @@ def _group(formula: Formula) -> str:
     return f"({said})" if binary else said
 
 
-def _predicate(formula: Predicate, relation: str, left: object, right: object) -> str:
-    if not any(sign in formula.text for sign in _RELATIONS):
-        return f"'{formula.text}'"  # a definition is read by its name
+def _named(formula: Formula) -> bool:
+    """Whether the text is a definition's name, which then stands for its body."""
+    if isinstance(formula, Flag | Literal | Outside):
+        return False
+    call = re.fullmatch(r"([A-Za-z_]\w*)\s*(\(.*\))?", formula.text)
+    return call is not None and call[1] not in WORDS
+
+
+def _predicate(formula: Predicate) -> str:
     sign = next(s for s in ("<=", ">=", "==", "<", ">") if s in formula.text)
     before, after = formula.text.split(sign, 1)
-    within = f" to within {formula.tolerance:g} (SI)" if relation == "==" else ""
-    return f"{before.strip()} {_RELATIONS[relation]} {after.strip()}{within}"
+    within = f" to within {formula.tolerance:g} (SI)" if formula.relation == "==" else ""
+    return f"{before.strip()} {_RELATIONS[sign]} {after.strip()}{within}"
 
 
 def _window(window: Window | None, kind: str, form: str) -> str:
     if window is None:
-        return ""
+        return " so far" if kind == "past" and form == "optional" else ""
     low, high = _time(window.low), _time(window.high)
     if form == "duration":
         return high

@@ -1,7 +1,7 @@
 """Formulas over whole recordings: the value at every sample, vectorised in JAX.
 
-The operators' `reference` functions are the definition; the online machines are held against them. Arrays in, arrays out:
-it can be jitted, vmapped over runs and, outside the ties of min and max, differentiated.
+The operators' `reference` functions are the definition; the online machines are held against them. Arrays in, arrays
+out: it can be jitted, vmapped over runs and, outside the ties of min and max, differentiated.
 """
 
 from __future__ import annotations
@@ -100,5 +100,7 @@ def _reader(formula: Formula, signals: Mapping[str, Any]) -> tuple[atoms.Read, A
     sample = next(iter(arrays.values()), None)
     if sample is None:
         sample = jnp.asarray(next(iter(signals.values())))
-    dtype = jnp.result_type(sample.dtype, jnp.float32) if not jnp.issubdtype(sample.dtype, jnp.floating) else sample.dtype
+    dtype = (
+        jnp.result_type(sample.dtype, jnp.float32) if not jnp.issubdtype(sample.dtype, jnp.floating) else sample.dtype
+    )
     return read, jnp.zeros(sample.shape[:1], dtype)

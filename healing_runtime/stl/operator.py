@@ -60,7 +60,8 @@ class Operator:
         english: template of the reading; {0} {1} are the arguments, {window} the bounds in words.
         connect: boolean operators only: spans -> span.
         reference: (end, ticks, *spans over samples) -> span over samples; the offline definition.
-        stream: (ticks, *horizons of the arguments, ring_up_to=…) -> Machine; the value at every start. Past operators are
+        stream: (ticks, *horizons of the arguments, ring_up_to=…) -> Machine; the value at every start. Past operators
+        are
             given arguments of horizon 0 only, future ones without bounds have no stream. See `windows.least`.
         root: (ticks, *horizons) -> Root; future operators only.
     """

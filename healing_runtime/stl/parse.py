@@ -1,7 +1,7 @@
 """Text -> raw tree: the grammar, its error messages, and the refusal of what could be misread.
 
-Where tools disagree about precedence (`always p implies q` means one thing here and another there) no reading is chosen:
-the text is refused and both readings are shown.
+Where tools disagree about precedence (`always p implies q` means one thing here and another there) no reading is
+chosen: the text is refused and both readings are shown.
 """
 
 from __future__ import annotations
@@ -19,14 +19,19 @@ from healing_runtime.core.errors import AssertionSyntaxError, InputError, Locati
 from healing_runtime.stl.operators import OPERATORS
 
 NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_UNIT = r"(?:(?:[kmcµμ]?(?:m|s|g|rad|N|Hz)|deg|rpm|rev|turn|min(?!\s*\()|ticks?|percent)(?:(?:\^|\*\*)?-?\d)?(?![A-Za-z0-9_])|%)"
+_NAME_OF_UNIT = r"[kmcµμ]?(?:m|s|g|rad|N|Hz)|deg|rpm|rev|turn|min(?!\s*\()|ticks?|percent"
+_UNIT = rf"(?:(?:{_NAME_OF_UNIT})(?:(?:\^|\*\*)?-?\d)?(?![A-Za-z0-9_])|%)"
 QUANTITY = rf"{NUMBER}\s*{_UNIT}(?:(?:\s*[*/]\s*|[ \t]+){_UNIT})*"
 MAX_LENGTH, MAX_DEPTH = 4000, 40
 
-WORDS = {name for operator in OPERATORS.values() for name in (operator.name, operator.short) if name} | {"true", "false"}
+WORDS = {name for operator in OPERATORS.values() for name in (operator.name, operator.short) if name} | {
+    "true",
+    "false",
+}
 _INSTEAD = {
-    "->": "implies", "=>": "implies", "<->": "iff", "&&": "and", "&": "and", "||": "or", "|": "or", "!=": "not (a == b)",
-    "!": "not", "~": "not", "≤": "<=", "≥": ">=", "=": "==", "≠": "not (a == b)", "∧": "and", "∨": "or", "¬": "not",
+    "->": "implies", "=>": "implies", "<->": "iff", "&&": "and", "&": "and", "||": "or", "|": "or",
+    "!=": "not (a == b)", "!": "not", "~": "not", "≤": "<=", "≥": ">=", "=": "==", "≠": "not (a == b)", "∧": "and",
+    "∨": "or", "¬": "not",
 }  # fmt: skip
 
 
@@ -116,16 +121,22 @@ def _explain(source: Text, error: lark.UnexpectedInput) -> NoReturn:
     place = error.pos_in_stream or 0
     rest = source.text[place:]
     for sign in sorted(_INSTEAD, key=len, reverse=True):
-        if rest.startswith(sign):
-            source.fail(f"'{sign}' is not part of the language; write '{_INSTEAD[sign]}'.", place)
+        # The sign may have begun before the place: '-' of '->' is a minus until '>' follows.
+        begin = next((b for b in (place - 1, place) if b >= 0 and source.text.startswith(sign, b)), None)
+        if begin is not None and (len(sign) > 1 or begin == place):
+            source.fail(f"'{sign}' is not part of the language; write '{_INSTEAD[sign]}'.", begin)
+    opened = source.text.rfind("[", 0, place)
+    before = (
+        re.search(r"([A-Za-z_]\w*)\s*$", source.text[:opened]) if opened > source.text.rfind("]", 0, place) else None
+    )
+    if before and before[1] not in WORDS:
+        source.fail(f"'{before[1]}' takes no bounds; '[…]' after a signal holds the index of an entry.", opened)
     number = re.search(rf"({NUMBER})\s*$", source.text[:place])
     word = re.match(r"[A-Za-zµμ°_][\w/]*", rest)
     if number and word and word[0] not in WORDS:
         source.fail(
             f"'{word[0]}' is not a unit; write for example m, m/s, deg, rad/s, N, s or ticks.", place, UnitError
         )
-    if rest.startswith("[") and re.search(r"[A-Za-z_]\s*$", source.text[:place]):
-        source.fail("bounds belong to a temporal operator, and only those that take them; remove '[...]'.", place)
     if word and (near := difflib.get_close_matches(word[0], sorted(WORDS), n=1, cutoff=0.7)):
         source.fail(f"'{word[0]}' is unexpected here; did you mean '{near[0]}'?", place)
     found = word[0] if word else rest[:1]
@@ -217,7 +228,7 @@ class _Nest:
             word = str(operand.children[0])
             self.source.fail(
                 f"'{word}' can be read in two ways; write '({text[begin:end].strip()}){text[end:stop]}' "
-                f"or '{head.strip()} ({_strip_group(tail)})'.",
+                f"or '{head.strip()} ({tail.strip()})'.",
                 begin,
             )
 
@@ -239,7 +250,9 @@ class _Nest:
         head = text[begin : _start(operands[first + 1])]
         rest = text[_start(operands[first + 1]) : _end(operands[second + 1])]
         again = words[first] == words[second]
-        what = f"'{words[first]}' does not chain" if again else f"'{words[first]}' beside '{words[second]}' is ambiguous"
+        what = (
+            f"'{words[first]}' does not chain" if again else f"'{words[first]}' beside '{words[second]}' is ambiguous"
+        )
         self.source.fail(
             f"{what}; write '({one.strip()}){tail}' or '{head}({rest.strip()})'.", infixes[second].meta.start_pos
         )
@@ -251,10 +264,6 @@ def _start(node: Any) -> int:
 
 def _end(node: Any) -> int:
     return node.end_pos if isinstance(node, lark.Token) else node.meta.end_pos
-
-
-def _strip_group(text: str) -> str:
-    return text.strip()
 
 
 def _closed(prefix: Any) -> bool:

@@ -1,8 +1,11 @@
 """Formulas -> one fixed-size state machine in pure JAX, stepped once per tick.
 
 Sub-formulas that are equal are one node, whichever requirement they come from. A node is a `Machine` of its operator; a
-requirement is read off `Root`s, and most roots are *promises*, which are stepped together as one vector: a few vector
-operations cost less in the tick than many scalar ones. Nothing depends on data but the values.
+requirement is read off `Root`s, most of which are promises (`safety`). Nothing depends on data but the values.
+
+The state is made of scalars and rings, and vectors over the requirements appear in the outputs only: in a batch a
+scalar is a contiguous row over the lanes, which the compiler vectorises, and outputs that nobody reads are never
+computed.
 """
 
 from __future__ import annotations
@@ -12,20 +15,18 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from healing_runtime.core.records import Verdict
 from healing_runtime.core.status import Status
-from healing_runtime.stl import margin, promises
-from healing_runtime.stl.atoms import Atom, Table
-from healing_runtime.stl.formula import Apply, Formula, Outside, Reference, walk
+from healing_runtime.stl import margin
+from healing_runtime.stl.atoms import Atom, Read, key
+from healing_runtime.stl.formula import Apply, Formula, Outside, walk
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import Bounds, Machine, Root, Ticks
 from healing_runtime.stl.operators import OPERATORS
-from healing_runtime.stl.promises import Promise
-from healing_runtime.stl.safety import safety
-from healing_runtime.stl.ticks import looks_ahead
+from healing_runtime.stl.safety import promise, safety
+from healing_runtime.stl.ticks import looks_ahead, ticks_of
 from healing_runtime.stl.windows import RING_IN_BATCH
 
 _UNKNOWN, _TRUE, _FALSE = int(Status.UNKNOWN), int(Status.TRUE), int(Status.FALSE)
@@ -37,16 +38,14 @@ class MonitorState(NamedTuple):
 
     Attributes:
         tick: int32, samples seen.
-        status: int32[R], latched verdicts.
-        triggered: bool[T], whether the trigger of an implication was ever true.
-        promises: keys [2, P], the worst so far and what undecided starts are sure of.
+        status: one int32 a requirement, its latched verdict.
+        triggered: one Boolean an implication, whether its trigger was ever true.
         nodes, roots: states of the machines; many are empty.
     """
 
     tick: Array
-    status: Array
-    triggered: Array
-    promises: Array
+    status: tuple[Array, ...]
+    triggered: tuple[Array, ...]
     nodes: tuple[Any, ...]
     roots: tuple[Any, ...]
 
@@ -70,14 +69,8 @@ class _Node(NamedTuple):
     arguments: tuple[int, ...]
 
 
-class _Readings(NamedTuple):
-    """Bounds of all promises [2, P] and of every other root [2]: while running, and if the run ended now."""
-
-    promises: Bounds
-    roots: tuple[Bounds, ...]
-
-
-_Read = Callable[[_Readings], Bounds]
+_Readings = Sequence[tuple[Bounds, Bounds]]
+_Read = Callable[[_Readings], tuple[Bounds, Bounds]]
 
 
 class Program:
@@ -85,34 +78,23 @@ class Program:
 
     Args:
         formulas: windows in ticks, within the online fragment.
-        column: reference -> column or columns of the flat vector that `update` is given.
         rewrite: False keeps every promise start by start; tests compare the two.
         ring_up_to: see `windows.least`.
     """
 
-    def __init__(
-        self,
-        formulas: Sequence[Formula],
-        column: Callable[[Reference], int | slice],
-        *,
-        rewrite: bool = True,
-        ring_up_to: int = RING_IN_BATCH,
-    ) -> None:
+    def __init__(self, formulas: Sequence[Formula], *, rewrite: bool = True, ring_up_to: int = RING_IN_BATCH) -> None:
         self._rewrite = rewrite
         self._ring_up_to = ring_up_to
         self._atoms: list[Atom] = []
         self._nodes: list[_Node] = []
         self._roots: list[tuple[Root, tuple[int, ...]]] = []
-        self._promises: list[Promise] = []
         self._triggers: list[int] = []
         self._seen: dict[Any, int] = {}
         self._reads = [self._root(formula) for formula in formulas]
-        own = [{self._atom(part) for part in walk(f) if not isinstance(part, Apply)} for f in formulas]
-        fired = [{self._trigger(trigger) for trigger in _triggers(f)} for f in formulas]
-        self._rests_on = np.array([[a in atoms for a in range(len(self._atoms))] for atoms in own], bool)
-        self._counts_by = np.array([[t in ts for t in range(len(self._triggers))] for ts in fired], bool)
-        self._table = Table(self._atoms, column)
-        self._direct = [self._promise_of(read) for read in self._reads]
+        self._rests_on = [
+            sorted({self._atom(part) for part in walk(f) if not isinstance(part, Apply)}) for f in formulas
+        ]
+        self._counts_by = [sorted({self._trigger(trigger) for trigger in _triggers(f)}) for f in formulas]
         self.atom_texts = tuple(atom.text for atom in self._atoms)
 
     # ------------------------------------------------ building: values at every start
@@ -142,7 +124,7 @@ class Program:
             return self._add(("value", atom), lambda: _Node(_read_atom(atom), ()))
         operator = OPERATORS[formula.operator]
         arguments = tuple(self._stream(argument) for argument in formula.arguments)
-        ticks = _ticks(formula)
+        ticks = ticks_of(formula)
         horizons = [self._horizon(a) for a in arguments]
         if operator.connect is not None:
             reach = max(horizons)
@@ -166,7 +148,7 @@ class Program:
             operator = OPERATORS[formula.operator]
             if operator.connect is not None and looks_ahead(formula):
                 return _connect_roots(operator.connect, [self._root(argument) for argument in formula.arguments])
-            if formula.operator in ("always", "eventually"):
+            if self._rewrite and formula.operator in ("always", "eventually") and looks_ahead(formula.arguments[0]):
                 return self._promise(formula)
             if operator.root is not None:
                 return self._start_by_start(formula)
@@ -174,30 +156,18 @@ class Program:
         return self._add_root(("first", node), (node,), _first_sample)
 
     def _promise(self, formula: Apply) -> _Read:
-        """`always`, without an array of pending starts where that can be; `eventually` is its dual."""
+        """`always` over the future without an array of pending starts, where that can be; `eventually` is its dual."""
         (body,) = formula.arguments
-        dual, ticks = formula.operator == "eventually", _ticks(formula)
-        body = Apply("not", (body,)) if dual else body
-        if looks_ahead(body):
-            if not self._rewrite:
-                return self._start_by_start(formula)
-            fold, pending, rest = safety(body, ticks)
-        else:
-            fold, pending, rest = body, None, ()
-        reads = [self._add_promise(fold, pending, ticks, dual)] if fold is not None else []
-        others = [self._start_by_start(Apply("always", (part,), formula.window)) for part in rest]
-        reads += [_negated(read) for read in others] if dual else others
-        join = OPERATORS["or" if dual else "and"].connect
-        return functools.reduce(lambda one, other: _connect_roots(join, [one, other]), reads)
+        dual, ticks, both = formula.operator == "eventually", ticks_of(formula), OPERATORS["and"]
+        fold, pending, rest = safety(Apply("not", (body,)) if dual else body, ticks)
+        reads = [] if fold is None else [self._add_promise(fold, pending, ticks)]
+        reads += [self._start_by_start(Apply("always", (part,), formula.window)) for part in rest]
+        read = functools.reduce(lambda one, other: _connect_roots(both.connect, [one, other]), reads)
+        return _negated(read) if dual else read
 
-    def _add_promise(self, fold: Formula, pending: Formula | None, ticks: Ticks, dual: bool) -> _Read:
-        gated = None if pending is not None and ticks is not None else ticks
-        promise = Promise(
-            self._stream(fold), None if pending is None else self._stream(pending), ticks, dual, gated is not None
-        )
-        if promise not in self._promises:
-            self._promises.append(promise)
-        return _ReadPromise(self._promises.index(promise))
+    def _add_promise(self, fold: Formula, pending: Formula | None, ticks: Ticks) -> _Read:
+        arguments = tuple(self._stream(part) for part in (fold, pending) if part is not None)
+        return self._add_root(("promise", ticks, arguments), arguments, lambda: promise(ticks))
 
     def _start_by_start(self, formula: Apply) -> _Read:
         """The operator's own root, over the pending starts of its arguments."""
@@ -205,7 +175,7 @@ class Program:
         arguments = tuple(self._stream(argument) for argument in formula.arguments)
         reach = max(self._horizon(a) for a in arguments)
         arguments = tuple(self._widened(a, reach) for a in arguments)
-        ticks, horizons = _ticks(formula), [reach] * len(arguments)
+        ticks, horizons = ticks_of(formula), [reach] * len(arguments)
         return self._add_root((formula.operator, ticks, arguments), arguments, lambda: operator.root(ticks, *horizons))
 
     def _add_root(self, key: Any, arguments: tuple[int, ...], make: Callable[[], Root]) -> _Read:
@@ -214,7 +184,7 @@ class Program:
             self._seen[key] = len(self._roots)
             self._roots.append((make(), arguments))
         at = self._seen[key]
-        return lambda readings: readings.roots[at]
+        return lambda readings: readings[at]
 
     def _trigger(self, formula: Formula) -> int:
         node = self._stream(formula)
@@ -222,100 +192,85 @@ class Program:
             self._triggers.append(node)
         return self._triggers.index(node)
 
-    @staticmethod
-    def _promise_of(read: _Read) -> int | None:
-        return read.at if isinstance(read, _ReadPromise) else None
-
     # ------------------------------------------------ running
     def init(self, dtype: Any) -> MonitorState:
         """State before the first sample."""
         return MonitorState(
             jnp.zeros((), jnp.int32),
-            jnp.full((len(self._reads),), _UNKNOWN, jnp.int32),
-            jnp.zeros((len(self._triggers),), bool),
-            jnp.full((2, len(self._promises)), jnp.inf, dtype),
+            tuple(jnp.full((), _UNKNOWN, jnp.int32) for _ in self._reads),
+            tuple(jnp.zeros((), bool) for _ in self._triggers),
             tuple(node.machine.init(dtype) for node in self._nodes),
             tuple(root.init(dtype) for root, _ in self._roots),
         )
 
-    def update(self, state: MonitorState, vector: Array) -> tuple[MonitorState, MonitorOut]:
-        """One sample, as a flat vector in the monitor's dtype."""
+    def update(self, state: MonitorState, read: Read, like: Array) -> tuple[MonitorState, MonitorOut]:
+        """One sample; `read` gives a reference's value, `like` is any scalar of the monitor's dtype."""
         tick = state.tick
-        keys = self._table.keys(vector)
+        keys = [key(atom, read, like) for atom in self._atoms]
         nodes, spans = [], []
         for node, old in zip(self._nodes, state.nodes, strict=True):
             new, span = node.machine.step(old, tick, *([spans[a] for a in node.arguments] or [keys]))
             nodes.append(new)
             spans.append(span)
-        kept = promises.step(self._promises, state.promises, tick, spans)
         roots = tuple(
             root.step(old, tick, *(spans[a] for a in arguments))
             for (root, arguments), old in zip(self._roots, state.roots, strict=True)
         )
-        triggered = state.triggered
-        if self._triggers:
-            triggered |= jnp.stack([_fired(spans[node], self._horizon(node), tick) for node in self._triggers])
-        bounds = self._bounds(kept, roots, tick)
-        fresh = _status(bounds)
-        invalid = jnp.any(self._rests_on & jnp.isnan(keys), axis=1)
-        now = jnp.where(state.status == _UNKNOWN, jnp.where(invalid, _INVALID, fresh[0]), state.status)
-        both = _verdict(jnp.stack([now, self._at_end(now, fresh[1], triggered)]), bounds)
-        new = MonitorState(tick + 1, now, triggered, kept, tuple(nodes), roots)
-        return new, MonitorOut(_row(both, 0), _row(both, 1), margin.rho(keys))
-
-    def ended(self, state: MonitorState) -> Verdict:
-        """The verdict if the run ended with the last sample."""
-        bounds = Bounds(*(part[1] for part in self._bounds(state.promises, state.roots, state.tick - 1)))
-        return _verdict(self._at_end(state.status, _status(bounds), state.triggered), bounds)
-
-    def _bounds(self, kept: Array, roots: tuple[Any, ...], tick: Array) -> Bounds:
-        """[2, R]: while running, and if the run ended with this tick."""
-        others = tuple(
-            Bounds(*(jnp.stack(pair) for pair in zip(*root.read(state, tick), strict=True)))
-            for (root, _), state in zip(self._roots, roots, strict=True)
+        triggered = tuple(
+            old | _fired(spans[node], self._horizon(node), tick)
+            for node, old in zip(self._triggers, state.triggered, strict=True)
         )
-        return self._gather(_Readings(promises.read(self._promises, kept, tick), others))
+        running, ended = self._bounds(roots, tick)
+        broken = [jnp.isnan(k) for k in keys]
+        invalid = [functools.reduce(jnp.logical_or, [broken[a] for a in atoms]) for atoms in self._rests_on]
+        status = tuple(
+            jnp.where(old == _UNKNOWN, jnp.where(bad, _INVALID, _status(bounds)), old)
+            for old, bad, bounds in zip(state.status, invalid, running, strict=True)
+        )
+        new = MonitorState(tick + 1, status, triggered, tuple(nodes), roots)
+        atoms = margin.rho(jnp.stack(keys)) if keys else jnp.zeros((0,), like.dtype)
+        return new, MonitorOut(_verdict(status, running, like), self._ended(new, ended, like), atoms)
 
-    def _gather(self, readings: _Readings) -> Bounds:
-        """In the order of the requirements; where all are promises, these as they are."""
-        if None not in self._direct:
-            order = np.array(self._direct, np.int32)
-            same = len(order) == len(self._promises) and np.array_equal(order, np.arange(len(order)))
-            return readings.promises if same else Bounds(*(part[:, order] for part in readings.promises))
-        columns = zip(*(read(readings) for read in self._reads), strict=True)
-        return Bounds(*(jnp.stack(column, axis=1) for column in columns))
+    def ended(self, state: MonitorState, like: Array) -> Verdict:
+        """The verdict if the run ended with the last sample."""
+        return self._ended(state, self._bounds(state.roots, state.tick - 1)[1], like)
 
-    def _at_end(self, latched: Array, fresh: Array, triggered: Array) -> Array:
-        status = jnp.where(latched == _UNKNOWN, fresh, latched)
-        if not self._triggers:
-            return status
-        counted = jnp.any(self._counts_by & triggered, axis=1) | ~self._counts_by.any(axis=1)
-        return jnp.where((status == _TRUE) & ~counted, _VACUOUS, status)
+    def _bounds(self, roots: tuple[Any, ...], tick: Array) -> tuple[list[Bounds], list[Bounds]]:
+        """Of every requirement: while running, and if the run ended with this tick."""
+        readings = [root.read(state, tick) for (root, _), state in zip(self._roots, roots, strict=True)]
+        pairs = [read(readings) for read in self._reads]
+        return [running for running, _ in pairs], [ended for _, ended in pairs]
+
+    def _ended(self, state: MonitorState, bounds: Sequence[Bounds], like: Array) -> Verdict:
+        status = []
+        for old, bound, triggers in zip(state.status, bounds, self._counts_by, strict=True):
+            final = jnp.where(old == _UNKNOWN, _status(bound), old)
+            if triggers:
+                counted = functools.reduce(jnp.logical_or, [state.triggered[t] for t in triggers])
+                final = jnp.where((final == _TRUE) & ~counted, _VACUOUS, final)
+            status.append(final)
+        return _verdict(status, bounds, like)
 
 
 # ---------------------------------------------------------------- pieces
-class _ReadPromise(NamedTuple):
-    at: int
-
-    def __call__(self, readings: _Readings) -> Bounds:
-        return Bounds(*(part[:, self.at] for part in readings.promises))
-
-
 def _negated(read: _Read) -> _Read:
-    return lambda readings: -read(readings)
+    def negated(readings: _Readings) -> tuple[Bounds, Bounds]:
+        running, ended = read(readings)
+        return -running, -ended
+
+    return negated
 
 
 def _connect_roots(connect: Callable[..., Span], reads: Sequence[_Read]) -> _Read:
-    def read(readings: _Readings) -> Bounds:
-        parts = [one(readings) for one in reads]
+    def join(parts: Sequence[Bounds]) -> Bounds:
         outer = connect(*(Span(part.lo, part.hi) for part in parts))
         return Bounds(outer.lo, connect(*(Span.exact(part.rho) for part in parts)).lo, outer.hi)
 
+    def read(readings: _Readings) -> tuple[Bounds, Bounds]:
+        running, ended = zip(*(one(readings) for one in reads), strict=True)
+        return join(running), join(ended)
+
     return read
-
-
-def _ticks(formula: Apply) -> Ticks:
-    return formula.window.ticks if formula.window else None
 
 
 def _stateless(dtype: Any) -> tuple[()]:
@@ -395,20 +350,22 @@ def _unbounded(formula: Formula) -> bool:
     )
 
 
-def _row(verdict: Verdict, row: int) -> Verdict:
-    return Verdict(*(part[row] for part in verdict))
-
-
 def _status(bounds: Bounds) -> Array:
     undecided = jnp.where(bounds.lo > 0, _TRUE, _UNKNOWN)
     return jnp.where(bounds.hi < 0, _FALSE, undecided).astype(jnp.int32)
 
 
-def _verdict(status: Array, bounds: Bounds) -> Verdict:
-    invalid = status == _INVALID
+def _verdict(status: Sequence[Array], bounds: Sequence[Bounds], like: Array) -> Verdict:
+    """Scalars of every requirement -> vectors."""
+    if not bounds:
+        empty = jnp.zeros((0,), like.dtype)
+        return Verdict(jnp.zeros((0,), jnp.int32), empty, empty, empty)
+    codes = jnp.stack(list(status))
+    lo, rho, hi = (margin.rho(jnp.stack(part)) for part in zip(*bounds, strict=True))
+    invalid = codes == _INVALID
     return Verdict(
-        status,
-        jnp.where(invalid, jnp.nan, margin.rho(bounds.rho)),
-        jnp.where(invalid, -jnp.inf, margin.rho(bounds.lo)),
-        jnp.where(invalid, jnp.inf, margin.rho(bounds.hi)),
+        codes,
+        jnp.where(invalid, jnp.nan, rho),
+        jnp.where(invalid, -jnp.inf, lo),
+        jnp.where(invalid, jnp.inf, hi),
     )

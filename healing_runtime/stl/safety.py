@@ -1,10 +1,10 @@
 """Promises about every start, rewritten so that one scalar and a few past windows judge them.
 
-`always (p implies always[a, b] q)` judged start by start needs an array of pending starts. The same promise read backwards
-does not: at every t, `q` or `historically[a, b] not p`. And `always (p implies eventually[a, b] q)` is, at the last moment
-each start has, `once[0, b - a] q` or `not p` b ticks ago. Both are identities of distributive lattices, so robustness is
-the same number, bit for bit, and the upper bound falls in the same tick: the trip is not delayed (tests hold them against
-the start-by-start machines).
+`always (p implies always[a, b] q)` judged start by start needs an array of pending starts. The same promise read
+backwards does not: at every t, `q` or `historically[a, b] not p`. And `always (p implies eventually[a, b] q)` is, at
+the last moment each start has, `once[0, b - a] q` or `not p` b ticks ago. Both are identities of distributive
+lattices, so robustness is the same number, bit for bit, and the upper bound falls in the same tick: the trip is not
+delayed (tests hold them against the start-by-start machines).
 
 What the rewriting must keep apart is the end of the run: a start whose window reaches past the last sample is unknown,
 not satisfied. `pending` is the least that those starts still vouch for.
@@ -15,10 +15,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
 
 from healing_runtime.stl.formula import Apply, Duration, Formula, Literal, Outside, Window
-from healing_runtime.stl.operator import Ticks
+from healing_runtime.stl.margin import Span
+from healing_runtime.stl.operator import Bounds, Root, Ticks
 from healing_runtime.stl.ticks import looks_ahead
 
 
@@ -51,8 +55,30 @@ def safety(body: Formula, starts: Ticks = None) -> Safety:
     for clause in _clauses(_positive(body)):
         excused = clause if starts is None else _Clause(_any([Outside(*starts), *_given(clause.sure)]), clause.open_)
         if not _fold(excused, folds, pending):
-            rest.append(_any([*_given(clause.sure), clause.open_]))
+            rest += _given(_any([*_given(clause.sure), *_given(clause.open_)]))
     return Safety(_all(folds), _all(pending), tuple(rest))
+
+
+def promise(ticks: Ticks) -> Root:
+    """The root of a `Safety`: steps over the fold, and over what is pending if anything is."""
+    high = None if ticks is None else ticks[1]
+
+    def init(dtype: Any) -> tuple[Array, Array]:
+        return jnp.full((), jnp.inf, dtype), jnp.full((), jnp.inf, dtype)
+
+    def step(state: tuple[Array, Array], tick: Array, fold: Span, *pending: Span) -> tuple[Array, Array]:
+        return jnp.fmin(state[0], fold.lo), pending[0].lo if pending else state[1]
+
+    def read(state: tuple[Array, Array], tick: Array) -> tuple[Bounds, Bounds]:
+        worst, sure = state[0], jnp.fmin(*state)
+        unseen = jnp.full_like(worst, -jnp.inf)
+        if high is None:
+            return Bounds(unseen, worst, worst), Bounds(sure, worst, worst)
+        # Bounded, it is sure once every start that is asked for has been seen, whether the run ends or not.
+        bounds = Bounds(jnp.where(tick >= high, sure, unseen), worst, worst)
+        return bounds, bounds
+
+    return Root(init, step, read)
 
 
 # ---------------------------------------------------------------- normal form
@@ -124,9 +150,7 @@ def _fold_into(clause: _Clause, folds: list[Formula], pending: list[Formula]) ->
             return True
         case Apply("and", arguments):
             return all(
-                _fold_into(inner, folds, pending)
-                for argument in arguments
-                for inner in _clauses(_or(sure, argument))
+                _fold_into(inner, folds, pending) for argument in arguments for inner in _clauses(_or(sure, argument))
             )
         case Apply("always", (goal,), Window(ticks=(low, high))):
             return _keep(sure, goal, low, high, folds, pending)
@@ -136,9 +160,7 @@ def _fold_into(clause: _Clause, folds: list[Formula], pending: list[Formula]) ->
     return False
 
 
-def _keep(
-    sure: Formula, goal: Formula, low: int, high: int, folds: list[Formula], pending: list[Formula]
-) -> bool:
+def _keep(sure: Formula, goal: Formula, low: int, high: int, folds: list[Formula], pending: list[Formula]) -> bool:
     """`sure or always[low, high] goal`: at every t, goal or sure at every start whose window holds t."""
     excused = sure if high == 0 else _historically(low, high, sure)
     if high:
@@ -150,9 +172,7 @@ def _keep(
     return all(_fold_into(inner, folds, pending) for inner in _clauses(_or(excused, goal)))
 
 
-def _respond(
-    sure: Formula, goal: Formula, low: int, high: int, folds: list[Formula], pending: list[Formula]
-) -> None:
+def _respond(sure: Formula, goal: Formula, low: int, high: int, folds: list[Formula], pending: list[Formula]) -> None:
     """`sure or eventually[low, high] goal`: judged when the start's time is up."""
     folds.append(_or(_historically(high, high, sure), Apply("once", (goal,), _window(0, high - low))))
     if high == 0:

@@ -38,7 +38,9 @@ def in_ticks(formula: Formula, period: Fraction, source: Text | None = None) -> 
     if window is not None:
         low, high = (_whole(end, period, source) for end in (window.low, window.high))
         if low > high:
-            source.fail(f"the lower bound {window.low.text} lies above {window.high.text}; exchange them.", formula.place)
+            source.fail(
+                f"the lower bound {window.low.text} lies above {window.high.text}; exchange them.", formula.place
+            )
         window = dataclasses.replace(window, ticks=(low, high))
     arguments = tuple(in_ticks(argument, period, source) for argument in formula.arguments)
     return dataclasses.replace(formula, arguments=arguments, window=window)
@@ -60,13 +62,25 @@ def horizon(formula: Formula) -> int | None:
     """Ticks after its start at which the formula is decided; None if only the end of the run decides it."""
     if not isinstance(formula, Apply):
         return 0
-    below = [horizon(argument) for argument in formula.arguments]
-    if None in below:
-        return None
-    reach = max(below, default=0)
+    reach = 0
+    for argument in formula.arguments:
+        below = horizon(argument)
+        if below is None:
+            return None
+        reach = max(reach, below)
     if OPERATORS[formula.operator].kind != "future":
         return reach
-    return None if formula.window is None else reach + formula.window.ticks[1]
+    ticks = ticks_of(formula)
+    return None if ticks is None else reach + ticks[1]
+
+
+def ticks_of(formula: Apply) -> tuple[int, int] | None:
+    """The operator's bounds in ticks; None without bounds."""
+    if formula.window is None:
+        return None
+    if formula.window.ticks is None:
+        raise ValueError(f"'{formula.text}' has bounds in seconds; in_ticks comes first")
+    return formula.window.ticks
 
 
 def looks_ahead(formula: Formula) -> bool:
@@ -80,7 +94,7 @@ def check_online(formula: Formula, source: Text | None = None, *, outermost: boo
     """Refuse what cannot be judged during a run.
 
     Raises:
-        AssertionSyntaxError: an unbounded future operator under another temporal one, or a past operator over the future.
+        AssertionSyntaxError: an unbounded future operator under a temporal one, or a past operator over the future.
     """
     if not isinstance(formula, Apply):
         return
@@ -99,4 +113,3 @@ def check_online(formula: Formula, source: Text | None = None, *, outermost: boo
         )
     for argument in formula.arguments:
         check_online(argument, source, outermost=outermost and kind == "boolean")
-

@@ -1,7 +1,7 @@
 """Windows over streams of keys: rings for one sample at a time, doubling for whole arrays.
 
-Everything here takes the least; the greatest is its dual (`operator.dual`). None of the indices depends on data, so under
-`vmap` they stay scalars and a batch of monitors costs contiguous reads and writes.
+Everything here takes the least; the greatest is its dual (`operator.dual`). None of the indices depends on data, so
+under `vmap` they stay scalars and a batch of monitors costs contiguous reads and writes.
 """
 
 from __future__ import annotations
@@ -52,9 +52,10 @@ def least(width: int, ring_up_to: int = RING_IN_BATCH) -> Filter:
 
     Constant work per sample whatever the width and the data (no amortisation, so no late tick), 2.5 `width` floats.
     Samples come in blocks of width // 2. The window is: the running least of the current block, the least of one or two
-    whole blocks, and a suffix of the oldest one. The suffix minima of a block are found one per tick, from its end, while
-    the next block fills; that is done before the window's edge enters it. This is the scheme of van Herk and of Gil and
-    Werman with its backward pass spread out. Each ring is written once and then read, so XLA updates it in place.
+    whole blocks, and a suffix of the oldest one. The suffix minima of a block are found one per tick, from its end,
+    while the next block fills; that is done before the window's edge enters it. This is the scheme of van Herk and of
+    Gil and Werman with its backward pass spread out. Each ring is written once and then read, so XLA updates it in
+    place.
     """
     if width == 1:
         return Filter(lambda dtype: (), lambda state, tick, value: (state, value))
@@ -72,7 +73,10 @@ def least(width: int, ring_up_to: int = RING_IN_BATCH) -> Filter:
         samples, suffixes, head, suffix, one, two = state
         offset, current = tick % block, tick // block
         first = offset == 0
-        one, two = jnp.where(first, head, one), jnp.where(first, one, two)  # least of the last block, and the one before
+        one, two = (
+            jnp.where(first, head, one),
+            jnp.where(first, one, two),
+        )  # least of the last block, and the one before
         head = jnp.where(first, value, jnp.minimum(head, value))
         mirror = block - 1 - offset
         samples = _put(samples, value, current % 2 * block + offset)
@@ -163,5 +167,3 @@ def until(hold: Array, goal: Array, base: Array | float) -> Array:
 def since(hold: Array, goal: Array) -> Array:
     """out[t] = max(goal[t], min(hold[t], out[t - 1])), -inf before the first sample."""
     return lax.associative_scan(_after, (goal, hold))[0]
-
-

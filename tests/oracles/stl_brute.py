@@ -1,7 +1,7 @@
 """The interval semantics of assertions.md, written out as slowly and plainly as possible; judges the monitors.
 
-Formulas are the tuples of rtamt_oracle.py, with `iff`, `xor` and `('held_for', d, f)` added. Values are multiples of one
-half; a strict comparison is lowered by EPS and a weak one raised, so that the sign is the truth, also at zero.
+Formulas are the tuples of rtamt_oracle.py, with `iff`, `xor` and `('held_for', d, f)` added. Values are multiples of
+one half; a strict comparison is lowered by EPS and a weak one raised, so that the sign is the truth, also at zero.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class Formulas:
         return (kind, self.window(), *(self.bounded(depth - 1) for _ in range(2 if kind == "until" else 1)))
 
     def online(self, depth=2):
-        kind = self.random.choice(["always", "always", "always", "eventually", "eventually", "until", "plain", "boolean"])
+        kind = self.random.choice(["always"] * 3 + ["eventually"] * 2 + ["until", "plain", "boolean"])
         if kind == "plain":
             return self.bounded(depth)
         if kind == "boolean":

@@ -127,7 +127,7 @@ def test_a_hung_worker_is_killed_on_time(sandbox, name, tmp_path):
     started = time.monotonic()
     with pytest.raises(WorkerFailed, match=r"timed out: .* more than 0.3 s"):
         sandbox.run(job(name, wall_s=0.3))
-    assert 0.25 < time.monotonic() - started < 3
+    assert 0.25 < time.monotonic() - started < 10
 
 
 def test_hung_worker_process_is_really_dead(sandbox, tmp_path):

@@ -14,24 +14,20 @@ from healing_runtime.core.status import Status
 from healing_runtime.stl.program import Program
 from healing_runtime.stl.ticks import exact_period, in_ticks
 
-LENGTH, RUNS, FORMULAS = 22, 4, 18
+LENGTH, RUNS, FORMULAS = 20, 6, 11
 
 
 def resolved(text, hz=1):
     return in_ticks(stl.parse(text), exact_period(1 / hz))
 
 
-def column(reference):
-    return "xypq".index(reference.signal)
-
-
 def run(formulas, x, y, rewrite=True, **options):
     """(now, ended) at every tick of every run; arrays [runs, ticks, formulas]."""
-    program = Program(formulas, column, rewrite=rewrite, **options)
+    program = Program(formulas, rewrite=rewrite, **options)
 
     def step(state, sample):
-        state, out = program.update(state, sample)
-        return state, (out.now, out.ended, program.ended(state))
+        state, out = program.update(state, lambda r: sample["xy".index(r.signal)], sample[0])
+        return state, (out.now, out.ended, program.ended(state, sample[0]))
 
     samples = jnp.stack([x, y], -1).astype(jnp.float32)
     return jax.jit(jax.vmap(lambda s: jax.lax.scan(step, program.init(jnp.float32), s)[1]))(samples)
@@ -151,15 +147,14 @@ def test_equal_sub_formulas_share_a_node():
     one = [resolved("always ((once[0 ticks, 90 ticks] (x < 1)) implies (y < 1))")]
     two = [*one, resolved("always ((once[0 ticks, 90 ticks] (x < 1)) implies (y < 2))")]
     sizes = [
-        sum(leaf.size for leaf in jax.tree.leaves(Program(fs, column).init(jnp.float32)) if leaf.size > 8)
-        for fs in (one, two)
+        sum(leaf.size for leaf in jax.tree.leaves(Program(fs).init(jnp.float32)) if leaf.size > 8) for fs in (one, two)
     ]
     assert sizes[0] == sizes[1] > 90
 
 
 def test_memory_is_fixed_and_grows_with_the_window_only():
     def floats(width):
-        program = Program([resolved(f"always (p implies eventually[0 ticks, {width} ticks] q)")], column)
+        program = Program([resolved(f"always (p implies eventually[0 ticks, {width} ticks] q)")])
         return sum(leaf.size for leaf in jax.tree.leaves(program.init(jnp.float32)))
 
     assert floats(1000) < 4 * 1000 + 20

@@ -21,7 +21,8 @@ class Budget:
         hope: generations after which a structure is given up if not one flight succeeded.
         finalists: distinct candidates of a structure that are validated on fresh draws (and simpler variants of them).
         validations: fresh flights a finalist.
-        pass_rate: share of the fresh flights over the whole prior that makes a structure convincing.
+        likely_rate: share of the flights that resemble the incident which makes a candidate convincing,
+        pass_rate: together with this share of all its fresh flights, over the whole prior.
         proposals: how many are handed out at most.
     """
 
@@ -36,5 +37,6 @@ class Budget:
     hope: int = 3
     finalists: int = 3
     validations: int = 64
+    likely_rate: float = 0.95
     pass_rate: float = 0.9
     proposals: int = 3

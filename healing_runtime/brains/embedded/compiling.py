@@ -15,8 +15,8 @@ T = TypeVar("T")
 LANES = 192
 """Flights that one program flies side by side. It is fixed, so that results do not depend on the number of cores."""
 
-# A search compiles more than it runs. Measured on jaxlib 0.10, CPU seconds for a quadrotor's closed loop, to compile and
-# for a block of flights: by default 1.5 and 0.05, OFTEN 0.7 and 0.07, RARELY 0.3 and 0.2.
+# A search compiles more than it runs. Measured on jaxlib 0.10 for a quadrotor's closed loop, CPU seconds to compile it
+# and for a block of flights: by default 1.7 and 0.03, OFTEN 0.8 and 0.04, RARELY 0.3 and 0.2.
 OFTEN: Mapping[str, Any] = {
     "xla_backend_optimization_level": 1,
     "xla_cpu_use_fusion_emitters": False,

@@ -1,7 +1,8 @@
 """A controller in closed loop with the twin, judged by the scenario's own monitors.
 
-A program flies a fixed number of lanes, each with its own PARAMS, disturbance and initial state. Candidates of any number
-are cut into blocks of lanes, and blocks go to as many threads as there are cores; a lane's result depends on neither.
+A program flies a fixed number of lanes, each with its own PARAMS, disturbance and initial state. Candidates of any
+number are cut into blocks of lanes, and blocks go to as many threads as there are cores; a lane's result depends on
+neither.
 """
 
 from __future__ import annotations

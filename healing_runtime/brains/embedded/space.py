@@ -1,8 +1,7 @@
 """The numbers of a controller as a vector that an evolution strategy can move.
 
-A leaf of PARAMS that is not zero is searched on a logarithmic scale with its sign kept: one unit of the search vector is
-a factor of e**0.5. A zero leaf has no scale of its own and moves linearly. Signs are turned by trying, one leaf at a
-time.
+A leaf of PARAMS that is not zero is searched on a logarithmic scale with its sign kept: one unit of the search vector
+is a factor of e**0.5. A zero leaf has no scale of its own and moves linearly. Signs are turned by trying.
 """
 
 from __future__ import annotations

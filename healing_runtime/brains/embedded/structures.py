@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -48,6 +49,9 @@ def plans(request: RepairRequest, task: Task, draws: Callable[[], Draws]) -> tup
         return Plan(family.name, make)
 
     first = (Plan(own.name, lambda: own),) if own.space.size else ()
+    if any("state" in names or "next_state" in names for _, names in _contract(task.parsed)):
+        # The contract watches the memory of the original, and a structure of another kind has another memory.
+        return first
     return (*first, *(family_plan(family) for family in FAMILIES if family.fits(task.table)))
 
 
@@ -68,14 +72,29 @@ def brief_of(request: RepairRequest, task: Task, draws: Draws) -> Brief | None:
         dt_s=dt_s,
         duration_s=task.ticks * dt_s,
         height_m=max(height, 1e-3),
-        title=f"Written in place of {request.controller}, which broke {request.assertion}.",
+        title=f"Written in place of {_plain(request.controller)}, which broke {_plain(request.assertion)}.",
         asserts=contract_lines(task.parsed),
     )
 
 
 def contract_lines(parsed: Parsed) -> tuple[str, ...]:
-    """The contract asserts as written, to be kept in whatever takes the place of the source."""
-    lines = {statement.line for statement in parsed.contract}
-    found = (n for n in ast.walk(parsed.tree) if isinstance(n, ast.Assert) and n.lineno in lines)
-    texts = (ast.get_source_segment(parsed.source.text, node) for node in sorted(found, key=lambda n: n.lineno))
+    """The contract asserts as written, to be repeated in whatever takes the place of the source.
+
+    One that names PARAMS of the original cannot be repeated over other PARAMS; the runtime carries it over.
+    """
+    kept = (node for node, names in _contract(parsed) if "params" not in names)
+    texts = (ast.get_source_segment(parsed.source.text, node) for node in kept)
     return tuple(text for text in texts if text is not None)
+
+
+def _contract(parsed: Parsed) -> list[tuple[ast.Assert, frozenset[str]]]:
+    """The contract asserts in the order of their lines, and the names that each uses."""
+    lines = {statement.line for statement in parsed.contract}
+    found = [n for n in ast.walk(parsed.tree) if isinstance(n, ast.Assert) and n.lineno in lines]
+    found.sort(key=lambda node: node.lineno)
+    return [(node, frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name))) for node in found]
+
+
+def _plain(name: str) -> str:
+    """A name that can stand in a docstring, whatever a file was called."""
+    return re.sub(r"[^A-Za-z0-9_/.-]", "_", name)

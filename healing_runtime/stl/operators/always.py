@@ -24,7 +24,7 @@ def reference(end: End, ticks: Ticks, p: Span) -> Span:
 
 
 def stream(ticks: tuple[int, int], horizon: int, *, ring_up_to: int) -> Machine:
-    """Over a formula decided in its own tick the pending starts are folded forward; over others, O(horizon log width)."""
+    """Pending starts folded forward if p is decided in its own tick; else O(horizon log width) a tick."""
     if horizon:
         return _over_ages(*ticks, horizon)
     return _fold_forward(*ticks) if ticks[1] else Machine(0, lambda dtype: (), lambda state, tick, p: (state, p))

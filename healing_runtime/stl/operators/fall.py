@@ -24,4 +24,4 @@ def stream(ticks: Ticks, horizon: int, *, ring_up_to: int) -> Machine:
     return Machine(0, machine.init, step)
 
 
-OPERATOR = Operator("fall", "past", 1, "{0} stops being true", reference, call_like=True, stream=stream)
+OPERATOR = Operator("fall", "past", 1, "{0} ceases to hold", reference, call_like=True, stream=stream)

@@ -1,4 +1,5 @@
-"""`historically[a, b] p`: p at every sample from a to b ticks ago, as far as there are any (+inf where there are none)."""
+"""`historically[a, b] p`: p at every sample from a to b ticks ago, as far as there are any; +inf where there are
+none."""
 
 from __future__ import annotations
 

@@ -28,4 +28,4 @@ def stream(ticks: Ticks, horizon: int, *, ring_up_to: int) -> Machine:
     return Machine(0, lambda dtype: jnp.full((), jnp.inf, dtype), step)
 
 
-OPERATOR = Operator("rise", "past", 1, "{0} becomes true", reference, call_like=True, stream=stream)
+OPERATOR = Operator("rise", "past", 1, "{0} begins to hold", reference, call_like=True, stream=stream)

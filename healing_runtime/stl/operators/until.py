@@ -14,8 +14,8 @@ from healing_runtime.stl.operators import eventually
 
 INFINITY = jnp.inf
 
-# p until[a, b] q  =  eventually[a, b] q  and  always[0, a - 1] p  and  (p until q) a ticks ahead: the first q after a with
-# p until then vouches for the one inside the window. A lattice identity, so exact for robustness.
+# p until[a, b] q  =  eventually[a, b] q  and  always[0, a - 1] p  and  (p until q) a ticks ahead: the first q after a
+# with p until then vouches for the one inside the window. A lattice identity, so exact for robustness.
 
 
 def reference(end: End, ticks: Ticks, p: Span, q: Span) -> Span:

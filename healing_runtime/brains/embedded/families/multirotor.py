@@ -15,16 +15,16 @@ from healing_runtime.brains.embedded.identify import axes
 from healing_runtime.core.signals import SignalTable
 
 _HELPERS = '''
-def to_body(q, v):
-    """A world vector in the body's axes; q is xyzw, body to world."""
-    u = -q[:3]
-    t = 2.0 * jnp.cross(u, v)
-    return v + q[3] * t + jnp.cross(u, t)
+def in_body_axes(attitude, vector):
+    """A world vector seen from the body; attitude is a quaternion xyzw, body to world."""
+    axis, angle = -attitude[:3], attitude[3]
+    across = 2.0 * jnp.cross(axis, vector)
+    return vector + angle * across + jnp.cross(axis, across)
 '''
 
 _BODY = """
 dt_s = obs["dt_s"]
-height, velocity, q = obs["{height}"], obs["{velocity}"], obs["{attitude}"]
+height, velocity, attitude = obs["{height}"], obs["{velocity}"], obs["{attitude}"]
 
 # Where to go: over the target, and down at a rate that shrinks with the height.
 offset = {target} - obs["{position}"]
@@ -42,8 +42,8 @@ trim = jnp.clip(trim, -params["trim_max_mps2"], params["trim_max_mps2"])
 wanted = gain * velocity_error + trim
 lean = jnp.clip(wanted[:2], -params["lean_max_mps2"], params["lean_max_mps2"])
 lift = jnp.maximum(params["gravity_mps2"] + wanted[2], 0.3 * params["gravity_mps2"])
-push = to_body(q, jnp.array([lean[0], lean[1], lift]))
-nose = to_body(q, jnp.array([1.0, 0.0, 0.0]))
+push = in_body_axes(attitude, jnp.array([lean[0], lean[1], lift]))
+nose = in_body_axes(attitude, jnp.array([1.0, 0.0, 0.0]))
 
 # Turn the rotors' axis towards it and the nose to the reference heading.
 upright = jnp.sqrt(jnp.sum(push * push) + 1e-6)
@@ -63,11 +63,11 @@ speed = {root}
 
 # Near the ground, carrying too little to fly, and yet not sinking: landed, and the motors stay off.
 light = jnp.logical_and(height < params["ground_m"], lift < params["light_share"] * params["gravity_mps2"])
-still = jnp.logical_and(light, velocity[2] > -params["still_share"] * params["touchdown_mps"])
-still_s = jnp.where(still, state["still_s"] + dt_s, 0.0)
-off = jnp.maximum(state["off"], jnp.where(still_s > params["cutoff_s"], 1.0, 0.0))
-action = {{"{action}": jnp.where(off > 0.5, {low!r}, jnp.clip(speed, {low!r}, {high!r}))}}
-next_state = {{"trim_mps2": trim, "spin_radps2": spin, "still_s": still_s, "off": off}}
+standing = jnp.logical_and(light, velocity[2] > -params["sinking_share"] * params["touchdown_mps"])
+standing_s = jnp.where(standing, state["standing_s"] + dt_s, 0.0)
+landed = jnp.maximum(state["landed"], jnp.where(standing_s > params["cutoff_s"], 1.0, 0.0))
+action = {{"{action}": jnp.where(landed > 0.5, {low!r}, jnp.clip(speed, {low!r}, {high!r}))}}
+next_state = {{"trim_mps2": trim, "spin_radps2": spin, "standing_s": standing_s, "landed": landed}}
 """
 
 _ABOUT = """
@@ -121,7 +121,7 @@ def design(brief: Brief) -> Draft:
         Constant("touchdown_mps", 0.5 * descent, "descent rate at the ground"),
         Constant("ground_m", 0.1 * brief.height_m, "lower than this may be the ground", tuned=False),
         Constant("light_share", 0.6, "a lift below this share of the weight does not fly", tuned=False),
-        Constant("still_share", 0.5, "sinking slower than this share of the touchdown rate is standing", tuned=False),
+        Constant("sinking_share", 0.5, "sinking slower than this share of the touchdown rate is standing", tuned=False),
         Constant("cutoff_s", 6.0 * brief.dt_s, "standing for so long: landed"),
         Constant("gravity_mps2", gravity, "free fall", tuned=False),
         Constant("hover_radps", effect.trim, "rotor speed that holds the height", tuned=False),
@@ -140,9 +140,11 @@ def design(brief: Brief) -> Draft:
         low=float(actuator.low),
         high=float(actuator.high),
     )
-    zero = {"trim_mps2": "jnp.zeros(3)", "spin_radps2": "jnp.zeros(3)", "still_s": "jnp.zeros(())", "off": "jnp.zeros(())"}
-    text = write(brief, _ABOUT, constants, list(zero.items()), body, before=_HELPERS)
-    return Draft(text, tuple(c.name for c in constants if c.tuned), "a PID cascade with landing cut-off")
+    vectors, scalars = ("trim_mps2", "spin_radps2"), ("standing_s", "landed")
+    memory = [(key, "jnp.zeros(3)") for key in vectors] + [(key, "jnp.zeros(())") for key in scalars]
+    text = write(brief, _ABOUT, constants, memory, body, before=_HELPERS)
+    tuned = tuple(c.name for c in constants if c.tuned)
+    return Draft(text, tuned, "A PID cascade with landing cut-off takes its place")
 
 
 CASCADE = Family("multirotor-cascade", fits, design)

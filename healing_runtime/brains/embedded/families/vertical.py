@@ -19,10 +19,10 @@ climb = obs["{climb}"]
 error = wanted - climb
 {command}
 # On the ground and still: whatever the command was, it is over.
-still = jnp.logical_and(height < params["ground_m"], jnp.abs(climb) < params["still_mps"])
-still_s = jnp.where(still, state["still_s"] + obs["dt_s"], 0.0)
-off = jnp.maximum(state["off"], jnp.where(still_s > params["cutoff_s"], 1.0, 0.0))
-command = jnp.where(off > 0.5, {rest!r}, command)
+standing = jnp.logical_and(height < params["ground_m"], jnp.abs(climb) < params["standing_mps"])
+standing_s = jnp.where(standing, state["standing_s"] + obs["dt_s"], 0.0)
+landed = jnp.maximum(state["landed"], jnp.where(standing_s > params["cutoff_s"], 1.0, 0.0))
+command = jnp.where(landed > 0.5, {rest!r}, command)
 action = {{"{action}": jnp.clip(command, {low!r}, {high!r})}}
 next_state = {{{memory}}}
 """
@@ -54,7 +54,7 @@ def _design(kind: str, brief: Brief) -> Draft:
         Constant("climb_gain_ns_m", 0.5 / settle_s * force_per_accel, "force from an error of the climb rate"),
         Constant("descent_mps", descent if kind == "p" else 2.0 * descent, "largest descent rate"),
     ]
-    memory = {"still_s": "still_s", "off": "off"}
+    memory = {"standing_s": "standing_s", "landed": "landed"}
     wanted = 'wanted = -params["descent_mps"]'
     command = 'command = params["hover_n"] + params["climb_gain_ns_m"] * error'
     if kind != "p":
@@ -81,8 +81,8 @@ def _design(kind: str, brief: Brief) -> Draft:
         memory["integral_n"] = "integral"
     constants += [
         Constant("ground_m", 0.02 * brief.height_m, "lower than this may be the ground", tuned=False),
-        Constant("still_mps", 0.05 * descent, "slower than this is still", tuned=False),
-        Constant("cutoff_s", 5.0 * brief.dt_s, "still for so long near the ground: landed", tuned=False),
+        Constant("standing_mps", 0.05 * descent, "slower than this is standing", tuned=False),
+        Constant("cutoff_s", 5.0 * brief.dt_s, "standing for so long near the ground: landed", tuned=False),
     ]
     body = _BODY.format(
         height=known.height.key,
@@ -96,7 +96,8 @@ def _design(kind: str, brief: Brief) -> Draft:
         memory=", ".join(f'"{key}": {value}' for key, value in memory.items()),
     )
     text = write(brief, _ABOUT[kind], constants, [(key, "jnp.zeros(())") for key in memory], body)
-    return Draft(text, tuple(c.name for c in constants if c.tuned), f"a {kind.upper()} on the climb rate")
+    tuned = tuple(c.name for c in constants if c.tuned)
+    return Draft(text, tuned, f"A {kind.upper()} on the climb rate takes its place")
 
 
 P = Family("vertical-p", fits, lambda brief: _design("p", brief))
