@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from healing_runtime import stl, workspace
-from healing_runtime.compile import programs
+from healing_runtime.compile import export, programs
 from healing_runtime.compile.programs import Program
 from healing_runtime.core.errors import Location
 from healing_runtime.core.plant import Robot
@@ -41,7 +41,7 @@ def program(flown: Course, files: Sequence[AssertionFile]) -> Program:
     requirements = [
         r for r in stl.bind(files, flown.robot.signals, hz) if not r.mission or r.id == flown.scenario.mission
     ]
-    exported = programs.export_controller(flown.traced, None, flown.robot.signals, hz)
+    exported = export.export_controller(flown.traced, None, flown.robot.signals, hz)
     return programs.load(programs.build(exported, requirements, flown.robot.signals, hz))
 
 

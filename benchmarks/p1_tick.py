@@ -11,7 +11,7 @@ from flying import Course, assertion_file, course, program
 from jax import export as jax_export
 from measuring import Result, in_turns, main, spread
 
-from healing_runtime.compile import programs
+from healing_runtime.compile import export
 from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.programs import Program
 from healing_runtime.compile.vectors import Vectors
@@ -36,7 +36,7 @@ TEMPORAL = (
 
 def controller_alone(flown: Course) -> Program:
     """The same controller under the same calling convention: donated carry, one packed array, nothing judged."""
-    exported = programs.export_controller(flown.traced, None, flown.robot.signals, flown.scenario.control_hz)
+    exported = export.export_controller(flown.traced, None, flown.robot.signals, flown.scenario.control_hz)
     control = jax_export.deserialize(bytearray(exported.control))
 
     def tick(params: Any, carry: Vectors, observed: Any, true: Any) -> tuple[Vectors, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from healing_runtime.compile import programs
+from healing_runtime.compile import export, programs
 from healing_runtime.core.plant import Robot
 from healing_runtime.language import controller as controllers
 from healing_runtime.language import linalg, passes, source, trace
@@ -54,7 +54,7 @@ def compile(
 ) -> programs.Program:
     """One executable of a controller and the monitors of bound requirements (`stl.bind`), for this process's device."""
     traced = trace.trace(controller, robot.signals, 1.0 / control_hz, np.dtype(dtype))
-    exported = programs.export_controller(traced, None, robot.signals, control_hz)
+    exported = export.export_controller(traced, None, robot.signals, control_hz)
     return programs.load(programs.build(exported, monitors, robot.signals, control_hz))
 
 

@@ -8,6 +8,7 @@ reaches only the monitors: the controller is an exported program that is called 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -47,6 +48,7 @@ class Judge(NamedTuple):
     start: Vectors
     packing: Packing
     update: Callable[..., Any]
+    atoms: tuple[str, ...]
 
 
 def judge(requirements: Sequence[Any], table: SignalTable, control_hz: int, dtype: Any) -> Judge:
@@ -59,7 +61,7 @@ def judge(requirements: Sequence[Any], table: SignalTable, control_hz: int, dtyp
         state, out = monitor.update(packing.unpack(vectors), true, observed)
         return packing.pack(state, dtype), out
 
-    return Judge(packing.pack_values(start, dtype), packing, update)
+    return Judge(packing.pack_values(start, dtype), packing, update, monitor.atoms)
 
 
 def compose(
@@ -73,7 +75,8 @@ def compose(
     contracts = len(controller.contract)
     monitor_floats = monitors.packing.sizes[0]
     trips = np.array([r.mission or r.severity == Severity.CRITICAL for r in requirements], bool)
-    columns: dict[str, tuple[int, int]] = {}
+    count, memory_size = len(requirements), (state_floats, state_ints)
+    columns = _columns(table.action.size, count, controller, len(monitors.atoms), memory_size)
 
     def function(params: Any, carry: Vectors, observed: Any, true: Any) -> tuple[Vectors, Any]:
         state = Vectors(carry.floats[:state_floats], carry.ints[:state_ints])
@@ -105,55 +108,38 @@ def compose(
             "state_floats": next_state.floats,
             "state_ints": next_state.ints,
         }
-        packed = _concatenate(blocks, columns, dtype)
+        packed = jnp.concatenate([jnp.ravel(blocks[name]).astype(dtype) for name in columns])
         floats = jnp.concatenate([next_state.floats, memory.floats, worst])
         return Vectors(floats, jnp.concatenate([next_state.ints, memory.ints])), packed
 
     start = Vectors(np.concatenate([monitors.start.floats, np.full(contracts, np.inf, dtype)]), monitors.start.ints)
-    atoms = _measure(function, controller, table, state_floats, state_ints, start, dtype)
     interface = ProgramInterface(
         controller=controller,
         control_hz=control_hz,
         requirements=tuple(Requirement(r.id, r.severity, r.mission, float(r.scale), r.text) for r in requirements),
-        atoms=atoms,
-        columns=dict(columns),
+        atoms=monitors.atoms,
+        columns=columns,
         packed_size=max(stop for _, stop in columns.values()),
     )
     return Tick(function, start, interface)
 
 
-def _concatenate(blocks: dict[str, Any], columns: dict[str, tuple[int, int]], dtype: Any) -> Any:
-    """Lay the blocks one after the other and note where each lies (the same at every trace)."""
-    parts, at = [], 0
-    for name, value in blocks.items():
-        flat = jnp.ravel(value).astype(dtype)
-        columns[name] = (at, at + flat.size)
-        at += flat.size
-        parts.append(flat)
-    return jnp.concatenate(parts)
-
-
-def _measure(
-    function: Callable[..., Any],
-    controller: ControllerInterface,
-    table: SignalTable,
-    state_floats: int,
-    state_ints: int,
-    start: Vectors,
-    dtype: Any,
-) -> tuple[str, ...]:
-    """Trace the tick's shapes once, which fills the columns; returns a name for each atom value."""
-    import jax
-
-    params = sum(leaf.size for leaf in controller.params)
-    shapes = (
-        jax.ShapeDtypeStruct((params,), dtype),
-        Vectors(
-            jax.ShapeDtypeStruct((state_floats + start.floats.size,), dtype),
-            jax.ShapeDtypeStruct((state_ints + start.ints.size,), jnp.int32),
-        ),
-        jax.ShapeDtypeStruct((table.observed.size,), dtype),
-        jax.ShapeDtypeStruct((table.true.size,), dtype),
-    )
-    jax.eval_shape(function, *shapes)
-    return ()
+def _columns(
+    action: int, requirements: int, controller: ControllerInterface, atoms: int, memory: tuple[int, int]
+) -> dict[str, tuple[int, int]]:
+    """Where each block of the packed array lies."""
+    verdict = ("status", "rho", "rho_lo", "rho_hi", "ended_status", "ended_rho")
+    sizes = {
+        "action": action,
+        "tripped": 1,
+        "finite": 1,
+        **dict.fromkeys(verdict, requirements),
+        "contract_rho": len(controller.contract),
+        "contract_ok": len(controller.contract),
+        "diagnostics": len(controller.diagnostics),
+        "atoms": atoms,
+        "state_floats": memory[0],
+        "state_ints": memory[1],
+    }
+    stops = itertools.accumulate(sizes.values())
+    return {name: (stop - size, stop) for (name, size), stop in zip(sizes.items(), stops, strict=True)}

@@ -13,8 +13,9 @@ from typing import Any
 import jax
 
 from healing_runtime import stl
-from healing_runtime.compile import programs
-from healing_runtime.compile.programs import ExportedController, ProgramBlob
+from healing_runtime.compile import export, programs, wire
+from healing_runtime.compile.export import ExportedController
+from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.codec import digest, read
 from healing_runtime.core.errors import SandboxFailed, SubsetError, WorkerFailed
 from healing_runtime.core.records import AssertionFile, Source
@@ -87,13 +88,13 @@ def trace_job(message: Message) -> Message:
     original = None if request.original.sha256 == request.source.sha256 else _trace(request.original, request)
     header: dict[str, Any] = {"findings": passes.run(traced)}
     try:
-        exported = programs.export_controller(traced, original, request.table, request.control_hz)
+        exported = export.export_controller(traced, original, request.table, request.control_hz)
     except SubsetError as error:
         return Message(header | {"error": error.message, "line": error.where.line if error.where else None})
     except Exception as error:
         # What the passes refuse may not lower either; the findings say why, so they must arrive.
         return Message(header | {"error": f"{type(error).__name__}: {error}"[:2000], "line": None})
-    interface, blobs = programs.exported_message(exported)
+    interface, blobs = wire.exported_message(exported)
     return Message(header | {"exported": interface}, blobs)
 
 
@@ -106,10 +107,10 @@ def build_job(message: Message) -> Message:
     """Exported controller and assertion files -> executable."""
     request = read(BuildRequest, message.header["request"])
     use_dtype(request.dtype)
-    exported = programs.read_exported(message.header["exported"], message.blobs)
+    exported = wire.read_exported(message.header["exported"], message.blobs)
     bound = stl.bind(request.files, request.table, request.control_hz)
     judging = [r for r in bound if not r.mission or r.id == request.mission]
-    header, blobs = programs.blob_message(programs.build(exported, judging, request.table, request.control_hz))
+    header, blobs = wire.blob_message(programs.build(exported, judging, request.table, request.control_hz))
     return Message(header, blobs)
 
 
@@ -121,7 +122,7 @@ def ask_trace(sandbox: Sandbox, source: Source, original: Source, course: Course
     answer = sandbox.run(Job("healing_runtime.gate.build:trace_job", Message(vars(request)), TRACE_LIMITS))
     findings = read(tuple[Finding, ...], answer.header["findings"])  # type: ignore[arg-type]
     if "exported" in answer.header:
-        return Traced(findings, programs.read_exported(answer.header["exported"], answer.blobs))
+        return Traced(findings, wire.read_exported(answer.header["exported"], answer.blobs))
     return Traced(findings, None, str(answer.header["error"]), answer.header["line"])
 
 
@@ -129,10 +130,10 @@ def ask_build(sandbox: Sandbox, exported: ExportedController, course: Course, ta
     """Compile in a worker. WorkerFailed if it did not survive it or found a custom call."""
     scenario = course.scenario
     request = BuildRequest(course.files, scenario.mission, table, scenario.control_hz, scenario.dtype)
-    interface, blobs = programs.exported_message(exported)
+    interface, blobs = wire.exported_message(exported)
     message = Message({"request": request, "exported": interface}, blobs)
     answer = sandbox.run(Job("healing_runtime.gate.build:build_job", message, BUILD_LIMITS))
-    return programs.read_blob(answer.header, answer.blobs)
+    return wire.read_blob(answer.header, answer.blobs)
 
 
 class Garage:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from healing_runtime.compile import programs
+from healing_runtime.compile import programs, wire
 from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.compile.vectors import Vectors
@@ -103,7 +103,7 @@ def fly_job(message: Message) -> Message:
     """Load the program, fly the list in order, report each flight."""
     request = read(FlightRequest, message.header["request"])
     program_blobs, recipe_blob, carries = message.blobs[:4], message.blobs[4], list(message.blobs[5:])
-    blob = programs.read_blob(message.header["program"], program_blobs)
+    blob = wire.read_blob(message.header["program"], program_blobs)
     dtype = np.dtype(blob.interface.controller.dtype)
     use_dtype(dtype.name)
     program = programs.load(blob)
@@ -208,7 +208,7 @@ def ask_flights(
     """Start a worker on a list of flights of one robot; `reports_of` reads what the future gives."""
     specs = tuple(FlightSpec(leg.scenario, leg.from_tick, leg.carry is not None) for leg in legs)
     request = FlightRequest(sim_root, specs, until, allowed_failures, min_robustness, with_log)
-    header, blobs = programs.blob_message(program)
+    header, blobs = wire.blob_message(program)
     actions = np.zeros(0) if recipe is None else np.ascontiguousarray(recipe, np.float64)
     carries = [np.ascontiguousarray(part).tobytes() for leg in legs if leg.carry is not None for part in leg.carry]
     message = Message({"request": request, "program": header}, (*blobs, actions.tobytes(), *carries))

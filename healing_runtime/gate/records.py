@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from healing_runtime.compile import programs
+from healing_runtime.compile.export import ExportedController
 from healing_runtime.compile.interface import ProgramInterface
-from healing_runtime.compile.programs import ExportedController, ProgramBlob
+from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.compile.vectors import Packing, Vectors
 from healing_runtime.core import codec
 from healing_runtime.core.records import AssertionFile, Incident, Proposal, Scenario, Source, StageResult

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from healing_runtime import stl
-from healing_runtime.compile import programs
+from healing_runtime.compile import export
 from healing_runtime.core.codec import digest
 from healing_runtime.core.errors import Location
 from healing_runtime.core.records import AssertionFile, AssertionText
@@ -51,7 +51,7 @@ def warm_up() -> None:
     parsed = language_source.parse(_SOURCE, name="warm", path="warm")
     traced = trace.trace(controller.load(parsed), _TABLE, 1.0 / _HZ, np.float32)
     passes.run(traced)
-    programs.flatten(traced, None, _TABLE, _HZ)
+    export.flatten(traced, None, _TABLE, _HZ)
     where = Location("warm")
     texts = tuple(AssertionText(f"a{i}", formula, where) for i, formula in enumerate(_FORMULAS))
     requirements = stl.bind((AssertionFile("warm", "warm", digest("warm"), "warm", texts),), _TABLE, _HZ)

@@ -13,10 +13,9 @@ from jax import Array
 
 from healing_runtime.core import margins
 from healing_runtime.stl import margin
-from healing_runtime.stl.formula import Arithmetic, Expression, Flag, Literal, Number, Predicate, Reference
+from healing_runtime.stl.formula import Arithmetic, Atom, Expression, Flag, Literal, Number, Predicate, Reference
 
 Read = Callable[[Reference], Array]
-Atom = Predicate | Flag | Literal
 
 _BINARY = {"+": jnp.add, "-": jnp.subtract, "*": jnp.multiply, "/": jnp.divide, "min": jnp.minimum, "max": jnp.maximum}
 
@@ -46,13 +45,19 @@ def _apply(operation: str, arguments: list[Array | float]) -> Array:
         return jnp.sqrt(jnp.sum(jnp.square(first), axis=-1))
     if not rest:
         return {"min": jnp.min, "max": jnp.max}[operation](first, axis=-1)
+    out = first
     for other in rest:
-        # A scalar signal over samples meets a vector over samples: align the components.
-        if jnp.ndim(first) and jnp.ndim(other) and jnp.ndim(first) != jnp.ndim(other):
-            first, other = (x[..., None] if jnp.ndim(x) < max(jnp.ndim(first), jnp.ndim(other)) else x
-                            for x in (first, other))  # fmt: skip
-        first = _BINARY[operation](first, other)
-    return first
+        out = _BINARY[operation](*_aligned(out, other))
+    return jnp.asarray(out)
+
+
+def _aligned(one: Array | float, other: Array | float) -> tuple[Array | float, Array | float]:
+    """A scalar signal over samples beside a vector over samples gets an axis for the components."""
+    if isinstance(one, int | float) or isinstance(other, int | float):
+        return one, other
+    if one.ndim and other.ndim and one.ndim != other.ndim:
+        return (one[..., None], other) if one.ndim < other.ndim else (one, other[..., None])
+    return one, other
 
 
 def key(atom: Atom, read: Read, like: Array) -> Array:

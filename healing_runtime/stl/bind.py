@@ -11,11 +11,11 @@ from healing_runtime.core.errors import FileFormatError, Location
 from healing_runtime.core.records import AssertionFile, AssertionText
 from healing_runtime.core.signals import Signal, SignalTable
 from healing_runtime.core.status import Severity
-from healing_runtime.stl import check
-from healing_runtime.stl.check import Vocabulary
+from healing_runtime.stl import check, vocabulary
 from healing_runtime.stl.formula import Apply, Formula, Predicate, walk
 from healing_runtime.stl.parse import Text, parse_text
 from healing_runtime.stl.ticks import check_online, in_ticks, looks_ahead
+from healing_runtime.stl.vocabulary import Vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,9 +130,9 @@ def _vocabulary(
     else:
         true = {name: _signal(name, given, where) for name, given in signals.items()}
         observed = true
-    named = [check.definition(head, body, places.get(head, where)) for head, body in definitions.items()]
+    named = [vocabulary.definition(head, body, places.get(head, where)) for head, body in definitions.items()]
     return Vocabulary(
-        true, observed, check.constants(constants, where), {definition.name: definition for definition in named}
+        true, observed, vocabulary.constants(constants, where), {definition.name: definition for definition in named}
     )
 
 
@@ -147,7 +147,7 @@ def _signal(name: str, given: str | Signal, where: Location | None) -> Signal:
 def _local(words: Vocabulary, tolerance: str | None, scale: Mapping[str, float], where: Location | None) -> Vocabulary:
     return dataclasses.replace(
         words,
-        tolerance=check.quantity(tolerance, where) if tolerance is not None else None,
+        tolerance=vocabulary.quantity(tolerance, where) if tolerance is not None else None,
         scales={units.dimension(unit): value * units.si_factor(unit) for unit, value in scale.items()},
     )
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import re
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import NoReturn
 
 from healing_runtime.core import units
-from healing_runtime.core.errors import InputError, Location, UnitError, UnknownSignalError
-from healing_runtime.core.signals import Layout, Signal
+from healing_runtime.core.errors import InputError, UnitError, UnknownSignalError
+from healing_runtime.core.signals import Signal
 from healing_runtime.stl.formula import (
     Apply,
     Arithmetic,
@@ -31,88 +30,11 @@ from healing_runtime.stl.formula import (
     references,
 )
 from healing_runtime.stl.operators import OPERATORS
-from healing_runtime.stl.parse import WORDS, Raw, Text, name_of, parse_text
+from healing_runtime.stl.parse import WORDS, Raw, Text, name_of
+from healing_runtime.stl.vocabulary import FUNCTIONS, Definition, Vocabulary, quantity
 
-FUNCTIONS: Mapping[str, tuple[int, int]] = {
-    "abs": (1, 1),
-    "min": (1, 9),
-    "max": (1, 9),
-    "norm": (1, 9),
-    "clamp": (3, 3),
-}
-_HEAD = re.compile(r"^\s*([A-Za-z_]\w*)\s*(?:\(\s*([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)?\s*\))?\s*$")
 _EXPRESSIONS = (Number, Reference, Arithmetic)
 MAX_NODES = 2000
-
-
-@dataclasses.dataclass(frozen=True)
-class Definition:
-    """A named sub-formula or expression with parameters."""
-
-    name: str
-    parameters: tuple[str, ...]
-    source: Text
-    body: Raw
-
-
-@dataclasses.dataclass(frozen=True)
-class Vocabulary:
-    """What names may mean.
-
-    Attributes:
-        true, observed: signal name -> signal; None for `true` means every other name is a scalar without a unit.
-        constants: name -> quantity.
-        definitions: name -> definition.
-        tolerance: SI value and dimension that `==` uses, or None.
-        scales: dimension -> nominal range that replaces the signal's own.
-    """
-
-    true: Mapping[str, Signal] | None = None
-    observed: Mapping[str, Signal] = dataclasses.field(default_factory=dict)
-    constants: Mapping[str, Number] = dataclasses.field(default_factory=dict)
-    definitions: Mapping[str, Definition] = dataclasses.field(default_factory=dict)
-    tolerance: Number | None = None
-    scales: Mapping[Dimension, float] = dataclasses.field(default_factory=dict)
-
-
-# ---------------------------------------------------------------- constants and definitions
-def quantity(text: str, where: Location | None = None) -> Number:
-    """`"0.5 m/s"` -> number in SI.
-
-    Raises:
-        UnitError: not a quantity.
-    """
-    try:
-        number, unit = units.split_quantity(text)
-        return Number(float(number) * units.si_factor(unit), units.dimension(unit), text.strip())
-    except UnitError as error:
-        raise UnitError(error.message, where=where) from None
-
-
-def constants(texts: Mapping[str, str], where: Location | None = None) -> dict[str, Number]:
-    """Constants of a file; names must not shadow words of the language."""
-    for name in texts:
-        _check_new_name(name, where)
-    return {name: quantity(str(text), where) for name, text in texts.items()}
-
-
-def definition(head: str, body: str, where: Location | None = None) -> Definition:
-    """`settled(v)` and its body, parsed but not yet given a meaning."""
-    source = Text(body, where)
-    match = _HEAD.match(head)
-    if not match:
-        Text(head, where).fail("a definition is a name with parameters, as in 'settled(v)'; change it.", 0)
-    parameters = tuple(p.strip() for p in match[2].split(",")) if match[2] else ()
-    for name in (match[1], *parameters):
-        _check_new_name(name, where)
-    if len(set(parameters)) != len(parameters):
-        Text(head, where).fail("a parameter occurs twice; rename one.", 0)
-    return Definition(match[1], parameters, source, parse_text(source))
-
-
-def _check_new_name(name: str, where: Location | None) -> None:
-    if name in WORDS or name in FUNCTIONS or name == "observed":
-        Text(name, where).fail(f"'{name}' is a word of the language; choose another name.", 0)
 
 
 # ---------------------------------------------------------------- the check
@@ -290,8 +212,8 @@ class _Checker:
 
     def on_component(self, raw: Raw) -> Expression:
         base_raw, name = raw.parts
-        base, wanted = self.number(base_raw), name.parts[0]
-        signal = self.vector(base, base_raw)
+        base, signal = self.vector(self.number(base_raw), base_raw)
+        wanted = name.parts[0]
         if wanted not in signal.components:
             known = ", ".join(signal.components) or "none by name; write an index, as in [0]"
             self.fail(f"'{self.text(base_raw)}' has no component '{wanted}'; it has {known}.", name)
@@ -299,18 +221,17 @@ class _Checker:
 
     def on_entry(self, raw: Raw) -> Expression:
         base_raw, index = raw.parts
-        base, text = self.number(base_raw), index.parts[0]
-        self.vector(base, base_raw)
+        (base, _), text = self.vector(self.number(base_raw), base_raw), index.parts[0]
         if not text.isdigit() or int(text) >= base.size:
             self.fail(f"'{self.text(base_raw)}' has entries 0 to {base.size - 1}; write one of them.", index)
         return self.entry(base, int(text), raw)
 
-    def vector(self, base: Expression, raw: Raw) -> Signal:
+    def vector(self, base: Expression, raw: Raw) -> tuple[Reference, Signal]:
         if not isinstance(base, Reference) or not base.size or self.words.true is None:
             self.fail(f"'{self.text(raw)}' has no components; use it as it is.", raw)
-        return (self.words.observed if base.observed else self.words.true)[base.signal]
+        return base, (self.words.observed if base.observed else self.words.true)[base.signal]
 
-    def entry(self, base: Reference, index: int, raw: Raw) -> Expression:
+    def entry(self, base: Reference, index: int, raw: Raw) -> Reference:
         return dataclasses.replace(base, index=index, size=0, text=self.text(raw))
 
     def on_name(self, raw: Raw) -> Expression | Formula:
@@ -376,9 +297,9 @@ class _Checker:
             inner = inner.parts[0]
         if inner.tag != "name":
             self.fail("observed takes a signal, as in observed(altitude).", raw)
-        found: Expression = self.signal(self.text(inner), True, inner)
+        found = self.signal(self.text(inner), True, inner)
         for step in reversed([p for p in path if p.tag != "group"]):
-            read = self.vector(found, inner)
+            found, read = self.vector(found, inner)
             wanted = step.parts[1].parts[0]
             names = [*read.components] if step.tag == "component" else [str(i) for i in range(read.size)]
             if wanted not in names:
@@ -419,8 +340,3 @@ def _unit_text(dimension: Dimension) -> str:
     over = " ".join(power(b, e) for b, e in dimension if e > 0) or "1"
     under = "".join("/" + power(b, -e) for b, e in dimension if e < 0)
     return over + under
-
-
-def layouts(true: Layout, observed: Layout) -> dict[str, Mapping[str, Signal]]:
-    """Keyword arguments of `Vocabulary` for a robot's table."""
-    return {"true": true.by_name, "observed": observed.by_name}

@@ -39,9 +39,9 @@ def _conditional(trigger: Formula, promise: Formula) -> str:
 
 
 def _say(formula: Formula) -> str:
-    if _named(formula):
-        return f"'{formula.text}' holds"
     match formula:
+        case Predicate(text=text) | Apply(text=text) if _names(text):
+            return f"'{text}' holds"
         case Predicate():
             return _predicate(formula)
         case Flag():
@@ -70,11 +70,9 @@ def _group(formula: Formula) -> str:
     return f"({said})" if binary else said
 
 
-def _named(formula: Formula) -> bool:
-    """Whether the text is a definition's name, which then stands for its body."""
-    if isinstance(formula, Flag | Literal | Outside):
-        return False
-    call = re.fullmatch(r"([A-Za-z_]\w*)\s*(\(.*\))?", formula.text)
+def _names(text: str) -> bool:
+    """Whether a text is a definition's name, which then stands for its body."""
+    call = re.fullmatch(r"([A-Za-z_]\w*)\s*(\(.*\))?", text)
     return call is not None and call[1] not in WORDS
 
 

@@ -120,7 +120,8 @@ class Outside:
     high: int | None
 
 
-Formula = Predicate | Flag | Literal | Apply | Outside
+Atom = Predicate | Flag | Literal
+Formula = Atom | Apply | Outside
 
 
 def children(formula: Formula) -> tuple[Formula, ...]:
@@ -133,6 +134,13 @@ def walk(formula: Formula) -> Iterator[Formula]:
     yield formula
     for child in children(formula):
         yield from walk(child)
+
+
+def atoms(formula: Formula) -> Iterator[Atom]:
+    """The predicates, flags and literals of a formula, in the order of the text."""
+    for part in walk(formula):
+        if isinstance(part, Predicate | Flag | Literal):
+            yield part
 
 
 def references(node: Formula | Expression) -> Iterator[Reference]:

@@ -1,6 +1,6 @@
 """One float for robustness and truth together.
 
-Robustness alone cannot say whether `x < 3` holds at x = 3; a Boolean track beside it can (assertions.md), at twice the
+Robustness alone cannot say whether `x < 3` holds at x = 3; a Boolean track beside it can, at twice the
 memory and twice the operations. Here zero is split in two instead: "zero and true" is written `+tiny`, "zero and false"
 `-tiny`, with `tiny` the smallest normal number of the dtype. Then truth is the sign, `and` is min, `or` is max, `not`
 is minus, and every temporal operator is exact on plain floats. `rho` turns a key back into robustness. Keys never

@@ -16,7 +16,8 @@ from healing_runtime.core.errors import UnknownSignalError
 from healing_runtime.core.records import Verdict
 from healing_runtime.core.status import Status
 from healing_runtime.stl import atoms, margin
-from healing_runtime.stl.formula import Apply, Formula, Reference, references, walk
+from healing_runtime.stl.formula import Apply, Formula, Outside, Reference, references
+from healing_runtime.stl.formula import atoms as atoms_of
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import End
 from healing_runtime.stl.operators import OPERATORS
@@ -72,12 +73,12 @@ def _span(formula: Formula, signals: Mapping[str, Any], dt_s: float, end: End) -
                 arguments = [evaluate(argument) for argument in part.arguments]
                 ticks = part.window.ticks if part.window else None
                 seen[part] = OPERATORS[part.operator].reference(end, ticks, *arguments)
-            else:
+            elif not isinstance(part, Outside):
                 seen[part] = Span.exact(atoms.key(part, read, like))
         return seen[part]
 
     span = evaluate(resolved)
-    broken = [jnp.any(jnp.isnan(seen[part].lo)) for part in walk(resolved) if not isinstance(part, Apply)]
+    broken = [jnp.any(jnp.isnan(seen[atom].lo)) for atom in atoms_of(resolved)]
     return span, jnp.broadcast_to(jnp.any(jnp.stack(broken)), like.shape)
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, NoReturn
 
 from jax import Array
 
 from healing_runtime.stl.margin import Span
 
 State = Any
-Ticks = tuple[int, int] | None
+Bounded = tuple[int, int]
+Ticks = Bounded | None
 End = Literal["truncate", "ended", "running"]
 
 
@@ -47,6 +48,10 @@ class Root(NamedTuple):
     read: Callable[[State, Array], tuple[Bounds, Bounds]]
 
 
+def _missing(*arguments: Any, **options: Any) -> NoReturn:
+    raise NotImplementedError("this kind of operator is never asked for that")
+
+
 @dataclasses.dataclass(frozen=True)
 class Operator:
     """One operator of the language.
@@ -61,8 +66,7 @@ class Operator:
         connect: boolean operators only: spans -> span.
         reference: (end, ticks, *spans over samples) -> span over samples; the offline definition.
         stream: (ticks, *horizons of the arguments, ring_up_to=…) -> Machine; the value at every start. Past operators
-        are
-            given arguments of horizon 0 only, future ones without bounds have no stream. See `windows.least`.
+            are given arguments of horizon 0 only, future ones always have bounds here. See `windows.least`.
         root: (ticks, *horizons) -> Root; future operators only.
     """
 
@@ -75,8 +79,8 @@ class Operator:
     window: Literal["none", "optional", "duration"] = "none"
     call_like: bool = False
     connect: Callable[..., Span] | None = None
-    stream: Callable[..., Machine] | None = None
-    root: Callable[..., Root] | None = None
+    stream: Callable[..., Machine] = _missing
+    root: Callable[..., Root] = _missing
 
 
 def boolean(name: str, arity: Literal[1, 2], english: str, connect: Callable[..., Span]) -> Operator:

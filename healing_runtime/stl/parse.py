@@ -104,7 +104,7 @@ def _parser() -> lark.Lark:
         found = [w for o in OPERATORS.values() if o.arity == arity for w in (o.name, o.short) if w]
         return "|".join(sorted(found, key=len, reverse=True))
 
-    grammar = resources.files(__package__).joinpath("grammar.lark").read_text("utf-8")
+    grammar = resources.files("healing_runtime.stl").joinpath("grammar.lark").read_text("utf-8")
     for hole, value in (("PREFIX", words(1)), ("INFIX", words(2)), ("QUANTITY", QUANTITY), ("NUMBER", NUMBER)):
         grammar = grammar.replace(f"%{hole}%", value.replace("/", r"\/"))
     return lark.Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=False)
@@ -155,7 +155,7 @@ class _Nest:
 
     def visit(self, node: Any) -> Raw:
         if isinstance(node, lark.Token):
-            return Raw("token", (str(node),), node.start_pos, node.end_pos)
+            return Raw("token", (str(node),), _start(node), _end(node))
         start, end = node.meta.start_pos, node.meta.end_pos
         if node.data == "chain":
             return self.chain(node)
@@ -259,11 +259,11 @@ class _Nest:
 
 
 def _start(node: Any) -> int:
-    return node.start_pos if isinstance(node, lark.Token) else node.meta.start_pos
+    return int(node.start_pos or 0) if isinstance(node, lark.Token) else node.meta.start_pos
 
 
 def _end(node: Any) -> int:
-    return node.end_pos if isinstance(node, lark.Token) else node.meta.end_pos
+    return int(node.end_pos or 0) if isinstance(node, lark.Token) else node.meta.end_pos
 
 
 def _closed(prefix: Any) -> bool:

@@ -19,12 +19,13 @@ from jax import Array
 
 from healing_runtime.core.records import Verdict
 from healing_runtime.core.status import Status
-from healing_runtime.stl import margin
-from healing_runtime.stl.atoms import Atom, Read, key
-from healing_runtime.stl.formula import Apply, Formula, Outside, walk
+from healing_runtime.stl import margin, nodes
+from healing_runtime.stl.atoms import Read, key
+from healing_runtime.stl.formula import Apply, Atom, Formula, Outside, atoms, walk
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import Bounds, Machine, Root, Ticks
 from healing_runtime.stl.operators import OPERATORS
+from healing_runtime.stl.operators.and_ import connect as both
 from healing_runtime.stl.safety import promise, safety
 from healing_runtime.stl.ticks import looks_ahead, ticks_of
 from healing_runtime.stl.windows import RING_IN_BATCH
@@ -69,10 +70,6 @@ class _Node(NamedTuple):
     arguments: tuple[int, ...]
 
 
-_Readings = Sequence[tuple[Bounds, Bounds]]
-_Read = Callable[[_Readings], tuple[Bounds, Bounds]]
-
-
 class Program:
     """The nodes of a set of formulas, shared where they are equal. Built once, then only read.
 
@@ -91,9 +88,7 @@ class Program:
         self._triggers: list[int] = []
         self._seen: dict[Any, int] = {}
         self._reads = [self._root(formula) for formula in formulas]
-        self._rests_on = [
-            sorted({self._atom(part) for part in walk(f) if not isinstance(part, Apply)}) for f in formulas
-        ]
+        self._rests_on = [sorted({self._atom(atom) for atom in atoms(f)}) for f in formulas]
         self._counts_by = [sorted({self._trigger(trigger) for trigger in _triggers(f)}) for f in formulas]
         self.atom_texts = tuple(atom.text for atom in self._atoms)
 
@@ -118,17 +113,17 @@ class Program:
     def _stream(self, formula: Formula) -> int:
         """The node that yields a formula's value at every start."""
         if isinstance(formula, Outside):
-            return self._add(formula, lambda: _Node(_outside(formula), ()))
+            return self._add(formula, lambda: _Node(nodes.outside(formula), ()))
         if not isinstance(formula, Apply):
             atom = self._atom(formula)
-            return self._add(("value", atom), lambda: _Node(_read_atom(atom), ()))
+            return self._add(("value", atom), lambda: _Node(nodes.read_atom(atom), ()))
         operator = OPERATORS[formula.operator]
         arguments = tuple(self._stream(argument) for argument in formula.arguments)
         ticks = ticks_of(formula)
         horizons = [self._horizon(a) for a in arguments]
         if operator.connect is not None:
             reach = max(horizons)
-            machine = Machine(reach, _stateless, _connect(operator.connect))
+            machine = Machine(reach, nodes.stateless, nodes.connected(operator.connect))
         else:
             machine = operator.stream(ticks, *horizons, ring_up_to=self._ring_up_to)
             reach = machine.horizon if max(horizons) else 0
@@ -140,36 +135,36 @@ class Program:
         own = self._horizon(node)
         if own == horizon:
             return node
-        return self._add(("widen", node, horizon), lambda: _Node(_remember(own, horizon), (node,)))
+        return self._add(("widen", node, horizon), lambda: _Node(nodes.remember(own, horizon), (node,)))
 
     # ------------------------------------------------ building: the value at the first sample
-    def _root(self, formula: Formula) -> _Read:
+    def _root(self, formula: Formula) -> nodes.ReadRoot:
         if isinstance(formula, Apply):
             operator = OPERATORS[formula.operator]
             if operator.connect is not None and looks_ahead(formula):
-                return _connect_roots(operator.connect, [self._root(argument) for argument in formula.arguments])
+                return nodes.connected_roots(operator.connect, [self._root(argument) for argument in formula.arguments])
             if self._rewrite and formula.operator in ("always", "eventually") and looks_ahead(formula.arguments[0]):
                 return self._promise(formula)
-            if operator.root is not None:
+            if operator.kind == "future":
                 return self._start_by_start(formula)
         node = self._stream(formula)
-        return self._add_root(("first", node), (node,), _first_sample)
+        return self._add_root(("first", node), (node,), nodes.first_sample)
 
-    def _promise(self, formula: Apply) -> _Read:
+    def _promise(self, formula: Apply) -> nodes.ReadRoot:
         """`always` over the future without an array of pending starts, where that can be; `eventually` is its dual."""
         (body,) = formula.arguments
-        dual, ticks, both = formula.operator == "eventually", ticks_of(formula), OPERATORS["and"]
+        dual, ticks = formula.operator == "eventually", ticks_of(formula)
         fold, pending, rest = safety(Apply("not", (body,)) if dual else body, ticks)
         reads = [] if fold is None else [self._add_promise(fold, pending, ticks)]
         reads += [self._start_by_start(Apply("always", (part,), formula.window)) for part in rest]
-        read = functools.reduce(lambda one, other: _connect_roots(both.connect, [one, other]), reads)
-        return _negated(read) if dual else read
+        read = functools.reduce(lambda one, other: nodes.connected_roots(both, [one, other]), reads)
+        return nodes.negated(read) if dual else read
 
-    def _add_promise(self, fold: Formula, pending: Formula | None, ticks: Ticks) -> _Read:
+    def _add_promise(self, fold: Formula, pending: Formula | None, ticks: Ticks) -> nodes.ReadRoot:
         arguments = tuple(self._stream(part) for part in (fold, pending) if part is not None)
         return self._add_root(("promise", ticks, arguments), arguments, lambda: promise(ticks))
 
-    def _start_by_start(self, formula: Apply) -> _Read:
+    def _start_by_start(self, formula: Apply) -> nodes.ReadRoot:
         """The operator's own root, over the pending starts of its arguments."""
         operator = OPERATORS[formula.operator]
         arguments = tuple(self._stream(argument) for argument in formula.arguments)
@@ -178,7 +173,7 @@ class Program:
         ticks, horizons = ticks_of(formula), [reach] * len(arguments)
         return self._add_root((formula.operator, ticks, arguments), arguments, lambda: operator.root(ticks, *horizons))
 
-    def _add_root(self, key: Any, arguments: tuple[int, ...], make: Callable[[], Root]) -> _Read:
+    def _add_root(self, key: Any, arguments: tuple[int, ...], make: Callable[[], Root]) -> nodes.ReadRoot:
         key = ("root", key)
         if key not in self._seen:
             self._seen[key] = len(self._roots)
@@ -207,10 +202,10 @@ class Program:
         """One sample; `read` gives a reference's value, `like` is any scalar of the monitor's dtype."""
         tick = state.tick
         keys = [key(atom, read, like) for atom in self._atoms]
-        nodes, spans = [], []
+        states, spans = [], []
         for node, old in zip(self._nodes, state.nodes, strict=True):
             new, span = node.machine.step(old, tick, *([spans[a] for a in node.arguments] or [keys]))
-            nodes.append(new)
+            states.append(new)
             spans.append(span)
         roots = tuple(
             root.step(old, tick, *(spans[a] for a in arguments))
@@ -222,14 +217,14 @@ class Program:
         )
         running, ended = self._bounds(roots, tick)
         broken = [jnp.isnan(k) for k in keys]
-        invalid = [functools.reduce(jnp.logical_or, [broken[a] for a in atoms]) for atoms in self._rests_on]
+        invalid = [functools.reduce(jnp.logical_or, [broken[a] for a in own]) for own in self._rests_on]
         status = tuple(
             jnp.where(old == _UNKNOWN, jnp.where(bad, _INVALID, _status(bounds)), old)
             for old, bad, bounds in zip(state.status, invalid, running, strict=True)
         )
-        new = MonitorState(tick + 1, status, triggered, tuple(nodes), roots)
-        atoms = margin.rho(jnp.stack(keys)) if keys else jnp.zeros((0,), like.dtype)
-        return new, MonitorOut(_verdict(status, running, like), self._ended(new, ended, like), atoms)
+        new = MonitorState(tick + 1, status, triggered, tuple(states), roots)
+        values = margin.rho(jnp.stack(keys)) if keys else jnp.zeros((0,), like.dtype)
+        return new, MonitorOut(_verdict(status, running, like), self._ended(new, ended, like), values)
 
     def ended(self, state: MonitorState, like: Array) -> Verdict:
         """The verdict if the run ended with the last sample."""
@@ -252,76 +247,7 @@ class Program:
         return _verdict(status, bounds, like)
 
 
-# ---------------------------------------------------------------- pieces
-def _negated(read: _Read) -> _Read:
-    def negated(readings: _Readings) -> tuple[Bounds, Bounds]:
-        running, ended = read(readings)
-        return -running, -ended
-
-    return negated
-
-
-def _connect_roots(connect: Callable[..., Span], reads: Sequence[_Read]) -> _Read:
-    def join(parts: Sequence[Bounds]) -> Bounds:
-        outer = connect(*(Span(part.lo, part.hi) for part in parts))
-        return Bounds(outer.lo, connect(*(Span.exact(part.rho) for part in parts)).lo, outer.hi)
-
-    def read(readings: _Readings) -> tuple[Bounds, Bounds]:
-        running, ended = zip(*(one(readings) for one in reads), strict=True)
-        return join(running), join(ended)
-
-    return read
-
-
-def _stateless(dtype: Any) -> tuple[()]:
-    return ()
-
-
-def _read_atom(atom: int) -> Machine:
-    return Machine(0, _stateless, lambda state, tick, keys: (state, Span.exact(keys[atom])))
-
-
-def _outside(span: Outside) -> Machine:
-    def step(state: Any, tick: Array, keys: Array) -> tuple[Any, Span]:
-        inside = tick >= span.low
-        inside = inside if span.high is None else inside & (tick <= span.high)
-        infinity = jnp.asarray(jnp.inf, keys.dtype)
-        return state, Span.exact(jnp.where(inside, -infinity, infinity))
-
-    return Machine(0, _stateless, step)
-
-
-def _connect(connect: Callable[..., Span]) -> Callable[..., tuple[Any, Span]]:
-    return lambda state, tick, *spans: (state, connect(*spans))
-
-
-def _remember(own: int, horizon: int) -> Machine:
-    """Decided values of the last starts, newest first, behind a span of horizon `own`."""
-
-    def init(dtype: Any) -> Array:
-        return jnp.zeros((horizon - own,), dtype)
-
-    def step(past: Array, tick: Array, span: Span) -> tuple[Array, Span]:
-        lo, hi = (jnp.atleast_1d(bound) for bound in span)
-        out = Span(jnp.concatenate([lo, past]), jnp.concatenate([hi, past]))
-        return jnp.concatenate([lo[-1:], past])[:-1], out
-
-    return Machine(horizon, init, step)
-
-
-def _first_sample() -> Root:
-    """A formula without a future operator, judged at the first sample."""
-
-    def step(state: Array, tick: Array, span: Span) -> Array:
-        return jnp.where(tick == 0, span.lo, state)
-
-    def read(state: Array, tick: Array) -> tuple[Bounds, Bounds]:
-        bounds = Bounds(state, state, state)
-        return bounds, bounds
-
-    return Root(lambda dtype: jnp.zeros((), dtype), step, read)
-
-
+# ---------------------------------------------------------------- verdicts
 def _fired(span: Span, horizon: int, tick: Array) -> Array:
     """A trigger counts once its lower bound is true at some start."""
     if horizon == 0:

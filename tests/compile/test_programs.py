@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from healing_runtime import stl
-from healing_runtime.compile import programs
+from healing_runtime.compile import export, programs, wire
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.codec import plain
 from healing_runtime.core.errors import Location, SubsetError, WorkerFailed
@@ -61,7 +61,7 @@ def requirements():
 
 @pytest.fixture(scope="module")
 def exported():
-    return programs.export_controller(traced(SOURCE), None, TABLE, HZ)
+    return export.export_controller(traced(SOURCE), None, TABLE, HZ)
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +110,9 @@ def test_an_action_that_is_not_finite_trips(blob):
 
 
 def test_a_blob_crosses_a_pipe_and_its_hash_is_checked(blob):
-    header, blobs = programs.blob_message(blob)
+    header, blobs = wire.blob_message(blob)
     header = json.loads(json.dumps(plain(header)))
-    again = programs.read_blob(header, blobs)
+    again = wire.read_blob(header, blobs)
     assert again.sha256 == blob.sha256
     np.testing.assert_array_equal(run(programs.load(again), [(1.0, 0.1)])[0], run(programs.load(blob), [(1.0, 0.1)])[0])
     for i, part in enumerate(blobs):
@@ -120,11 +120,11 @@ def test_a_blob_crosses_a_pipe_and_its_hash_is_checked(blob):
             changed = bytearray(part)
             changed[len(part) // 2] ^= 1
             with pytest.raises(WorkerFailed, match="hash differs"):
-                programs.read_blob(header, (*blobs[:i], bytes(changed), *blobs[i + 1 :]))
+                wire.read_blob(header, (*blobs[:i], bytes(changed), *blobs[i + 1 :]))
 
 
 def test_the_exported_bytes_are_the_same_each_time(exported):
-    again = programs.export_controller(traced(SOURCE), None, TABLE, HZ)
+    again = export.export_controller(traced(SOURCE), None, TABLE, HZ)
     assert (again.control, again.contract) == (exported.control, exported.contract)
 
 
@@ -150,7 +150,7 @@ def test_a_patch_is_judged_by_the_originals_contract_and_its_own_additions():
         '    assert action["velocity_mps"] < 0.9, "not too fast"\n',
     )
     patch = traced(text)
-    blob = programs.build(programs.export_controller(patch, original, TABLE, HZ), requirements(), TABLE, HZ)
+    blob = programs.build(export.export_controller(patch, original, TABLE, HZ), requirements(), TABLE, HZ)
     program = programs.load(blob)
     assert program.interface.controller.contract == ("not-too-far", "time-goes-on", "not-too-fast")
     assert "controller/not-too-far" in program.interface.violated(run(program, [(6.0, 0.0)])[0][0])
@@ -161,7 +161,7 @@ def test_contract_asserts_see_the_originals_parameters():
     text = SOURCE.replace('obs["position_m"] < 5.0', 'obs["position_m"] * params["gain"] < 2.5')
     patch = traced(text.replace('"gain": 0.5', '"gain": 0.01'))
     program = programs.load(
-        programs.build(programs.export_controller(patch, traced(text), TABLE, HZ), requirements(), TABLE, HZ)
+        programs.build(export.export_controller(patch, traced(text), TABLE, HZ), requirements(), TABLE, HZ)
     )
     assert "controller/not-too-far" in program.interface.violated(run(program, [(6.0, 0.0)])[0][0])
 
@@ -170,14 +170,14 @@ def test_a_patch_that_drops_a_state_key_the_contract_names_is_refused():
     text = SOURCE.replace('    assert next_state["ticks"] > state["ticks"], "time goes on"\n', "")
     text = text.replace(', "ticks": jnp.zeros((), jnp.int32)', "").replace(', "ticks": state["ticks"] + 1', "")
     with pytest.raises(SubsetError, match="'ticks'"):
-        programs.export_controller(traced(text), traced(SOURCE), TABLE, HZ)
+        export.export_controller(traced(text), traced(SOURCE), TABLE, HZ)
 
 
 def test_memory_moves_by_name_and_monitors_move_whole(exported, blob):
     text = SOURCE.replace('return {"integral_m_s"', 'return {"bias_m": jnp.ones(()), "integral_m_s"')
     text = text.replace('next_state = {"integral_m_s"', 'next_state = {"bias_m": state["bias_m"], "integral_m_s"')
     new = programs.load(
-        programs.build(programs.export_controller(traced(text), traced(SOURCE), TABLE, HZ), requirements(), TABLE, HZ)
+        programs.build(export.export_controller(traced(text), traced(SOURCE), TABLE, HZ), requirements(), TABLE, HZ)
     )
     old = programs.load(blob)
     samples = [(0.9, 0.5), (0.8, 1.5)]

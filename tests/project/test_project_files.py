@@ -1,8 +1,13 @@
 """What the project's own files promise."""
 
+import ast
+import importlib.metadata
 import re
+import sys
 import tomllib
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -15,7 +20,7 @@ def pinned() -> dict[str, str]:
 
 
 def bare_names(requirements: list[str]) -> set[str]:
-    return {re.split(r"[\[<>=]", r)[0].lower().replace("_", "-").replace(".", "-") for r in requirements}
+    return {re.split(r"[\[<>=;~! (]", r)[0].lower().replace("_", "-").replace(".", "-") for r in requirements}
 
 
 def test_every_constraint_is_one_exact_version_and_names_no_host():
@@ -74,3 +79,41 @@ def test_version_is_the_same_everywhere():
 
 def test_the_changelog_has_a_place_for_the_next_line():
     assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()
+
+
+OWN = {"healing_runtime", "sim", "tests"}
+
+
+def imported(folder: str) -> dict[str, Path]:
+    """Top-level names that the files of a folder import, and a file that does."""
+    found: dict[str, Path] = {}
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            found |= {name.partition(".")[0]: path for name in names}
+    local = {p.stem for p in (ROOT / folder).rglob("*.py")} | {p.name for p in (ROOT / folder).rglob("*") if p.is_dir()}
+    return {name: path for name, path in found.items() if name not in sys.stdlib_module_names | local | OWN}
+
+
+def closure(names: set[str]) -> set[str]:
+    """Distributions and all that they need in turn."""
+    seen: set[str] = set()
+    while names - seen:
+        name = (names - seen).pop()
+        seen.add(name)
+        wanted = [r for r in importlib.metadata.requires(name) or [] if "extra ==" not in r]
+        installed = {n for n in bare_names(wanted) if n in pinned()}
+        names = names | installed
+    return seen
+
+
+@pytest.mark.parametrize("folder", ["healing_runtime", "sim", "tests", "benchmarks", "docs", "tools"])
+def test_whatever_is_imported_is_asked_for(folder):
+    asked = bare_names(PROJECT["project"]["dependencies"])
+    if folder not in ("healing_runtime", "sim"):
+        asked = closure(asked | bare_names(PROJECT["project"]["optional-dependencies"]["dev"]))
+    distributions = importlib.metadata.packages_distributions()
+    for name, path in imported(folder).items():
+        offered = bare_names(distributions.get(name, [f"no distribution has {name}"]))
+        assert offered & asked, f"{path} imports {name}"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from healing_runtime import stl, workspace
-from healing_runtime.compile import programs
+from healing_runtime.compile import export, programs
 from healing_runtime.core.perturb import draw
 from healing_runtime.language import controller, passes, source, trace
 from healing_runtime.loop import rollout
@@ -48,7 +48,7 @@ def fly(catalogue, quadrotor, lander):
             assert [f for f in passes.run(traced) if f.severity == "error"] == []
             files = tuple(catalogue.assertion_file(name) for name in scenario.assertions)
             requirements = stl.bind(files, table, scenario.control_hz)
-            exported = programs.export_controller(traced, None, table, scenario.control_hz)
+            exported = export.export_controller(traced, None, table, scenario.control_hz)
             built[known] = programs.load(programs.build(exported, requirements, table, scenario.control_hz))
         return built[known]
 

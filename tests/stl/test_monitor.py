@@ -14,7 +14,7 @@ from healing_runtime.core.status import Status
 from healing_runtime.stl.program import Program
 from healing_runtime.stl.ticks import exact_period, in_ticks
 
-LENGTH, RUNS, FORMULAS = 20, 6, 11
+LENGTH, RUNS, FORMULAS = 18, 5, 6
 
 
 def resolved(text, hz=1):
@@ -33,10 +33,29 @@ def run(formulas, x, y, rewrite=True, **options):
     return jax.jit(jax.vmap(lambda s: jax.lax.scan(step, program.init(jnp.float32), s)[1]))(samples)
 
 
+def _shapes():
+    """What people write most, and every branch of the rewriting."""
+    p, q = ("pred", "x", "<", 2.0), ("pred", "y", ">=", 3.0)
+    r = ("pred", "x", ">", 4.0)
+    answer, keep = ("eventually", (0, 3), q), ("always", (1, 4), q)
+    return [
+        ("always", None, ("implies", r, answer)),
+        ("always", None, ("implies", r, ("eventually", (2, 5), q))),
+        ("always", None, ("implies", ("rise", r), keep)),
+        ("always", None, ("and", ("or", p, ("always", (0, 2), q)), ("not", answer))),
+        ("always", (2, 9), ("implies", r, ("and", answer, keep))),
+        ("eventually", (1, 12), ("and", r, ("always", (0, 3), q))),
+        ("eventually", None, ("not", ("implies", keep, answer))),
+        ("always", None, ("implies", r, ("always", (0, 2), ("eventually", (0, 2), q)))),
+        ("always", None, ("implies", r, ("eventually", (0, 4), ("always", (0, 2), q)))),
+        ("until", None, p, ("always", (0, 2), q)),
+    ]
+
+
 @pytest.fixture(scope="module")
 def case(brute):
     formulas = brute.Formulas(seed=7)
-    tuples = [formulas.online() for _ in range(FORMULAS)]
+    tuples = [*_shapes(), *(formulas.online() for _ in range(FORMULAS))]
     traces = [formulas.trace(LENGTH) for _ in range(RUNS)]
     x, y = (np.array([t[name] for t in traces]) for name in "xy")
     parsed = [resolved(brute.text(f)) for f in tuples]

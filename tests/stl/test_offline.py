@@ -56,7 +56,7 @@ def test_unbounded_past_against_reelay(brute, rtamt_oracle):
 def test_long_windows_against_a_sliding_minimum():
     rng = np.random.default_rng(4)
     x = rng.normal(size=3000).astype(np.float32)
-    for width in (1, 2, 3, 50, 1000, 2999, 5000):
+    for width in (1, 3, 1000, 5000):
         rho = stl.robustness(stl.parse(f"historically[0 ticks, {width - 1} ticks] (x > 0)"), {"x": x}, 0.01)
         expected = [x[max(0, t - width + 1) : t + 1].min() for t in range(0, 3000, 97)]
         np.testing.assert_array_equal(np.asarray(rho)[::97], np.array(expected))

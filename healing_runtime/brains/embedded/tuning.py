@@ -22,8 +22,9 @@ from healing_runtime.language.source import Parsed
 
 # A scaled margin that fresh draws do not eat up; with less, the margin counts for more than a short patch.
 CLEAR = 0.1
-# A turned sign must earn this much: what no promise watches (a heading, say) is not to be turned round by chance.
-TURN_COST = 0.1
+# A real sign error shows plainly, as failure. A turned sign that only wins some margin is a trick on the assertions
+# (a body that spins lets its drift cancel out), not a repair.
+TURN_COST = 0.5
 MANY = 1000
 # Patches with more numbers than this are not made simpler by taking one back.
 SHORTEST = 5
@@ -104,7 +105,7 @@ def tune(
     members, generations = evolve.search(searched, structure.space.size, seed=hardness.seed, budget=budget)
     finalists = _finalists(structure, members, refused, budget)
     origin = values([Point(np.zeros(structure.space.size), np.ones(structure.space.size))])[0]
-    fresh = hardness.suspects.every(1, 2)
+    fresh = hardness.suspects.every(1, 2).window(0, budget.validations // 2)
     before, *scores = _flown(task, structure, fly, [origin, *finalists], hardness, fresh, -1, budget.validations)
     candidates = [
         Candidate(structure, text_of(structure, found), found, score, before, _convincing(score, budget), generations)
@@ -158,6 +159,8 @@ def _finalists(
         few = [m for m in members if np.count_nonzero((m.point.z != 0.0) | (m.point.signs < 0.0)) <= 2]
         best += _distinct(structure, few, budget.finalists) + _taken_back(structure, best[0])
     unique = dict.fromkeys(best)
+    if structure.edit_kind == "parameters":
+        refused |= {structure.parsed.source.text}
     return [values for values in unique if text_of(structure, values) not in refused]
 
 

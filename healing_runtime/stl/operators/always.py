@@ -9,7 +9,7 @@ from jax import Array, lax
 
 from healing_runtime.stl import windows
 from healing_runtime.stl.margin import Span
-from healing_runtime.stl.operator import Bounds, End, Machine, Operator, Root, Ticks
+from healing_runtime.stl.operator import Bounded, Bounds, End, Machine, Operator, Root, Ticks
 
 INFINITY = jnp.inf
 
@@ -23,7 +23,7 @@ def reference(end: End, ticks: Ticks, p: Span) -> Span:
     return Span(windows.least_ahead(p.lo, *ticks, pad), windows.least_ahead(p.hi, *ticks, INFINITY))
 
 
-def stream(ticks: tuple[int, int], horizon: int, *, ring_up_to: int) -> Machine:
+def stream(ticks: Bounded, horizon: int, *, ring_up_to: int) -> Machine:
     """Pending starts folded forward if p is decided in its own tick; else O(horizon log width) a tick."""
     if horizon:
         return _over_ages(*ticks, horizon)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from healing_runtime.stl.margin import Span
-from healing_runtime.stl.operator import End, Machine, Operator, Root, Ticks, dual, dual_root
+from healing_runtime.stl.operator import Bounded, End, Machine, Operator, Root, Ticks, dual, dual_root
 from healing_runtime.stl.operators import always
 
 
@@ -12,7 +12,7 @@ def reference(end: End, ticks: Ticks, p: Span) -> Span:
     return -always.reference(end, ticks, -p)
 
 
-def stream(ticks: tuple[int, int], horizon: int, *, ring_up_to: int) -> Machine:
+def stream(ticks: Bounded, horizon: int, *, ring_up_to: int) -> Machine:
     """`not always not`."""
     return dual(always.stream(ticks, horizon, ring_up_to=ring_up_to))
 

@@ -8,18 +8,18 @@ import jax.numpy as jnp
 from jax import Array
 
 from healing_runtime.stl.margin import Span
-from healing_runtime.stl.operator import End, Machine, Operator, Ticks
+from healing_runtime.stl.operator import Bounded, End, Machine, Operator
 from healing_runtime.stl.operators import historically
 
 
-def reference(end: End, ticks: Ticks, p: Span) -> Span:
+def reference(end: End, ticks: Bounded, p: Span) -> Span:
     """`historically[0, d]`, and -inf where the window begins before the first sample."""
     _, high = ticks
     seen = jnp.arange(p.lo.shape[0]) >= high
     return Span(*(jnp.where(seen, bound, -jnp.inf) for bound in historically.reference(end, ticks, p)))
 
 
-def stream(ticks: Ticks, horizon: int, *, ring_up_to: int) -> Machine:
+def stream(ticks: Bounded, horizon: int, *, ring_up_to: int) -> Machine:
     """A window and the clock."""
     machine = historically.stream(ticks, horizon, ring_up_to=ring_up_to)
     _, high = ticks

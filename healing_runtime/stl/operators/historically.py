@@ -1,5 +1,4 @@
-"""`historically[a, b] p`: p at every sample from a to b ticks ago, as far as there are any; +inf where there are
-none."""
+"""`historically[a, b] p`: p at every sample from a to b ticks ago, as far as there are any (none: +inf)."""
 
 from __future__ import annotations
 

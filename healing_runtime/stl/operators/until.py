@@ -9,7 +9,7 @@ from jax import Array
 
 from healing_runtime.stl import windows
 from healing_runtime.stl.margin import Span
-from healing_runtime.stl.operator import Bounds, End, Machine, Operator, Root, Ticks
+from healing_runtime.stl.operator import Bounded, Bounds, End, Machine, Operator, Root, Ticks
 from healing_runtime.stl.operators import eventually
 
 INFINITY = jnp.inf
@@ -37,7 +37,7 @@ def reference(end: End, ticks: Ticks, p: Span, q: Span) -> Span:
     return Span(*out)
 
 
-def stream(ticks: tuple[int, int], p_horizon: int, q_horizon: int, *, ring_up_to: int) -> Machine:
+def stream(ticks: Bounded, p_horizon: int, q_horizon: int, *, ring_up_to: int) -> Machine:
     """Over formulas decided in their own tick the pending starts are folded forward."""
     horizon = max(p_horizon, q_horizon)
     if horizon:
@@ -64,7 +64,7 @@ def _fold_forward(low: int, high: int) -> Machine:
     return Machine(high, init, step)
 
 
-def _over_ages(ticks: tuple[int, int], horizon: int) -> Machine:
+def _over_ages(ticks: Bounded, horizon: int) -> Machine:
     def step(state: tuple[()], tick: Array, p: Span, q: Span) -> tuple[tuple[()], Span]:
         reversed_ = (Span(s.lo[::-1], s.hi[::-1]) for s in (p, q))  # ages run with time
         out = reference("ended", ticks, *reversed_)
@@ -94,8 +94,8 @@ def root(ticks: Ticks, p_horizon: int, q_horizon: int) -> Root:
 
     def step(state: tuple[Array, ...], tick: Array, p: Span, q: Span) -> tuple[Array, ...]:
         if horizon == 0:
-            return settle(*state, tick, p.lo, q.lo)
-        best, kept = settle(*state[:2], tick - horizon, p.lo[-1], q.lo[-1])
+            return settle(state[0], state[1], tick, p.lo, q.lo)
+        best, kept = settle(state[0], state[1], tick - horizon, p.lo[-1], q.lo[-1])
         starts = tick - jnp.arange(horizon)
         ends = []
         for hold, goal in zip(p, q, strict=True):
