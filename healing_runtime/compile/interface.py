@@ -31,13 +31,14 @@ class ControllerInterface:
 
 @dataclasses.dataclass(frozen=True)
 class Requirement:
-    """The judging side of one assertion, without its formula."""
+    """The judging side of one assertion. `atoms` are indices into the program's atoms: what the formula rests on."""
 
     id: str
     severity: Severity
     mission: bool
     scale: float
     formula: str = ""
+    atoms: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +93,11 @@ class ProgramInterface:
         edge = np.inf if finite else -np.inf
         out[FINITE_ACTION] = Verdict(good if finite else Status.INVALID, edge, -np.inf, edge)
         return out
+
+    def atom_values(self, row: np.ndarray) -> dict[str, dict[str, float]]:
+        """By assertion id, the robustness of each atom of its formula, under the atom's text."""
+        values = row[self.slices["atoms"]]
+        return {r.id: {self.atoms[i]: float(values[i]) for i in r.atoms} for r in self.requirements}
 
     def violated(self, row: np.ndarray) -> tuple[str, ...]:
         """Ids whose violation trips (critical ones and the mission), in order."""

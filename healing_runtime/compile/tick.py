@@ -116,12 +116,19 @@ def compose(
     interface = ProgramInterface(
         controller=controller,
         control_hz=control_hz,
-        requirements=tuple(Requirement(r.id, r.severity, r.mission, float(r.scale), r.text) for r in requirements),
+        requirements=tuple(_reading(r, monitors.atoms) for r in requirements),
         atoms=monitors.atoms,
         columns=columns,
         packed_size=max(stop for _, stop in columns.values()),
     )
     return Tick(function, start, interface)
+
+
+def _reading(requirement: Any, atoms: tuple[str, ...]) -> Requirement:
+    """A bound requirement without its formula, with the atoms it rests on."""
+    own = dict.fromkeys(atoms.index(atom.text) for atom in stl.formula.atoms(requirement.formula))
+    r = requirement
+    return Requirement(r.id, r.severity, r.mission, float(r.scale), r.text, tuple(own))
 
 
 def _columns(

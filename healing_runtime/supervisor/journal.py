@@ -35,6 +35,7 @@ _VERDICT_SCHEMA = {
         "rho": _NUMBER,
         "rho_lo": _NUMBER,
         "rho_hi": _NUMBER,
+        "atoms": {"type": "object", "additionalProperties": _NUMBER},
     },
     "required": ["tick", "status", "rho", "rho_lo", "rho_hi"],
 }
@@ -132,8 +133,10 @@ class Journal:
         if np.isfinite(recorder.action[tick]).all():
             values("/control/cmd_applied", _named(self._table.action, recorder.action[tick]))
         values("/control/state", _memory(interface, packed))
+        atoms = interface.atom_values(packed)
         for assertion, verdict in interface.verdicts(packed).items():
-            self._write(f"{prefix}/assert/{assertion}", t_ns, {"tick": tick, **_verdict(verdict)})
+            message = {"tick": tick, **_verdict(verdict), "atoms": plain(atoms.get(assertion, {}))}
+            self._write(f"{prefix}/assert/{assertion}", t_ns, message)
 
 
 def _named(layout: Layout, vector: np.ndarray) -> dict[str, Any]:

@@ -88,6 +88,7 @@ def test_one_packed_row_holds_action_verdicts_and_memory(blob):
     assert program.interface.verdicts(rows[0])["near"].status == Status.FALSE
     assert program.interface.violated(rows[1]) == ("slow",) and rows[1][s["tripped"]] == 1.0
     assert rows[1][s["state_ints"]] == 2.0
+    assert program.interface.atom_values(rows[0])["slow"] == {"speed < 2 m/s": 1.5}
     assert program.interface.verdicts(rows[1], ended=True)["home"].status == Status.TRUE
     assert program.interface.verdicts(rows[0], ended=True)["home"].status == Status.FALSE
 
