@@ -16,6 +16,8 @@ import jax
 import numpy as np
 from jax import export as jax_export
 from jax.experimental import serialize_executable
+from jax.experimental.xla_metadata import set_xla_metadata
+from jax.extend.core import jaxpr_as_fun
 
 from healing_runtime.compile import tick as ticks
 from healing_runtime.compile.export import ExportedController
@@ -76,10 +78,31 @@ def build(
     )
     dtype = np.dtype(exported.interface.dtype)
     observed, true = np.zeros(table.observed.size, dtype), np.zeros(table.true.size, dtype)
-    compiled = jax.jit(composed.function, donate_argnums=(1,)).lower(exported.params, carry, observed, true).compile()
+    arguments = (exported.params, carry, observed, true)
+    tick = one_kernel(composed.function, *arguments)
+    compiled = jax.jit(tick, donate_argnums=(1,)).lower(*arguments).compile()
     executable, _, _ = serialize_executable.serialize(compiled)
     compiled(exported.params, Vectors(carry.floats.copy(), carry.ints.copy()), observed, true)
     return blob(executable, composed.interface, exported.params, carry)
+
+
+def one_kernel(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
+    """The same function, which XLA's CPU compiler emits as one kernel instead of one for each small result.
+
+    A tick has about a hundred small results, and each kernel costs its dispatch and a share of the compile time: a
+    quadrotor's tick with nine assertions takes 36 µs and 1.0 s to compile without this, 27 µs and 0.35 s with it (CPU
+    time, jaxlib 0.10.2, where a tick that does nothing takes 13 µs). The attributes are XLA's own for its small loops; a
+    compiler that does not know them ignores them.
+    """
+    closed, shape = jax.make_jaxpr(function, return_shape=True)(*arguments)
+    inner = jax.jit(jaxpr_as_fun(closed), inline=False)
+    structure = jax.tree.structure(shape)
+
+    def whole(*values: Any) -> Any:
+        with set_xla_metadata(xla_cpu_small_call="true", inlineable="false"):
+            return jax.tree.unflatten(structure, inner(*jax.tree.leaves(values)))
+
+    return whole
 
 
 def blob(executable: bytes, interface: ProgramInterface, params: np.ndarray, carry: Vectors) -> ProgramBlob:

@@ -20,6 +20,7 @@ from healing_runtime.compile.interface import ControllerInterface, ProgramInterf
 from healing_runtime.compile.vectors import Packing, Vectors, packing_of
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.core.status import Severity, Status
+from healing_runtime.stl.formula import atoms as atoms_of
 
 
 class Step(NamedTuple):
@@ -52,8 +53,8 @@ class Judge(NamedTuple):
 
 
 def judge(requirements: Sequence[Any], table: SignalTable, control_hz: int, dtype: Any) -> Judge:
-    """The monitors of bound requirements as one function over flat vectors."""
-    monitor = stl.online_all(requirements, table, control_hz)
+    """The monitors of bound requirements as one function over flat vectors, for a tick that is called by itself."""
+    monitor = stl.online_all(requirements, table, control_hz, dtype, alone=True)
     start = monitor.init()
     packing = packing_of(start)
 
@@ -126,7 +127,7 @@ def compose(
 
 def _reading(requirement: Any, atoms: tuple[str, ...]) -> Requirement:
     """A bound requirement without its formula, with the atoms it rests on."""
-    own = dict.fromkeys(atoms.index(atom.text) for atom in stl.formula.atoms(requirement.formula))
+    own = dict.fromkeys(atoms.index(atom.text) for atom in atoms_of(requirement.formula))
     r = requirement
     return Requirement(r.id, r.severity, r.mission, float(r.scale), r.text, tuple(own))
 

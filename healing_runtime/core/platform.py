@@ -22,16 +22,6 @@ from healing_runtime import __version__
 _PACKAGES = ("jax", "jaxlib", "numpy", "pybullet")
 
 
-WORKER_XLA_FLAGS = "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion=true"
-"""What workers compile with. A tick has many small results; without this XLA gives each of them a kernel of its own,
-and a quadrotor's tick with nine assertions takes twice as long (60 against 30 µs, measured on jaxlib 0.10.2)."""
-
-
-def worker_xla_flags() -> str:
-    """The flags of this process and those of workers, as one line."""
-    return f"{os.environ.get('XLA_FLAGS', '')} {WORKER_XLA_FLAGS}".strip()
-
-
 def pin_environment() -> None:
     """Pin threads and device through the environment; call it before anything starts a JAX backend.
 
@@ -65,7 +55,7 @@ def fingerprint() -> dict[str, Any]:
         **{package: _version(package) for package in _PACKAGES},
         "nproc": os.environ.get("NPROC"),
         "visible_cores": len(os.sched_getaffinity(0)),
-        "xla_flags": worker_xla_flags(),
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "jax_platforms": os.environ.get("JAX_PLATFORMS", ""),
     }
 

@@ -22,13 +22,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from healing_runtime.core.errors import SandboxFailed, WorkerFailed
-from healing_runtime.core.platform import worker_xla_flags
 from healing_runtime.sandbox import confinement, replies
 from healing_runtime.sandbox.messages import FrameError, Job, Message, pack, unpack
 
 START_S = 60.0
 EXIT_S = 5.0
-_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "XLA_FLAGS")
 _FIXED = {
     "HOME": "/nonexistent",
     "JAX_PLATFORMS": "cpu",
@@ -75,7 +74,6 @@ class Host:
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
         package_root = str(Path(__file__).resolve().parents[2])
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | _FIXED
-        environment["XLA_FLAGS"] = worker_xla_flags()
         environment["PYTHONPATH"] = os.pathsep.join((*self._path, package_root))
         number = self._far_end.fileno()
         command = [sys.executable, "-m", "healing_runtime.sandbox.zygote_main", str(number), str(os.getpid())]

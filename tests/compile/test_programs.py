@@ -139,9 +139,21 @@ def test_donated_memory_is_aliased_whole(exported):
         np.concatenate([exported.state.ints, composed.monitor_start.ints]),
     )
     one, two = np.zeros(1, np.float32), np.zeros(2, np.float32)
-    compiled = jax.jit(composed.function, donate_argnums=(1,)).lower(exported.params, carry, one, two).compile()
+    tick = programs.one_kernel(composed.function, exported.params, carry, one, two)
+    compiled = jax.jit(tick, donate_argnums=(1,)).lower(exported.params, carry, one, two).compile()
+    assert compiled.as_text().count("xla_cpu_small_call") >= 1
     donated = sum(v.nbytes for v in carry)
     assert compiled.memory_analysis().alias_size_in_bytes == donated > 0
+
+
+def test_one_kernel_gives_what_many_give():
+    def function(x, y):
+        return {"sum": x + y, "waves": jnp.sin(x) * jnp.cumsum(y)}, jnp.concatenate([x, y])
+
+    x, y = np.linspace(0, 1, 5, dtype=np.float32), np.linspace(2, 3, 5, dtype=np.float32)
+    plain, whole = jax.jit(function)(x, y), jax.jit(programs.one_kernel(function, x, y))(x, y)
+    for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
 def test_a_patch_is_judged_by_the_originals_contract_and_its_own_additions():
