@@ -45,8 +45,9 @@ def controller_alone(flown: Course) -> Program:
 
     dtype = np.dtype(flown.scenario.dtype)
     table = flown.robot.signals
-    shapes = (np.zeros(table.observed.size, dtype), np.zeros(table.true.size, dtype))
-    compiled = jax.jit(tick, donate_argnums=(1,)).lower(exported.params, exported.state, *shapes).compile()
+    zeros = (np.zeros(table.observed.size, dtype), np.zeros(table.true.size, dtype))
+    arguments = (exported.params, exported.state, *zeros)
+    compiled = jax.jit(tick, donate_argnums=(1,)).lower(*arguments).compile()
     return Program(compiled, cast(ProgramInterface, None), exported.params, exported.state, "")
 
 

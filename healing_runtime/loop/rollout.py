@@ -68,9 +68,10 @@ def advance(
             return Stop(tick, True, carry)
         if tick == last:
             return Stop(tick, False, carry)
-        command = np.clip(row[action_columns].astype(np.float64), low, high)
+        # The ufuncs themselves: np.clip costs ten times as much on four numbers.
+        command = np.minimum(np.maximum(row[action_columns].astype(np.float64), low), high)
         if limited and held is not None:
-            command = np.clip(command, held - rate, held + rate)
+            command = np.minimum(np.maximum(command, held - rate), held + rate)
         held = command
         recorder.action[tick] = command
         plant.apply(command)
