@@ -42,7 +42,7 @@ def program(flown: Course, files: Sequence[AssertionFile]) -> Program:
         r for r in stl.bind(files, flown.robot.signals, hz) if not r.mission or r.id == flown.scenario.mission
     ]
     exported = export.export_controller(flown.traced, None, flown.robot.signals, hz)
-    return programs.load(programs.build(exported, requirements, flown.robot.signals, hz))
+    return programs.load(programs.build(exported, requirements, flown.robot.signals, hz, one_kernel=True))
 
 
 def assertion_file(robot: str, formulas: Sequence[str]) -> AssertionFile:

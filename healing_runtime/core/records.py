@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
+from pydantic import BeforeValidator
 
 from healing_runtime.core.errors import Location
 from healing_runtime.core.status import Severity, Stage, Status
@@ -20,16 +21,7 @@ Scalar = float | int | str | bool
 Json = Any
 
 
-class _NullIsNan:
-    """`codec` writes NaN as null; read back it is NaN again."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        from pydantic_core import core_schema
-
-        return core_schema.no_info_before_validator_function(lambda v: math.nan if v is None else v, handler(source))
-
-
-Measured = Annotated[float, _NullIsNan()]
+Measured = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 """A float that may be NaN: what was measured or computed in flight, as opposed to what somebody configured."""
 
 

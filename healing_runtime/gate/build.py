@@ -68,6 +68,7 @@ class BuildRequest:
     table: SignalTable
     control_hz: int
     dtype: str
+    one_kernel: bool = True
 
 
 # ---------------------------------------------------------------- in the worker
@@ -110,7 +111,8 @@ def build_job(message: Message) -> Message:
     exported = wire.read_exported(message.header["exported"], message.blobs)
     bound = stl.bind(request.files, request.table, request.control_hz)
     judging = [r for r in bound if not r.mission or r.id == request.mission]
-    header, blobs = wire.blob_message(programs.build(exported, judging, request.table, request.control_hz))
+    program = programs.build(exported, judging, request.table, request.control_hz, one_kernel=request.one_kernel)
+    header, blobs = wire.blob_message(program)
     return Message(header, blobs)
 
 
@@ -128,12 +130,22 @@ def ask_trace(sandbox: Sandbox, source: Source, original: Source, course: Course
 
 def ask_build(sandbox: Sandbox, exported: ExportedController, course: Course, table: SignalTable) -> ProgramBlob:
     """Compile in a worker. WorkerFailed if it did not survive it or found a custom call."""
-    scenario = course.scenario
-    request = BuildRequest(course.files, scenario.mission, table, scenario.control_hz, scenario.dtype)
     interface, blobs = wire.exported_message(exported)
-    message = Message({"request": request, "exported": interface}, blobs)
-    answer = sandbox.run(Job("healing_runtime.gate.build:build_job", message, BUILD_LIMITS))
-    return wire.read_blob(answer.header, answer.blobs)
+
+    def built(one_kernel: bool) -> ProgramBlob:
+        s = course.scenario
+        request = BuildRequest(course.files, s.mission, table, s.control_hz, s.dtype, one_kernel)
+        message = Message({"request": request, "exported": interface}, blobs)
+        answer = sandbox.run(Job("healing_runtime.gate.build:build_job", message, BUILD_LIMITS))
+        return wire.read_blob(answer.header, answer.blobs)
+
+    try:
+        return built(one_kernel=True)
+    except SandboxFailed:
+        raise
+    except WorkerFailed:
+        # The quick way leans on XLA's internals; what it cannot compile is compiled the usual way, or refused there.
+        return built(one_kernel=False)
 
 
 class Garage:

@@ -97,6 +97,21 @@ def _namespace(path: str) -> Namespace:
 
 
 def _member(path: str, name: str) -> Any:
+    member = _found(path, name)
+    return _called_from_here(member) if callable(member) and not isinstance(member, type) else member
+
+
+def _called_from_here(function: Callable[..., Any]) -> Callable[..., Any]:
+    """C code that imports on first use does it through its caller's builtins, and a source has none."""
+
+    @functools.wraps(function, updated=())
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return call
+
+
+def _found(path: str, name: str) -> Any:
     match path:
         case "tl":
             return getattr(functions, name)

@@ -38,8 +38,8 @@ class Keyframe:
 class Recorder:
     """Rows of one flight.
 
-    Row k holds what was sensed and true at tick k, the packed output, and the action applied from k to k + 1 (NaN in the
-    last row, whose action is never applied).
+    Row k holds what was sensed and true at tick k, the packed output, and the action applied from k to k + 1 (NaN in
+    the last row, whose action is never applied).
     """
 
     def __init__(self, scenario: Scenario, table: SignalTable, release: Callable[[Any], None] | None = None) -> None:

@@ -82,6 +82,8 @@ def test_the_changelog_has_a_place_for_the_next_line():
 
 
 OWN = {"healing_runtime", "sim", "tests"}
+TWINS = {"pydantic_core"}
+"""Released together with a package that is asked for, which pins its exact version."""
 
 
 def imported(folder: str) -> dict[str, Path]:
@@ -93,7 +95,7 @@ def imported(folder: str) -> dict[str, Path]:
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
             found |= {name.partition(".")[0]: path for name in names}
     local = {p.stem for p in (ROOT / folder).rglob("*.py")} | {p.name for p in (ROOT / folder).rglob("*") if p.is_dir()}
-    return {name: path for name, path in found.items() if name not in sys.stdlib_module_names | local | OWN}
+    return {name: path for name, path in found.items() if name not in sys.stdlib_module_names | local | OWN | TWINS}
 
 
 def closure(names: set[str]) -> set[str]:
