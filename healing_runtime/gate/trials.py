@@ -16,16 +16,11 @@ from healing_runtime.gate.build import Garage
 from healing_runtime.gate.flights import FlightReport, Leg, ask_flights, reports_of
 from healing_runtime.gate.records import Candidate, Context, Course
 from healing_runtime.gate.statistics import EXAMINATIONS
+from healing_runtime.loop.recorder import keyframe_every
 from healing_runtime.sandbox.messages import Message
 from healing_runtime.sandbox.zygote import Sandbox
 
 MAX_REGRESSIONS = 10
-KEYFRAME_S = 0.25
-
-
-def keyframe_every(scenario: Scenario) -> int:
-    """Ticks between keyframes: 0.25 s of simulated time, rounded to ticks, at least one."""
-    return max(1, round(KEYFRAME_S * scenario.control_hz))
 
 
 def resume_ticks(scenario: Scenario, trip_tick: int) -> tuple[int, ...]:
@@ -35,7 +30,7 @@ def resume_ticks(scenario: Scenario, trip_tick: int) -> tuple[int, ...]:
     """
     if scenario.policy.on_violation == "freeze":
         return (trip_tick,)
-    every = keyframe_every(scenario)
+    every = keyframe_every(scenario.control_hz)
     last = (trip_tick - 1) // every  # the keyframe of the trip tick itself would only fly the violation again
     ticks, back = [], 0
     while (number := last - back) > 0:

@@ -12,10 +12,13 @@ from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.codec import read
 from healing_runtime.core.errors import InputError
-from healing_runtime.core.records import Decision, Incident, Proposal, Source
+from healing_runtime.core.platform import fingerprint
+from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, Source
 from healing_runtime.gate import policy
+from healing_runtime.gate.evidence import evidence
 from healing_runtime.gate.records import Context, Course, Resume
 from healing_runtime.gate.trials import resume_ticks
+from healing_runtime.repair.repair import Repaired
 from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.supervisor.deck import Deck
 from healing_runtime.supervisor.preparation import Prepared
@@ -66,6 +69,19 @@ class Examiner:
         if program is None:
             raise RuntimeError("no accepted patch")
         return program
+
+    def evidence(self, outcome: Repaired, incident: Incident, flying: Source) -> Evidence:
+        """What stands behind an accepted patch."""
+        return evidence(
+            outcome.decision,
+            self._context(()),
+            incident,
+            outcome.proposal,
+            flying,
+            brain=outcome.brain,
+            confinement=self.sandbox.confinement,
+            fingerprint=fingerprint(),
+        )
 
     def _resumes(self, incident: Incident, deck: Deck) -> tuple[Resume, ...]:
         scenario, interface = self.prepared.scenario, deck.slot.live.interface

@@ -11,16 +11,16 @@ from typing import Any
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.codec import digest, plain
 from healing_runtime.core.platform import pin_platform
-from healing_runtime.core.records import Incident, Source, StageResult
+from healing_runtime.core.records import Evidence, Incident, Source, StageResult
 from healing_runtime.core.status import Outcome
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.repair.repair import Judged, Repaired
 from healing_runtime.supervisor.deck import Deck
-from healing_runtime.supervisor.evidence import evidence_of, patch_diff, sim_hash
 from healing_runtime.supervisor.journal import Journal, schema_of
 from healing_runtime.supervisor.machine import Event, Mode
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.result import IncidentStory, RunResult, document
+from healing_runtime.supervisor.sources import patch_diff, sim_hash
 from healing_runtime.telemetry.mcap import LogDrain, LogWriter, digest_of, read_log
 from healing_runtime.telemetry.record import RunFolder
 
@@ -35,13 +35,12 @@ class Memoir:
         prepared: Prepared,
         folder: RunFolder,
         ledger: Ledger | None,
-        confinement: str,
         started: float,
         strict: bool,
     ) -> None:
         self.prepared, self.folder, self.ledger = prepared, folder, ledger
         self.stories: list[IncidentStory] = []
-        self._confinement, self._started, self._strict = confinement, started, strict
+        self._started, self._strict = started, strict
         self._exchanges = 0
         self._drain = LogDrain(LogWriter(folder.log_path, schema_of))
         self.journal = Journal(prepared.scenario, prepared.table, self._drain.write)
@@ -87,7 +86,7 @@ class Memoir:
             ledger.record_run(
                 folder.run_id, {"scenario": prepared.scenario.name, "folder": str(folder.path), **_head(manifest)}
             )
-        return cls(prepared, folder, ledger, confinement, started, settings.strict)
+        return cls(prepared, folder, ledger, started, settings.strict)
 
     # ------------------------------------------------------------ as things happen
     @property
@@ -183,13 +182,18 @@ class Memoir:
         self.folder.write_incident(exchange.incident_id, f"exchange-{self._exchanges:02d}.json", plain(exchange))
 
     def accepted(
-        self, story: IncidentStory, outcome: Repaired, before: Source, after: Source, program: ProgramBlob
+        self,
+        story: IncidentStory,
+        outcome: Repaired,
+        sources: tuple[Source, Source],
+        program: ProgramBlob,
+        evidence: Evidence,
     ) -> None:
         """A patch that is about to fly: durable before it does."""
-        story.patch = digest(after.text)
+        before, after = sources
+        story.patch = after.sha256
         story.resume_tick, story.bracket = outcome.decision.resume_tick, outcome.decision.bracket
         diff = patch_diff(before, after)
-        evidence = evidence_of(self.prepared, story.incident, outcome, before, after, self._confinement)
         incident = story.incident.id
         self.folder.write_incident(incident, "patch.diff", diff)
         self.folder.write_incident(incident, "patched.py", after.text)

@@ -15,14 +15,16 @@ from typing import Any
 
 from healing_runtime import workspace
 from healing_runtime.brains.brain import BrainContext
-from healing_runtime.core.codec import read
+from healing_runtime.core.codec import plain, read
 from healing_runtime.core.errors import InputError, OutsideError, RecordError, ReplayDivergence
+from healing_runtime.core.platform import fingerprint
 from healing_runtime.core.records import AssertionFile, Proposal, RepairRequest, Scenario, Source
 from healing_runtime.language import source as sources
 from healing_runtime.repair.repair import Reason
 from healing_runtime.supervisor.preparation import Prepared, judged_by
 from healing_runtime.supervisor.result import RunResult
 from healing_runtime.supervisor.runtime import Runtime, Settings
+from healing_runtime.supervisor.sources import sim_hash
 from healing_runtime.telemetry.mcap import LogMessage, digest_of, read_log
 from healing_runtime.telemetry.record import RunFolder
 
@@ -99,7 +101,17 @@ def replay(
         result = Runtime(prepared, progress=progress, settings=settings).run()
         if not verify:
             return ReplayResult(dict(result.document), result.exit_code)
-        return compare(folder, result)
+        compared = compare(folder, result)
+        document = {**compared.document, **conditions(manifest, prepared)}
+        return ReplayResult(document, compared.exit_code)
+
+
+def conditions(manifest: Mapping[str, Any], prepared: Prepared) -> dict[str, bool]:
+    """Whether the replay ran on what the run ran on. Only then is equality to the last bit promised."""
+    return {
+        "same_fingerprint": manifest.get("fingerprint") == plain(fingerprint()),
+        "same_simulation": manifest.get("robot", {}).get("sim_sha256") == sim_hash(prepared.sim_root),
+    }
 
 
 def _brain_of(folder: RunFolder) -> Callable[[BrainContext], Any]:

@@ -198,7 +198,8 @@ class Run:
         deck = self.deck
         resume = deck.tick if outcome.decision.resume_tick is None else outcome.decision.resume_tick
         blob = self.examiner.program()
-        self.memoir.accepted(story, outcome, self.source, patched, blob)
+        evidence = self.examiner.evidence(outcome, story.incident, self.source)
+        self.memoir.accepted(story, outcome, (self.source, patched), blob, evidence)
         program = programs.load(blob)
         carry = self.examiner.carry_at(resume, deck, blob)
         if self.prepared.scenario.policy.on_violation == "freeze":

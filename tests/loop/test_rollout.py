@@ -95,10 +95,14 @@ def test_raw_commands_beyond_the_limits_are_told():
     assert not fly(Integrator(), program(5.0), FlightPlan(SCENARIO, 3)).within_limits
 
 
+@pytest.mark.parametrize(("control_hz", "every"), [(48, 12), (50, 12), (10, 2), (2, 1), (240, 60)])
+def test_keyframes_are_a_quarter_of_a_second_apart(control_hz, every):
+    assert keyframe_every(control_hz) == every
+
+
 def test_the_ring_keeps_the_first_keyframe_and_the_newest():
     long = dataclasses.replace(SCENARIO, duration_ticks=800, control_hz=4)
     recorder, plant, live = Recorder(long, TABLE), Integrator(), program(0.1)
-    assert keyframe_every(4) == 1
     advance(plant, Slot(live), recorder, live.start(), 0, 800)
     assert len(recorder.keyframes) == 256
     assert min(recorder.keyframes) == 0 and max(recorder.keyframes) == 800

@@ -86,6 +86,7 @@ def test_a_replay_is_the_run_bit_for_bit(healed, home):
     result = replay(healed.folder, verify=True, home=home)
     assert result.exit_code == 0, result.document
     assert result.document["digest"] == healed.document["digest"]
+    assert result.document["same_fingerprint"] and result.document["same_simulation"]
 
 
 @pytest.fixture
