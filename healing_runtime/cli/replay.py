@@ -46,6 +46,12 @@ def _text(document: dict[str, Any]) -> list[str]:
     found = document["divergence"]
     if found is not None:
         at = f"tick {found['tick']}, {found['topic']}: " if found["tick"] is not None else ""
-        return [f"{output.word('diverged')}: {at}{found['what']}"]
+        return [f"{output.word('diverged')}: {at}{found['what']}", *_differences(document)]
     extent = "the whole record" if document["complete"] else "the record up to its last whole row (it was cut off)"
     return [f"{output.word('identical')}: {extent}, {document['messages']} rows, digest {document['digest']}"]
+
+
+def _differences(document: dict[str, Any]) -> list[str]:
+    """What else differs between then and now; without it, equality to the last bit is promised."""
+    words = {"same_fingerprint": "machine or package versions", "same_simulation": "code of the simulation"}
+    return [f"note: not on the recorded {what}" for key, what in words.items() if not document.get(key, True)]
