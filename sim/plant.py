@@ -160,9 +160,9 @@ class BodyPlant(abc.ABC):
             self._world.discard(snapshot.bullet)
 
     def state_hash(self) -> str:
-        """sha256 over the float64 state: Bullet's, ours, and what the sensors delivered."""
+        """sha256 over the float64 state: Bullet's, ours, and what the sensors delivered and hold."""
         pose = self._world.pose()
-        reading, missed = self._sensors.save()
+        reading, raw, missed = self._sensors.save()
         numbers = [
             self._step,
             *pose.position_m,
@@ -173,7 +173,7 @@ class BodyPlant(abc.ABC):
             *self._touchdown.save(),
             *missed,
         ]
-        data = struct.pack(f"<{len(numbers)}d", *numbers) + reading.tobytes() + self._truth.tobytes()
+        data = struct.pack(f"<{len(numbers)}d", *numbers) + reading.tobytes() + raw.tobytes() + self._truth.tobytes()
         return hashlib.sha256(data).hexdigest()
 
     def close(self) -> None:

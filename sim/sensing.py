@@ -1,4 +1,8 @@
-"""What sensors deliver: the true values, spoilt by the faults that are on, with the age of every sensor's value."""
+"""What sensors deliver: the true values, spoilt by the faults that are on, with the age of every sensor's value.
+
+Faults that hold a value act first, on what the sensor measures; those that add an error act on what is left of it,
+whatever the order in the scenario. So a sensor that is stuck and biased is off by its bias once.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +43,7 @@ class Sensors:
         self._dt_s = dt_s
         self._missed = [0] * len(self._columns)
         self.no_ages = (0.0,) * len(self._columns)
-        self.reading = np.zeros(observed.size)
+        self.reading = self._raw = np.zeros(observed.size)  # raw: before errors are added; what a held sensor holds
         self.ages_s: Sequence[float] = self.no_ages
 
     def sample(self, true: np.ndarray, tick: int, faults: Sequence[tuple[SensorFault, float]]) -> bool:
@@ -51,15 +55,23 @@ class Sensors:
         if faults:
             self._spoil(true, tick, faults)
         else:
-            self.reading, self.ages_s = true, self.no_ages
+            self.reading, self._raw, self.ages_s = true, true, self.no_ages
             if before is not self.no_ages:
                 self._missed = [0] * len(self._columns)
         return self.ages_s is not self.no_ages
 
     def _spoil(self, true: np.ndarray, tick: int, faults: Sequence[tuple[SensorFault, float]]) -> None:
-        last = self.reading if tick else true
-        reading = true.copy()
-        silent = {fault.columns.start for fault, amount in faults if not fault.sense(reading, last, tick, amount)}
+        last = self._raw if tick else true
+        self._raw = true.copy()
+        silent = {
+            fault.columns.start
+            for fault, amount in faults
+            if fault.holds and not fault.sense(self._raw, last, tick, amount)
+        }
+        reading = self._raw.copy()
+        for fault, amount in faults:
+            if not fault.holds:
+                fault.sense(reading, last, tick, amount)
         self._missed = [
             count + 1 if columns.start in silent else 0
             for count, columns in zip(self._missed, self._columns, strict=True)
@@ -71,11 +83,11 @@ class Sensors:
         missed = self._missed
         self.ages_s = tuple(count * self._dt_s for count in missed) if any(missed) else self.no_ages
 
-    def save(self) -> tuple[np.ndarray, tuple[int, ...]]:
-        """What a snapshot must keep."""
-        return self.reading, tuple(self._missed)
+    def save(self) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
+        """What a snapshot must keep: the reading, the raw reading, ticks without a delivery."""
+        return self.reading, self._raw, tuple(self._missed)
 
-    def restore(self, saved: tuple[np.ndarray, tuple[int, ...]]) -> None:
+    def restore(self, saved: tuple[np.ndarray, np.ndarray, tuple[int, ...]]) -> None:
         """Return to what `save` gave."""
-        self.reading, self._missed = saved[0], list(saved[1])
+        self.reading, self._raw, self._missed = saved[0], saved[1], list(saved[2])
         self._age()

@@ -102,9 +102,7 @@ class World:
             activationState=bullet.ACTIVATION_STATE_DISABLE_SLEEPING,
             physicsClientId=client,
         )
-        bullet.resetBaseVelocity(
-            self.body, pose.velocity_mps, pose.angular_velocity_radps, physicsClientId=client
-        )
+        bullet.resetBaseVelocity(self.body, pose.velocity_mps, pose.angular_velocity_radps, physicsClientId=client)
 
     def set_mass(self, mass_kg: float, inertia_kgm2: Vector | None = None) -> None:
         """Change the body's mass. Bullet would recompute the inertia from the box; ours is set again with it."""

@@ -7,6 +7,7 @@ number format of every scenario that flies them; assertion files are bound at ev
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -26,6 +27,7 @@ from healing_runtime.stl.formula import Apply
 from healing_runtime.stl.ticks import horizon
 from healing_runtime.supervisor.preparation import judged_by
 from healing_runtime.workspace.document import display, read_document, suggestion
+from healing_runtime.workspace.opened import refuse_special
 
 DEFAULT_HZ, DEFAULT_DTYPE = 48, "float32"
 """For a file that no scenario uses."""
@@ -236,7 +238,8 @@ class _Examination:
             self.report.add("error", error.message, error.where or Location(path))
             return
         except WorkerFailed as error:
-            self.report.add("error", f"tracing it did not end well: {error}; make it smaller.", Location(path))
+            advice = "; make it smaller." if _too_large(error) else "; run it again, and report it if it stays so."
+            self.report.add("error", f"tracing it did not end well: {error}{advice}", Location(path))
             return
         findings = read(tuple[Finding, ...], header["findings"])  # pyright: ignore[reportArgumentType]
         for finding in findings:
@@ -244,6 +247,12 @@ class _Examination:
             self.report.add(finding.severity, f"{finding.pass_name}: {finding.message}", place)
         if "exported" not in header and not any(f.severity == "error" for f in findings):
             self.report.add("error", str(header["error"]), Location(path, header["line"] or 0))
+
+
+def _too_large(error: WorkerFailed) -> bool:
+    """Whether a worker ended for want of time or memory (`sandbox.replies.status_in_words`)."""
+    text = str(error)
+    return error.reason in ("timed out", "spent its CPU time", "killed by SIGKILL") or "memory" in text.lower()
 
 
 # ---------------------------------------------------------------- what a formula costs
@@ -295,7 +304,10 @@ def _targets_of(home: workspace.Workspace, name: str) -> list[tuple[str, str]]:
     }
     found = [(kind, name) for kind, known in kinds.items() if name in known]
     if not found:
-        near = suggestion(name, sorted({n for known in kinds.values() for n in known}), what="There are")
+        refuse_special(Path(name))
+        every = sorted({n for known in kinds.values() for n in known})
+        nearest = difflib.get_close_matches(name, every, n=5, cutoff=0.0)
+        near = suggestion(name, nearest, what="The nearest are")
         raise NotFoundInCatalogue(f"there is no file and no catalogue entry '{name}'.{near}")
     return found
 

@@ -36,15 +36,16 @@ def repair(run: Path) -> dict[str, Any]:
         InputError, RecordError: there is no such run, or its log cannot be read at all.
     """
     from healing_runtime.telemetry.mcap import read_log, repair_log
+    from healing_runtime.telemetry.record import RunFolder
 
-    folder = run_path(run)
-    log = folder / "log.mcap"
+    folder = RunFolder.open(run_path(run))
+    log = folder.log_path
     before = read_log(log)
     if not before.complete:
         repair_log(log)
     after = read_log(log)
     return {
-        "run": folder.name,
+        "run": folder.run_id,
         "log": str(log),
         "messages": len(after.messages),
         "was_complete": before.complete,

@@ -21,9 +21,15 @@ def incidents(out: Path | None = None) -> list[Document]:
 
 
 def incident(prefix: str, out: Path | None = None) -> Document:
-    """One incident with its attempts, by `ID`, `RUN/ID` or first characters. NotFoundInCatalogue unless one fits."""
+    """One incident with its attempts, by `ID`, `RUN/ID` or first characters. NotFoundInCatalogue unless one fits.
+
+    Several runs have incidents of the same ID: the newest is given, and `same_id` says how many there are.
+    """
     with _ledger(out) as ledger:
-        return _found(ledger, "incident", prefix).incident(prefix)
+        store = _found(ledger, "incident", prefix)
+        found = store.incident(prefix)
+        runs = 1 if "/" in prefix else sum(i["id"] == found["id"] for i in store.incidents())
+        return {**found, "same_id": runs}
 
 
 def patches(out: Path | None = None) -> list[Document]:

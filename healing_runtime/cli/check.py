@@ -40,12 +40,15 @@ def _text(document: dict[str, Any]) -> list[str]:
     lines = [
         f"{_place(f)}: {output.word(f['severity'])}: {output.first_line(f['message'])}" for f in document["findings"]
     ]
-    rows = [(f["id"], f["severity"], _horizon(f["horizon_s"]), f"{f['memory_bytes']} B") for f in document["formulas"]]
+    rows = [
+        (f["id"], f["severity"], _horizon(f["horizon_s"]), f"{f['memory_bytes']} B", f["file"])
+        for f in document["formulas"]
+    ]
     if rows:
         lines += [""] if lines else []
-        lines += output.table(rows, ("formula", "severity", "decided after", "memory"))
+        lines += output.table(rows, ("formula", "severity", "decided after", "memory", "file"))
     errors = sum(f["severity"] == "error" for f in document["findings"])
-    return [*lines, f"{len(document['files'])} files checked, {errors} errors"]
+    return [*lines, f"{output.count(len(document['files']), 'file')} checked, {output.count(errors, 'error')}"]
 
 
 def _horizon(seconds: float | None) -> str:

@@ -30,7 +30,19 @@ def doctor(
     from healing_runtime.app import doctor as examination
 
     document = examination.repair(repair) if repair else examination.examine()
-    output.emit(document, as_json, lambda: [line for item in document.items() for line in _lines(*item)])
+    text = _repaired if repair else _examined
+    output.emit(document, as_json, lambda: text(document))
+
+
+def _repaired(document: dict[str, Any]) -> list[str]:
+    whole = f"{document['log']}, {document['messages']} rows"
+    if document["was_complete"]:
+        return [f"nothing to repair: {whole}"]
+    return [f"repaired: {whole}", f"it was cut off at {document['broken_at']}"]
+
+
+def _examined(document: dict[str, Any]) -> list[str]:
+    return [line for item in document.items() for line in _lines(*item)]
 
 
 def _lines(key: str, value: Any) -> list[str]:

@@ -57,7 +57,10 @@ def _rows(incidents: list[dict[str, Any]]) -> list[str]:
 
 
 def _details(document: dict[str, Any]) -> list[str]:
-    lines = [f"{key}: {output.number(document[key], 6)}" for key in document if key != "attempts"]
+    skipped = ("attempts", "same_id")
+    lines = [f"{key}: {output.number(document[key], 6)}" for key in document if key not in skipped]
+    if document["same_id"] > 1:
+        lines.insert(0, f"{document['same_id']} incidents fit, this is the newest; RUN/ID names another one")
     for n, attempt in enumerate(document["attempts"], 1):
         reason = f" at {attempt['stage']}: {attempt['reason']}" if attempt["verdict"] == "refused" else ""
         lines += ["", f"attempt {n}, {attempt['brain']}: {output.word(attempt['verdict'])}{reason}"]

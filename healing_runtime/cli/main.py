@@ -36,6 +36,9 @@ def execute(arguments: Sequence[str]) -> int:
     except HealingError as error:
         return output.fail(error.message, error.exit_code, where=error.where, as_json=as_json)
     except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # the class itself is private in typer
+            typer.echo(error.format_message(), err=True)
+            return 2
         return output.fail(f"{_sentence(error.format_message())} Try heal --help.", 2, as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         return output.fail("interrupted.", INTERRUPTED, as_json=False)

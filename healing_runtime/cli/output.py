@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ RunsOption = Annotated[
     Path | None, typer.Option("--out", help="The folder that 'heal run --out' was given; <workspace>/runs if left out.")
 ]
 
+_DOUBLE_STOP = re.compile(r"(?<![.])([.?!])\.(?![.])")
 _GOOD = {"succeeded", "healed", "true", "accepted", "kept", "ok", "identical"}
 _BAD = {"violated", "aborted", "false", "invalid", "refused", "error", "diverged"}
 _MIDDLING = {"fallback", "unknown", "vacuous", "awaiting_approval", "warning"}
@@ -67,7 +69,12 @@ def fail(message: str, code: int, *, where: Location | None = None, as_json: boo
 
 def first_line(message: str) -> str:
     """What is wrong and what to do; below it a message may point into the text, which is for JSON readers."""
-    return " ".join(message.partition("\n")[0].split())
+    return _DOUBLE_STOP.sub(r"\1", " ".join(message.partition("\n")[0].split()))
+
+
+def count(number: int, noun: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def abandon_stdout() -> int:

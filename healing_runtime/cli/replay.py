@@ -48,7 +48,8 @@ def _text(document: dict[str, Any]) -> list[str]:
         at = f"tick {found['tick']}, {found['topic']}: " if found["tick"] is not None else ""
         return [f"{output.word('diverged')}: {at}{found['what']}", *_differences(document)]
     extent = "the whole record" if document["complete"] else "the record up to its last whole row (it was cut off)"
-    return [f"{output.word('identical')}: {extent}, {document['messages']} rows, digest {document['digest']}"]
+    digest = f"digest {document['digest']}" if document.get("recorded_digest") else "no digest was recorded"
+    return [f"{output.word('identical')}: {extent}, {document['messages']} rows, {digest}"]
 
 
 def _differences(document: dict[str, Any]) -> list[str]:

@@ -28,7 +28,9 @@ def run(
     policy: Annotated[
         str | None, typer.Option(help="On a violation: freeze or rewind; the scenario's if left out.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of noise and search; the scenario's if left out.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**31 - 1, help="Seed of noise and search; the scenario's if left out.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for run records; <workspace>/runs if left out.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when an assertion ends unknown or vacuous.")] = False,
     as_json: output.JsonFlag = False,
@@ -61,10 +63,9 @@ def summary(document: dict[str, Any], folder: Path) -> list[str]:
     lines = [f"{document['scenario']}: {output.word(document['outcome'])}"]
     if mission:
         verb = "satisfied" if mission["satisfied"] else "not satisfied"
-        lines.append(f"mission {verb}, robustness {output.number(mission['robustness'])}")
-    rows = [
-        (a["id"], a["status"], output.number(a["robustness"]), _at(a.get("worst_t_s"))) for a in document["assertions"]
-    ]
+        margin = _margin(mission["robustness"])
+        lines.append(f"mission {verb}" + (f", robustness {margin}" if margin != "-" else ""))
+    rows = [(a["id"], a["status"], _margin(a["robustness"]), _at(a.get("worst_t_s"))) for a in document["assertions"]]
     lines += ["", *output.table(rows, ("assertion", "status", "robustness", "worst at"))]
     for incident in document["incidents"]:
         lines += ["", *_incident(incident)]
@@ -72,20 +73,35 @@ def summary(document: dict[str, Any], folder: Path) -> list[str]:
     if silent:
         lines += ["", f"vacuous, so not verified (the trigger never came true): {', '.join(silent)}"]
     flown = f"{document['ticks']} ticks, {output.number(document['sim_time_s'])} s simulated"
-    return [*lines, "", f"{flown} in {document['wall_time_s']:.1f} s", f"record: {folder}"]
+    lines += ["", f"{flown} in {document['wall_time_s']:.1f} s", f"record: {folder}"]
+    why = document.get("reason") or _why_unhealed(document)
+    return [*lines, f"{output.word(document['outcome'])}: {why}"] if why else lines
+
+
+def _why_unhealed(document: dict[str, Any]) -> str:
+    """What ended the repair of the last incident, where the run ended with it."""
+    last = document["incidents"][-1] if document["incidents"] else None
+    return "" if last is None or last["healed"] else last.get("detail", "")
 
 
 def _incident(incident: dict[str, Any]) -> list[str]:
     lines = [
         f"incident {incident['id']}: {incident['assertion']} violated at {output.number(incident['t_s'])} s"
-        f" (tick {incident['tick']}), robustness {output.number(incident['robustness'])}"
+        f" (tick {incident['tick']}), robustness {_margin(incident['robustness'])}"
     ]
     for attempt in incident["attempts"]:
         reason = f" at {attempt['stage']}: {attempt['reason']}" if attempt["verdict"] == "refused" else ""
         lines.append(f"  {attempt['brain']}: {output.word(attempt['verdict'])}{reason}")
     if incident["healed"]:
         lines.append(f"  healed in {incident['time_to_heal_s']:.2f} s by patch {incident['patch'][:19]}")
+    elif incident.get("detail"):
+        lines.append(f"  not healed: {incident['detail']}")
     return lines
+
+
+def _margin(robustness: Any) -> str:
+    """A margin for people; one without a bound (no trigger, a yes or no) says nothing as a number."""
+    return "-" if robustness in ("inf", "-inf") else output.number(robustness)
 
 
 def _at(t_s: float | None) -> str:

@@ -31,7 +31,11 @@ class ControllerInterface:
 
 @dataclasses.dataclass(frozen=True)
 class Requirement:
-    """The judging side of one assertion. `atoms` are indices into the program's atoms: what the formula rests on."""
+    """The judging side of one assertion.
+
+    `atoms` are indices into the program's atoms: what the formula rests on. `restart` are the entries of the monitors'
+    float and integer vectors that begin anew when the obligation does.
+    """
 
     id: str
     severity: Severity
@@ -39,11 +43,12 @@ class Requirement:
     scale: float
     formula: str = ""
     atoms: tuple[int, ...] = ()
+    restart: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
 
 
 @dataclasses.dataclass(frozen=True)
 class ProgramInterface:
-    """Columns of the packed array and of the carry.
+    """Columns of the packed array and of the carry; `inputs` are the lengths of the observed and the true vector.
 
     `columns` maps a block of the packed array to (start, stop): `action tripped finite status rho rho_lo rho_hi
     ended_status ended_rho contract_rho contract_ok diagnostics atoms state_floats state_ints`.
@@ -55,6 +60,7 @@ class ProgramInterface:
     atoms: tuple[str, ...]
     columns: Mapping[str, tuple[int, int]]
     packed_size: int
+    inputs: tuple[int, int] = (0, 0)
 
     @functools.cached_property
     def slices(self) -> Mapping[str, slice]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import jax
@@ -177,6 +177,11 @@ def refuse_custom_calls(stablehlo: str) -> None:
 
 
 # ---------------------------------------------------------------- loop
+def use_dtype(dtype: str) -> None:
+    """Let JAX know float64 where a scenario asks for it; one dtype a process."""
+    jax.config.update("jax_enable_x64", dtype == "float64")
+
+
 def load(program: ProgramBlob) -> Program:
     """Load an executable for this process's device and warm it up; nothing is traced or compiled."""
     arguments = jax.tree.structure(((0, Vectors(0, 0), 0, 0), {}))
@@ -184,10 +189,9 @@ def load(program: ProgramBlob) -> Program:
     compiled = serialize_executable.deserialize_and_load(program.executable, arguments, results)
     loaded = Program(compiled, program.interface, program.params, program.carry, program.sha256)
     dtype = np.dtype(program.interface.controller.dtype)
-    sizes = [a.shape for a in compiled.in_avals[0][2:]] if hasattr(compiled, "in_avals") else []
+    observed, true = (np.zeros(size, dtype) for size in program.interface.inputs)
     for _ in range(2):
-        if len(sizes) == 2:
-            np.asarray(compiled(loaded.params, loaded.start(), *(np.zeros(shape, dtype) for shape in sizes))[1])
+        np.asarray(compiled(loaded.params, loaded.start(), observed, true)[1])
     return loaded
 
 
@@ -205,9 +209,31 @@ def migrate(old: ProgramInterface, new: ProgramInterface, carry: Vectors, fresh:
             target[place] = origin[before[path][1]]
     old_floats, old_ints = _state_sizes(old)
     new_floats, new_ints = _state_sizes(new)
-    shared = min(carry.floats.size - old_floats, floats.size - new_floats)
-    floats[new_floats : new_floats + shared] = carry.floats[old_floats : old_floats + shared]
+    monitors = floats.size - new_floats - len(new.controller.contract)
+    floats[new_floats : new_floats + monitors] = carry.floats[old_floats : old_floats + monitors]
     ints[new_ints:] = carry.ints[old_ints:]
+    worst = dict(zip(old.controller.contract, carry.floats[old_floats + monitors :], strict=True))
+    for i, slug in enumerate(new.controller.contract):
+        if slug in worst:
+            floats[new_floats + monitors + i] = worst[slug]
+    return Vectors(floats, ints)
+
+
+def restart(interface: ProgramInterface, carry: Vectors, fresh: Vectors, ids: Collection[str]) -> Vectors:
+    """A carry in which the named obligations begin anew; everything else remembers what it saw."""
+    floats, ints = np.array(carry.floats), np.array(carry.ints)
+    state_floats, state_ints = _state_sizes(interface)
+    for requirement in interface.requirements:
+        if requirement.id in ids:
+            for vector, origin, offset, slots in zip(
+                (floats, ints), fresh, (state_floats, state_ints), requirement.restart, strict=True
+            ):
+                at = offset + np.array(slots, int)
+                vector[at] = origin[at]
+    contract = floats.size - len(interface.controller.contract)
+    for i, slug in enumerate(interface.controller.contract):
+        if f"controller/{slug}" in ids:
+            floats[contract + i] = fresh.floats[contract + i]
     return Vectors(floats, ints)
 
 

@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -50,6 +51,7 @@ class Judge(NamedTuple):
     packing: Packing
     update: Callable[..., Any]
     atoms: tuple[str, ...]
+    restarts: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
 
 
 def judge(requirements: Sequence[Any], table: SignalTable, control_hz: int, dtype: Any) -> Judge:
@@ -62,7 +64,20 @@ def judge(requirements: Sequence[Any], table: SignalTable, control_hz: int, dtyp
         state, out = monitor.update(packing.unpack(vectors), true, observed)
         return packing.pack(state, dtype), out
 
-    return Judge(packing.pack_values(start, dtype), packing, update, monitor.atoms)
+    restarts = tuple(_slots(packing, jax.tree.leaves(mask)) for mask in monitor.restarts)
+    return Judge(packing.pack_values(start, dtype), packing, update, monitor.atoms, restarts)
+
+
+def _slots(packing: Packing, marked: Sequence[bool]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Where the marked leaves lie in the float and in the integer vector."""
+    slots: dict[bool, list[int]] = {True: [], False: []}
+    at = {True: 0, False: 0}
+    for leaf, mark in zip(packing.leaves, marked, strict=True):
+        start = at[leaf.floating]
+        at[leaf.floating] = start + leaf.size
+        if mark:
+            slots[leaf.floating] += range(start, start + leaf.size)
+    return tuple(slots[True]), tuple(slots[False])
 
 
 def compose(
@@ -117,19 +132,20 @@ def compose(
     interface = ProgramInterface(
         controller=controller,
         control_hz=control_hz,
-        requirements=tuple(_reading(r, monitors.atoms) for r in requirements),
+        requirements=tuple(map(_reading, requirements, [monitors.atoms] * count, monitors.restarts)),
         atoms=monitors.atoms,
         columns=columns,
         packed_size=max(stop for _, stop in columns.values()),
+        inputs=(table.observed.size, table.true.size),
     )
     return Tick(function, start, interface)
 
 
-def _reading(requirement: Any, atoms: tuple[str, ...]) -> Requirement:
+def _reading(requirement: Any, atoms: tuple[str, ...], restart: tuple[tuple[int, ...], tuple[int, ...]]) -> Requirement:
     """A bound requirement without its formula, with the atoms it rests on."""
     own = dict.fromkeys(atoms.index(atom.text) for atom in atoms_of(requirement.formula))
     r = requirement
-    return Requirement(r.id, r.severity, r.mission, float(r.scale), r.text, tuple(own))
+    return Requirement(r.id, r.severity, r.mission, float(r.scale), r.text, tuple(own), restart)
 
 
 def _columns(

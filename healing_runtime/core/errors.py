@@ -11,6 +11,7 @@
     ├── ReplayDivergence           a replay differs from its record: exit code 3
     ├── OutsideError               something outside failed: brain unreachable, worker gone: exit code 4
     │   ├── BrainUnavailable
+    │   ├── RunAborted
     │   └── WorkerFailed
     │       └── SandboxFailed      no worker could be had, whatever the job
     └── RecordError                a run folder that cannot be read
@@ -108,6 +109,10 @@ class WorkerFailed(OutsideError):
 
 class SandboxFailed(WorkerFailed):
     """The sandbox itself did not start, died or was closed; says nothing about the job."""
+
+
+class RunAborted(OutsideError):
+    """A recorded run ended here because something outside failed; its replay ends here too."""
 
 
 class RecordError(HealingError):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from healing_runtime.core.records import FaultSpec, Perturbation, Scenario
+from healing_runtime.core.records import Perturbation, Scenario
 from healing_runtime.core.signals import SignalTable
 
 
@@ -122,6 +122,3 @@ class Robot:
     make: Callable[[], Plant]
     make_twin: Callable[[Scenario], Twin] | None = None
     ground_truth: bool = True
-
-
-FaultSpecs = tuple[FaultSpec, ...]

@@ -17,7 +17,6 @@ from pydantic import BeforeValidator
 from healing_runtime.core.errors import Location
 from healing_runtime.core.status import Severity, Stage, Status
 
-Scalar = float | int | str | bool
 Json = Any
 
 

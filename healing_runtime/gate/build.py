@@ -10,8 +10,6 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import jax
-
 from healing_runtime import stl
 from healing_runtime.compile import export, programs, wire
 from healing_runtime.compile.export import ExportedController
@@ -40,7 +38,6 @@ __all__ = [
     "exporter",
     "trace_job",
     "tracer",
-    "use_dtype",
     "warm_up",
 ]
 
@@ -72,11 +69,6 @@ class BuildRequest:
 
 
 # ---------------------------------------------------------------- in the worker
-def use_dtype(dtype: str) -> None:
-    """Let JAX know float64 where a scenario asks for it; one dtype a process."""
-    jax.config.update("jax_enable_x64", dtype == "float64")
-
-
 def trace_job(message: Message) -> Message:
     """Source -> findings and, where it can be had, the exported controller.
 
@@ -84,7 +76,7 @@ def trace_job(message: Message) -> Message:
         SubsetError: the source does not trace; with its line.
     """
     request = read(TraceRequest, message.header)
-    use_dtype(request.dtype)
+    programs.use_dtype(request.dtype)
     traced = _trace(request.source, request)
     original = None if request.original.sha256 == request.source.sha256 else _trace(request.original, request)
     header: dict[str, Any] = {"findings": passes.run(traced)}
@@ -107,7 +99,7 @@ def _trace(source: Source, request: TraceRequest) -> trace.Traced:
 def build_job(message: Message) -> Message:
     """Exported controller and assertion files -> executable."""
     request = read(BuildRequest, message.header["request"])
-    use_dtype(request.dtype)
+    programs.use_dtype(request.dtype)
     exported = wire.read_exported(message.header["exported"], message.blobs)
     bound = stl.bind(request.files, request.table, request.control_hz)
     judging = [r for r in bound if not r.mission or r.id == request.mission]
@@ -143,8 +135,10 @@ def ask_build(sandbox: Sandbox, exported: ExportedController, course: Course, ta
         return built(one_kernel=True)
     except SandboxFailed:
         raise
-    except WorkerFailed:
-        # The quick way leans on XLA's internals; what it cannot compile is compiled the usual way, or refused there.
+    except WorkerFailed as failure:
+        if "SIGABRT" not in str(failure):
+            raise
+        # The quick way leans on XLA's internals, and XLA aborts on what it cannot emit so: compile the usual way.
         return built(one_kernel=False)
 
 

@@ -19,7 +19,6 @@ from healing_runtime.core.plant import Plant
 from healing_runtime.core.records import FinalVerdict, Scenario
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.core.status import Severity, Status
-from healing_runtime.gate.build import use_dtype
 from healing_runtime.loop.rollout import Flight, FlightPlan, fly
 from healing_runtime.sandbox.messages import Job, Limits, Message
 from healing_runtime.sandbox.zygote import Sandbox
@@ -39,6 +38,7 @@ class FlightSpec:
     scenario: Scenario
     from_tick: int = 0
     has_carry: bool = False
+    pardoned: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +96,7 @@ class Leg(NamedTuple):
     scenario: Scenario
     from_tick: int = 0
     carry: Vectors | None = None
+    pardoned: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- in the worker
@@ -105,7 +106,7 @@ def fly_job(message: Message) -> Message:
     program_blobs, recipe_blob, carries = message.blobs[:4], message.blobs[4], list(message.blobs[5:])
     blob = wire.read_blob(message.header["program"], program_blobs)
     dtype = np.dtype(blob.interface.controller.dtype)
-    use_dtype(dtype.name)
+    programs.use_dtype(dtype.name)
     program = programs.load(blob)
     robot = load_robot(request.flights[0].scenario.robot, request.sim_root)
     recipe = np.frombuffer(recipe_blob, np.float64).reshape(-1, robot.signals.action.size)
@@ -117,7 +118,8 @@ def fly_job(message: Message) -> Message:
         if spec.has_carry:
             floats, ints = carries.pop(0), carries.pop(0)
             carry = Vectors(np.frombuffer(floats, dtype), np.frombuffer(ints, np.int32))
-        plan = FlightPlan(spec.scenario, spec.scenario.seed, spec.from_tick, recipe[: spec.from_tick], carry)
+        flown = recipe[: spec.from_tick]
+        plan = FlightPlan(spec.scenario, spec.scenario.seed, spec.from_tick, flown, carry, spec.pardoned)
         reports.append(report(fly(plant, program, plan), blob.interface, plant, request.with_log))
         good = not reports[-1].complaint(request.min_robustness)
         failures += not good
@@ -206,7 +208,7 @@ def ask_flights(
     with_log: bool = True,
 ) -> Future[Message]:
     """Start a worker on a list of flights of one robot; `reports_of` reads what the future gives."""
-    specs = tuple(FlightSpec(leg.scenario, leg.from_tick, leg.carry is not None) for leg in legs)
+    specs = tuple(FlightSpec(leg.scenario, leg.from_tick, leg.carry is not None, leg.pardoned) for leg in legs)
     request = FlightRequest(sim_root, specs, until, allowed_failures, min_robustness, with_log)
     header, blobs = wire.blob_message(program)
     actions = np.zeros(0) if recipe is None else np.ascontiguousarray(recipe, np.float64)

@@ -6,13 +6,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from healing_runtime.compile import programs
 from healing_runtime.compile.export import ExportedController
 from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.programs import ProgramBlob
-from healing_runtime.compile.vectors import Packing, Vectors
+from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core import codec
 from healing_runtime.core.records import AssertionFile, Incident, Proposal, Scenario, Source, StageResult
 from healing_runtime.core.signals import SignalTable
@@ -61,27 +59,20 @@ class Context:
 class Resume:
     """A tick from which a patch could take over, and the flying program's memory before that tick.
 
-    Without a carry the patch starts as at trace begin (tick 0). With `restart_monitors` only the controller's memory is
-    taken over and the monitors begin anew, as after a `freeze`.
+    Without a carry the patch starts as at trace begin (tick 0). What is `pardoned` was broken in this very tick and is
+    closed: it begins anew after it, as after a `freeze`; every other obligation goes on.
     """
 
     tick: int
     carry: Vectors | None = None
     interface: ProgramInterface | None = None
-    restart_monitors: bool = False
+    pardoned: tuple[str, ...] = ()
 
     def carry_for(self, program: ProgramBlob) -> Vectors | None:
         """The memory with which `program` would start here."""
         if self.carry is None or self.interface is None:
             return None
-        moved = programs.migrate(self.interface, program.interface, self.carry, program.carry)
-        if not self.restart_monitors:
-            return moved
-        floats, ints = Packing(program.interface.controller.state, None).sizes
-        return Vectors(
-            np.concatenate([moved.floats[:floats], program.carry.floats[floats:]]),
-            np.concatenate([moved.ints[:ints], program.carry.ints[ints:]]),
-        )
+        return programs.migrate(self.interface, program.interface, self.carry, program.carry)
 
 
 @dataclasses.dataclass(frozen=True)

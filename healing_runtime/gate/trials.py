@@ -106,7 +106,7 @@ class Trials:
         return ask_flights(
             self._sandbox,
             program,
-            [Leg(scenario, resume.tick, resume.carry_for(program)) for resume in candidate.resumes],
+            [Leg(scenario, r.tick, r.carry_for(program), r.pardoned) for r in candidate.resumes],
             self._context.sim_root,
             recipe=candidate.incident.snapshot.recipe_actions,
             until="first_kept",

@@ -10,10 +10,12 @@ from typing import NoReturn
 
 from healing_runtime.core.errors import Location, SubsetError
 from healing_runtime.language.caps import MAX_DEPTH, MAX_NODES
-from healing_runtime.language.scope import Module, Unbounded, static_number
+from healing_runtime.language.scope import Module, Unbounded, dotted, static_number
 
 MAX_TRIPS = 1_024
 MAX_WORK = 50_000
+ASSOCIATIVE_CALLS = 46
+"""How often lax.associative_scan traces its function: 2 log2(n) + 2, at the longest array that fits the budget."""
 
 
 def check_shape(tree: ast.AST, path: str) -> None:
@@ -44,15 +46,13 @@ def check_work(names: Module, path: str) -> int:
         SubsetError: recursion, a loop without a constant trip count, or more than `MAX_WORK`.
     """
     measure = _Work(names, path)
-    known = names.functions
-    constants = sum(measure.node(value, (), {}) for value in names.constants.values())
-    return constants + max(measure.function(function, (), known) for function in known.values())
-
-
-_Functions = dict[str, ast.FunctionDef]
+    constants = sum(measure.node(value, ()) for value in names.constants.values())
+    return constants + max(measure.function(function, ()) for function in names.functions.values())
 
 
 class _Work:
+    """A name means the one function of that name, wherever it stands: `subset` lets nothing shadow or repeat it."""
+
     def __init__(self, names: Module, path: str) -> None:
         self.names = names
         self.path = path
@@ -62,32 +62,31 @@ class _Work:
         line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", -1) + 1
         raise SubsetError(message + ".", where=Location(self.path, line, column))
 
-    def function(
-        self, node: ast.FunctionDef, stack: tuple[ast.FunctionDef, ...], visible: _Functions, at: ast.AST | None = None
-    ) -> int:
+    def function(self, node: ast.FunctionDef, stack: tuple[ast.FunctionDef, ...], at: ast.AST | None = None) -> int:
         if node in stack:
             self.refuse(at or node, f"{node.name} calls itself; write a loop with a constant bound")
         if node not in self.done:
-            inner = {s.name: s for s in ast.walk(node) if isinstance(s, ast.FunctionDef) and s is not node}
-            self.done[node] = sum(self.node(s, (*stack, node), {**visible, **inner}) for s in node.body)
+            self.done[node] = sum(self.node(s, (*stack, node)) for s in node.body)
         return self.done[node]
 
-    def node(self, node: ast.AST, stack: tuple[ast.FunctionDef, ...], visible: _Functions) -> int:
+    def node(self, node: ast.AST, stack: tuple[ast.FunctionDef, ...]) -> int:
         """Work of a node. A function costs where it is mentioned: called, or handed to lax.scan and the like."""
         match node:
             case ast.FunctionDef():
-                self.function(node, stack, visible)
+                self.function(node, stack)
                 return 0
             case ast.Name(id=name):
-                called = visible.get(name)
-                work = 1 if called is None else 1 + self.function(called, stack, visible, node)
+                called = self.names.everywhere.get(name)
+                work = 1 if called is None else 1 + self.function(called, stack, node)
             case ast.For():
-                body = sum(self.node(s, stack, visible) for s in node.body)
-                work = 1 + self.node(node.iter, stack, visible) + self.trips(node.iter) * body
+                body = sum(self.node(s, stack) for s in node.body)
+                work = 1 + self.node(node.iter, stack) + self.trips(node.iter) * body
             case ast.ListComp() | ast.GeneratorExp() | ast.DictComp():
-                work = self.comprehension(node, stack, visible)
+                work = self.comprehension(node, stack)
+            case ast.Call(func=func) if dotted(func) == "lax.associative_scan":
+                work = 1 + ASSOCIATIVE_CALLS * sum(self.node(child, stack) for child in ast.iter_child_nodes(node))
             case _:
-                work = 1 + sum(self.node(child, stack, visible) for child in ast.iter_child_nodes(node))
+                work = 1 + sum(self.node(child, stack) for child in ast.iter_child_nodes(node))
         if work > MAX_WORK:
             self.refuse(
                 node,
@@ -99,15 +98,14 @@ class _Work:
         self,
         node: ast.ListComp | ast.GeneratorExp | ast.DictComp,
         stack: tuple[ast.FunctionDef, ...],
-        visible: _Functions,
     ) -> int:
         trips, work = 1, 0
         for generator in node.generators:
-            work += trips * self.node(generator.iter, stack, visible)
+            work += trips * self.node(generator.iter, stack)
             trips *= self.trips(generator.iter)
         parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
         parts += [test for generator in node.generators for test in generator.ifs]
-        return work + trips * sum(self.node(part, stack, visible) for part in parts)
+        return work + trips * sum(self.node(part, stack) for part in parts)
 
     def trips(self, node: ast.expr) -> int:
         """Trip count of a static iterable."""

@@ -10,6 +10,8 @@ from healing_runtime.core.errors import Location, SubsetError
 
 MAX_BYTES = 65_536
 MAX_LINES = 2_000
+MAX_LINE = 2_000
+MAX_NAME = 64
 MAX_TOKENS = 20_000
 MAX_STATEMENT_TOKENS = 1_500
 MAX_BRACKETS = 24
@@ -18,6 +20,7 @@ MAX_DEPTH = 64
 MAX_NODES = 20_000
 
 _PREFIX = frozenset({"-", "+", "~", "not", "lambda", "await", "*", "**"})
+_PREFIX_RUN = re.compile(r"[-+~]{9}")
 _LAYOUT = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT})
 _CONTROL = re.compile(r"[^\n\x20-\x7e]")
 
@@ -32,6 +35,16 @@ def check_text(text: str, path: str) -> None:
         raise SubsetError(f"the source has {len(text)} characters; at most {MAX_BYTES} are read.", where=Location(path))
     if text.count("\n") > MAX_LINES:
         raise SubsetError(f"the source has more than {MAX_LINES} lines.", where=Location(path, MAX_LINES))
+    for number, line in enumerate(text.split("\n"), start=1):  # the tokenizer's patterns are slow on long lines
+        if len(line) > MAX_LINE and _PREFIX_RUN.search(line):
+            raise SubsetError(
+                f"more than {MAX_PREFIX} prefix operators in a row; remove them.", where=Location(path, number, 1)
+            )
+        if len(line) > MAX_LINE:
+            raise SubsetError(
+                f"this line has {len(line)} characters; at most {MAX_LINE} fit, so split it.",
+                where=Location(path, number, MAX_LINE + 1),
+            )
     found = _CONTROL.search(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1
@@ -58,6 +71,11 @@ def _check_tokens(text: str, path: str) -> None:
                 depth -= 1
             if token.type not in _LAYOUT:
                 prefix = prefix + 1 if token.string in _PREFIX else 0
+            if token.type == tokenize.NAME and len(token.string) > MAX_NAME:
+                raise SubsetError(
+                    f"this name has {len(token.string)} characters; at most {MAX_NAME} are read, so shorten it.",
+                    where=where,
+                )
             if total > MAX_TOKENS:
                 raise SubsetError(f"the source has more than {MAX_TOKENS} tokens; make it smaller.", where=where)
             if statement > MAX_STATEMENT_TOKENS:

@@ -9,7 +9,11 @@ from typing import NoReturn
 
 from healing_runtime.core.errors import Location, SubsetError
 from healing_runtime.language import vocabulary as words
+from healing_runtime.language.caps import MAX_NAME
 from healing_runtime.language.scope import MAX_INTEGER, Module, Scope, Unbounded, dotted, static_number
+
+MAX_SUGGESTED = 500
+"""How many known names a misspelt one is compared with."""
 
 REFUSED: Mapping[type, str] = {
     ast.ClassDef: "classes are not part of TensorLang; keep values in dictionaries and arrays",
@@ -80,6 +84,16 @@ class Expressions:
         if name == "PARAMS":
             self.refuse(node, "PARAMS is the module's dictionary of parameters and cannot be rebound")
 
+    def local(self, node: ast.AST, name: str) -> None:
+        """A name bound inside a function: besides `bindable`, no module constant and no function anywhere.
+
+        The bounds on loops and calls (`bounds`) read constants and functions by name, so a name has one meaning.
+        """
+        self.bindable(node, name)
+        if name in self.names.fixed:
+            kind = "function" if name in self.names.everywhere else "module constant"
+            self.refuse(node, f"{name} is a {kind} of this source and cannot be bound again; choose another name")
+
     def arguments(self, args: ast.arguments) -> None:
         """Parameters of a function or lambda: plain and positional."""
         for value in [*args.defaults, *(d for d in args.kw_defaults if d)]:
@@ -89,7 +103,7 @@ class Expressions:
         for argument in args.args:
             if argument.annotation:
                 self.refuse(argument.annotation, "annotations are not part of TensorLang; remove it")
-            self.bindable(argument, argument.arg)
+            self.local(argument, argument.arg)
 
     def expression(self, node: ast.expr, scope: Scope | None, extra: frozenset[str] = frozenset()) -> None:
         """Any expression in the place of a value."""
@@ -183,7 +197,7 @@ class Expressions:
             self.refuse(node, "jax itself is not in scope; use jnp, lax and nn")
         known = set(self.names.constants) | set(self.names.functions) | words.BUILTINS | self.names.roots
         known |= scope.all_names if scope else set()
-        near = difflib.get_close_matches(name, sorted(known), n=1)
+        near = _near(name, known)
         self.refuse(node, f"the name {name} is not known here" + (f"; did you mean {near[0]}?" if near else ""))
 
     def attribute(self, node: ast.Attribute, scope: Scope | None, extra: frozenset[str]) -> None:
@@ -217,7 +231,7 @@ class Expressions:
         hint = words.advice(path)
         if not hint:
             space, _, name = path.rpartition(".")
-            near = difflib.get_close_matches(name, sorted(words.FUNCTIONS.get(space, ())), n=1)
+            near = _near(name, words.FUNCTIONS.get(space, ()))
             hint = (
                 f"did you mean {space}.{near[0]}?"
                 if near
@@ -308,7 +322,7 @@ class Expressions:
             self.expression(generator.iter, inner, extra)
             for item in ast.walk(generator.target):
                 if isinstance(item, ast.Name):
-                    self.bindable(item, item.id)
+                    self.local(item, item.id)
                     bound.add(item.id)
                 elif not isinstance(item, ast.Tuple | ast.expr_context):
                     self.refuse(item, "a comprehension binds plain names")
@@ -366,6 +380,11 @@ class Expressions:
             self.refuse(
                 error.node, "this constant expression overflows or divides by zero; write the number that is meant"
             )
+
+
+def _near(name: str, known: Iterable[str]) -> list[str]:
+    """The known name that was probably meant, if any; looks at a bounded number of them."""
+    return difflib.get_close_matches(name[:MAX_NAME], sorted(known)[:MAX_SUGGESTED], n=1)
 
 
 def _example(root: str) -> str:

@@ -12,7 +12,12 @@ from jax import lax
 
 from healing_runtime.language.primitive import reset
 
-__all__ = ["copy", "implies", "reset", "while_loop"]
+__all__ = ["copy", "implies", "reset", "scan", "while_loop"]
+
+
+def scan(f: Callable[[Any, Any], Any], init: Any, xs: Any = None, length: Any = None, reverse: Any = False) -> Any:
+    """`lax.scan` without `unroll`: an unrolled loop costs what the passes `cost` and `loops` do not count."""
+    return lax.scan(f, init, xs, length, reverse)
 
 
 def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any, *, max_trips: int) -> Any:

@@ -69,6 +69,9 @@ _REWRITTEN: Mapping[str, Callable[..., Any]] = {
     "add": runtime.guarded(operator.add),
     "multiply": runtime.guarded(operator.mul),
     "power": runtime.guarded(operator.pow),
+    "unpacked": runtime.unpacked,
+    "each": runtime.each,
+    "grown": runtime.grown,
 }
 
 
@@ -77,6 +80,7 @@ def bindings() -> Mapping[str, Any]:
     """Every global name of a source before its own: namespaces, builtins, and what rewritten code calls."""
     found: dict[str, Any] = {root: _namespace(root) for root in words.ROOTS}
     found |= {name: getattr(builtins, name) for name in words.BUILTINS}
+    found |= runtime.BUILTINS
     found["range"] = _bounded_range
     found |= {PREFIX + name: function for name, function in _REWRITTEN.items()}
     found["__builtins__"] = MappingProxyType({})
@@ -122,7 +126,7 @@ def _found(path: str, name: str) -> Any:
         case "jnp" | "jnp.linalg":
             return getattr(jnp if path == "jnp" else jnp.linalg, name)
         case "lax":
-            return getattr(lax, name)
+            return functions.scan if name == "scan" else getattr(lax, name)
         case "nn":
             return getattr(jax.nn, name)
         case _:

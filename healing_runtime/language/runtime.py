@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -55,8 +56,72 @@ def boolean(value: ArrayLike) -> Margin:
     return margins.boolean(value)
 
 
+def items(value: Any) -> Any:
+    """What Python is about to iterate over, unchanged.
+
+    TypeError for text and dictionaries (their keys would be text as data), OverflowError beyond 4096 elements.
+    """
+    if isinstance(value, str | bytes | dict):
+        raise TypeError("a dictionary is read by its keys, never iterated or unpacked; write the keys out")
+    if hasattr(value, "__len__") and getattr(value, "ndim", 1) > 0 and len(value) > MAX_LENGTH:
+        raise OverflowError(f"more than {MAX_LENGTH} elements cannot be taken apart one by one; use jnp or lax.map")
+    return value
+
+
+def unpacked(value: Any, pattern: Any) -> Any:
+    """The value of `a, (b, c) = value`, unchanged; `items` wherever the pattern takes it apart. None is a name."""
+    if pattern is not None:
+        items(value)
+        if isinstance(value, tuple | list):
+            for part, inner in zip(value, pattern, strict=False):
+                unpacked(part, inner)
+    return value
+
+
+def each(values: Any, pattern: Any) -> list[Any]:
+    """The elements of a loop over `values` whose target is a pattern."""
+    return [unpacked(value, pattern) for value in items(values)]
+
+
+def grown(value: Any) -> Any:
+    """A new container, unchanged. OverflowError beyond 4096 leaves: `t = [t, t]` doubles what will be converted."""
+    _leaves(value)
+    return value
+
+
+def _leaves(value: Any) -> int:
+    """Numbers in nested containers. Looks at a bounded number of them, whatever is shared or contains itself."""
+    pending, leaves, seen = [value], 0, 0
+    while pending:
+        item = pending.pop()
+        seen += 1
+        if isinstance(item, dict):
+            pending.extend(item.values())
+        elif isinstance(item, tuple | list):
+            pending.extend(item)
+        else:
+            leaves += 1
+        if leaves > MAX_LENGTH or seen > 2 * MAX_LENGTH:
+            raise OverflowError(f"a sequence grows beyond {MAX_LENGTH} elements; use jnp arrays")
+    return leaves
+
+
+def _taking_apart(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any) -> Any:
+        return function(*map(items, args))
+
+    return call
+
+
+BUILTINS: Mapping[str, Callable[..., Any]] = {
+    name: _taking_apart(getattr(builtins, name))
+    for name in ("enumerate", "float", "int", "list", "max", "min", "sum", "tuple", "zip")
+}
+"""Builtins that iterate or convert, over `items` only."""
+
+
 def guarded(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """`+`, `*` or `**` that refuses integers beyond 62 bits and sequences beyond 4096 elements."""
+    """`+`, `*` or `**` that refuses integers beyond 62 bits and sequences beyond 4096 leaves."""
     power = function is operator.pow
 
     def guard(a: Any, b: Any) -> Any:
@@ -74,4 +139,4 @@ def guarded(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
 
 def _length(value: Any) -> int:
-    return len(value) if isinstance(value, tuple | list) else value if isinstance(value, int) else 1
+    return _leaves(value) if isinstance(value, tuple | list) else value if isinstance(value, int) else 1

@@ -35,23 +35,31 @@ class Module:
         constants: module constants -> their expression.
         values: the module constants that are plain numbers.
         functions: module-level functions.
+        everywhere: functions at any depth, by name; no two share one.
+        fixed: names that mean one thing in the whole source (constants and all functions); nothing may shadow them.
     """
 
     roots: set[str] = dataclasses.field(default_factory=set)
     constants: dict[str, ast.expr] = dataclasses.field(default_factory=dict)
     values: dict[str, float | int] = dataclasses.field(default_factory=dict)
     functions: dict[str, ast.FunctionDef] = dataclasses.field(default_factory=dict)
+    everywhere: dict[str, ast.FunctionDef] = dataclasses.field(default_factory=dict)
+    fixed: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass
 class Scope:
-    """The names of one function: parameters, assigned names, functions defined inside; and the enclosing scope."""
+    """The names of one function: parameters, assigned names, functions defined inside; and the enclosing scope.
+
+    `made` are the assigned names that only ever hold a dictionary or list written out in this function.
+    """
 
     name: str
     parameters: frozenset[str]
     assigned: frozenset[str]
     functions: Mapping[str, ast.FunctionDef]
     outer: Scope | None = None
+    made: frozenset[str] = frozenset()
 
     def chain(self) -> Iterator[Scope]:
         """The scope and its enclosing ones, innermost first."""
@@ -82,6 +90,8 @@ class Scope:
 def scope_of(node: ast.FunctionDef, outer: Scope | None) -> Scope:
     """The scope of a function's body."""
     assigned: set[str] = set()
+    displays: set[int] = set()
+    elsewhere: set[str] = set()
     functions: dict[str, ast.FunctionDef] = {}
     pending: list[ast.AST] = list(node.body)
     while pending:
@@ -91,11 +101,18 @@ def scope_of(node: ast.FunctionDef, outer: Scope | None) -> Scope:
             continue
         if isinstance(item, ast.Lambda | ast.ListComp | ast.DictComp | ast.GeneratorExp | ast.SetComp):
             continue
+        if isinstance(item, ast.Assign) and isinstance(item.value, ast.Dict | ast.List | ast.DictComp | ast.ListComp):
+            displays.update(id(target) for target in item.targets)
+        if isinstance(item, ast.AugAssign):
+            displays.add(id(item.target))  # runs as name = name + value: what it binds is new
         if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
             assigned.add(item.id)
+            if id(item) not in displays:
+                elsewhere.add(item.id)
         pending.extend(ast.iter_child_nodes(item))
     parameters = frozenset(a.arg for a in node.args.args)
-    return Scope(node.name, parameters, frozenset(assigned), functions, outer)
+    made = frozenset(assigned - elsewhere - parameters)
+    return Scope(node.name, parameters, frozenset(assigned), functions, outer, made)
 
 
 def dotted(node: ast.expr) -> str | None:

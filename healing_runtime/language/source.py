@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import warnings
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,9 @@ def parse(text: str, *, name: str = "controller", path: str = "controller.py") -
     """
     caps.check_text(text, path)
     try:
-        tree = ast.parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            tree = ast.parse(text)
     except SyntaxError as error:
         where = Location(path, error.lineno or 0, error.offset or 0)
         raise SubsetError(f"not Python: {error.msg}; mend the line.", where=where) from None
@@ -61,6 +64,7 @@ def parse(text: str, *, name: str = "controller", path: str = "controller.py") -
         bounds.check_work(names, path)
     except RecursionError:
         raise SubsetError("functions call one another too deep; make fewer of them.", where=Location(path)) from None
+    _check_compiles(tree, path)
     params = _literal(names.constants["PARAMS"], path) if "PARAMS" in names.constants else {}
     found = asserts.statements(tree, path)
     return Parsed(
@@ -71,6 +75,19 @@ def parse(text: str, *, name: str = "controller", path: str = "controller.py") -
         diagnostics=tuple(a for a in found if a.kind == "diagnostic"),
         doc=ast.get_docstring(tree) or "",
     )
+
+
+def _check_compiles(tree: ast.Module, path: str) -> None:
+    """Refuse what parses and is not Python all the same: `break` outside a loop, an argument given twice."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            compile(tree, path, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        where = Location(path, error.lineno or 0, error.offset or 0)
+        raise SubsetError(f"not Python: {error.msg}; mend the line.", where=where) from None
+    except (RecursionError, MemoryError, ValueError, OverflowError):
+        raise SubsetError("code is nested too deep; name the parts.", where=Location(path)) from None
 
 
 def _literal(node: ast.expr, path: str, *, top: bool = True) -> Any:

@@ -6,6 +6,7 @@ Every refusal names the construct, why it is refused and what to write instead, 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
@@ -16,6 +17,10 @@ from healing_runtime.language.scope import Module, Scope, scope_of, static_numbe
 
 SIGNATURES: Mapping[str, tuple[str, ...]] = {"init": ("params",), "control": ("obs", "state", "params")}
 """The two functions every controller defines, and their parameters."""
+
+
+_LABEL = re.compile(r"[^<>\[\]`\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z")
+"""Labels are shown in prompts, pages and terminals: no markup, no control characters."""
 
 
 def check(tree: ast.Module, path: str) -> Module:
@@ -39,6 +44,7 @@ class _Checker:
     def module(self, tree: ast.Module) -> Module:
         body = tree.body[1:] if tree.body and _is_text(tree.body[0]) else tree.body
         self.names.functions = {s.name: s for s in body if isinstance(s, ast.FunctionDef)}
+        self.fixed_names(tree, body)
         for statement in body:
             match statement:
                 case ast.Import() | ast.ImportFrom():
@@ -51,8 +57,6 @@ class _Checker:
                     if value is not None:
                         self.names.values[name] = value
                 case ast.FunctionDef(name=name):
-                    if self.names.functions[name] is not statement:
-                        self.expressions.refuse(statement, f"{name} is defined twice; keep one")
                     self.module_name(statement, name)
                 case _:
                     self.module_statement(statement)
@@ -68,6 +72,19 @@ class _Checker:
         for function in self.names.functions.values():
             self.function(function, None)
         return self.names
+
+    def fixed_names(self, tree: ast.Module, body: Iterable[ast.stmt]) -> None:
+        """Constants and functions, at whatever depth: each name has one meaning in the whole source."""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                if node.name in self.names.everywhere:
+                    first = self.names.everywhere[node.name].lineno
+                    self.expressions.refuse(
+                        node, f"{node.name} is defined twice, first in line {first}; give every function its own name"
+                    )
+                self.names.everywhere[node.name] = node
+        constants = {s.targets[0].id for s in body if isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name)}
+        self.names.fixed = frozenset(constants | set(self.names.everywhere))
 
     def module_statement(self, statement: ast.stmt) -> NoReturn:
         if isinstance(statement, ast.Expr):
@@ -115,11 +132,8 @@ class _Checker:
         scope = scope_of(node, outer)
         for name, inner in scope.functions.items():
             self.expressions.bindable(inner, name)
-            if name in scope.assigned or name in scope.parameters or name in self.names.functions:
+            if name in scope.assigned or name in scope.parameters or name in self.names.constants:
                 self.expressions.refuse(inner, f"{name} has another meaning here; give the function a name of its own")
-        defined = [s.name for s in _statements(node.body) if isinstance(s, ast.FunctionDef)]
-        if len(defined) != len(set(defined)):
-            self.expressions.refuse(node, f"{node.name} defines a function twice; keep one")
         body = node.body[1:] if _is_text(node.body[0]) else node.body
         for statement in body:
             self.statement(statement, scope)
@@ -171,9 +185,11 @@ class _Checker:
         if not (isinstance(node.msg, ast.Constant) and isinstance(node.msg.value, str)):
             self.expressions.refuse(node.msg or node, 'an assert needs a label in quotes: assert condition, "label"')
         label = node.msg.value
-        if not (0 < len(label) <= 100) or not any(c.isalnum() for c in label) or "\n" in label:
+        if not (0 < len(label) <= 100) or not any(c.isalnum() for c in label) or not _LABEL.match(label):
             self.expressions.refuse(
-                node.msg, "an assert's label is one line of 1 to 100 characters with at least one letter or digit"
+                node.msg,
+                "an assert's label is one line of 1 to 100 characters with at least one letter or digit, without"
+                " < > [ ] and backticks; write it as plain words",
             )
         names = words.CONTRACT_NAMES if scope.name == "control" and scope.outer is None else frozenset()
         self.expressions.expression(node.test, scope, extra=names)
@@ -181,9 +197,7 @@ class _Checker:
     def target(self, node: ast.expr, scope: Scope) -> None:
         match node:
             case ast.Name(id=name):
-                self.expressions.bindable(node, name)
-                if name in self.names.functions:
-                    self.expressions.refuse(node, f"{name} is a function and cannot be rebound; choose another name")
+                self.expressions.local(node, name)
                 if scope.outer is None and scope.name in SIGNATURES and name in scope.parameters:
                     better = "next_state" if name == "state" else "another name"
                     self.expressions.refuse(
@@ -195,14 +209,12 @@ class _Checker:
                 for element in node.elts:
                     self.target(element, scope)
             case ast.Subscript():
-                root = node.value
-                while isinstance(root, ast.Subscript):
-                    root = root.value
-                if not (isinstance(root, ast.Name) and root.id in scope.assigned):
+                # A name that once held something else may still be another name of obs or of the state.
+                if not (isinstance(node.value, ast.Name) and node.value.id in scope.made):
                     self.expressions.refuse(
                         node,
-                        "only dictionaries made in this function can be changed; build a new one, as in"
-                        ' {**state, "x": value}',
+                        "only dictionaries made in this function can be changed: a name that is only ever assigned"
+                        ' {...} or [...]; build a new one, as in {**state, "x": value}',
                     )
                 self.expressions.expression(node.value, scope)
                 self.expressions.subscript(node.slice, scope)
@@ -218,14 +230,6 @@ def _is_text(statement: ast.stmt) -> bool:
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)
     )
-
-
-def _statements(body: Iterable[ast.stmt]) -> Iterable[ast.stmt]:
-    """The statements of one function, nested blocks included, nested functions not entered."""
-    for statement in body:
-        yield statement
-        if isinstance(statement, ast.If | ast.For):
-            yield from _statements([*statement.body, *statement.orelse])
 
 
 def _keyword(node: ast.AST) -> str:

@@ -129,7 +129,7 @@ def trace(controller: Controller, table: SignalTable, dt_s: float, dtype: DTypeL
         def step(params: Tree, state: Tree, obs: Tree) -> tuple[Tree, Tree]:
             with blaming(controller, table, "control"):
                 out = controller.control(obs, state, params)
-            return _checked_step(controller, table, dtype, state, out)
+                return _checked_step(controller, table, dtype, state, out)
 
         jaxpr, (action, _) = jax.make_jaxpr(step, return_shape=True)(params, state, obs)
 
@@ -163,11 +163,11 @@ def _trace_init(controller: Controller, params: Tree, dtype: np.dtype) -> tuple[
     def init(params: Tree) -> Tree:
         with blaming(controller, None, "init"):
             state = controller.init(params)
-        if not isinstance(state, dict):
-            raise refusal(
-                controller, "init", f"init returns {_kind(state)}; return a dictionary of arrays, {{}} for none"
-            )
-        return {key: _leaf(controller, "init", f'state["{key}"]', value, dtype) for key, value in state.items()}
+            if not isinstance(state, dict):
+                raise refusal(
+                    controller, "init", f"init returns {_kind(state)}; return a dictionary of arrays, {{}} for none"
+                )
+            return {key: _leaf(controller, "init", f'state["{key}"]', value, dtype) for key, value in state.items()}
 
     jaxpr, shape = jax.make_jaxpr(init, return_shape=True)(params)
     elements = sum(leaf.size for leaf in jax.tree.leaves(shape))

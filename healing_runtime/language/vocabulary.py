@@ -94,7 +94,7 @@ HIGHER_ORDER: Mapping[str, tuple[int, ...]] = {
 KEYWORDS: frozenset[str] = words("""
     a_max a_min axis axis1 axis2 bias body body_fun cond copy ddof decimals dtype endpoint fill_value indexing
     init initial init_val k keepdims length lower max max_trips min nan neginf num offset ord posinf repeats
-    reverse shape shift slice_sizes start step stop true_fun false_fun unroll upper where x xs
+    reverse shape shift slice_sizes start step stop true_fun false_fun upper where x xs
 """)
 """Keyword arguments that calls of the vocabulary may use."""
 

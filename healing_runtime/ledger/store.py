@@ -66,14 +66,16 @@ class Ledger:
         )
 
     def record_attempt(self, incident: str, run: str, number: int, document: Any) -> None:
-        """A proposal, verbatim, and what every stage said: `{brain, proposal, accepted, stages}`."""
-        self._put("INSERT INTO attempts VALUES (?, ?, ?, ?, ?)", run, incident, number, _now(), _text(document))
+        """A proposal and what every stage said: `{brain, proposal, accepted, stages}`; the last word counts."""
+        row = (run, incident, number, _now(), _text(document))
+        self._put("INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?)", *row)
 
     def record_patch(self, sha256: str, document: Any) -> None:
         """An accepted patch: `{run_id, incident, state, …}` with sources and evidence; `sha256` of the new source."""
         plain = codec.plain(document)
         self._put(
-            "INSERT INTO patches (sha256, run, incident, state, recorded_utc, document) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO patches (sha256, run, incident, state, recorded_utc, document)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             sha256,
             plain["run_id"],
             plain["incident"],

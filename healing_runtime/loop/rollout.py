@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
 
-from healing_runtime.compile.programs import Program
+from healing_runtime.compile.programs import Program, restart
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.plant import Plant
 from healing_runtime.core.records import FinalVerdict, Scenario, Trace
@@ -36,11 +37,14 @@ def advance(
     *,
     pause_at: int = -1,
     keyframes: bool = True,
+    pardoned: Collection[str] = (),
 ) -> Stop:
     """Fly ticks `first` to `last`, to the first trip, or up to (not including) `pause_at`.
 
     The plant stands at tick `first`. At tick `last` the program judges the sample and its action is not applied: N
-    ticks give N + 1 samples. The action of a tripped tick is never applied.
+    ticks give N + 1 samples. The action of a tripped tick is never applied, but for one case: where a flight is taken
+    over in the very tick in which it tripped, the obligations broken there are `pardoned` in tick `first` and begin
+    anew after it.
     """
     layout = plant.signals.action
     low, high = layout.low, layout.high
@@ -65,7 +69,9 @@ def advance(
         row = np.asarray(packed)
         recorder.write(tick, observed, true, row)
         if row[trip_column] != 0.0:
-            return Stop(tick, True, carry)
+            if tick > first or not set(program.interface.violated(row)) <= set(pardoned):
+                return Stop(tick, True, carry)
+            carry = restart(program.interface, carry, program.carry, pardoned)
         if tick == last:
             return Stop(tick, False, carry)
         # The ufuncs themselves: np.clip costs ten times as much on four numbers.
@@ -101,6 +107,7 @@ def bring_to(plant: Plant, recorder: Recorder, scenario: Scenario, seed: int, ti
         if plant.state_hash() == keyframe.state_hash:
             start, way = keyframe.tick, "keyframe"
     if way == "recipe":
+        recorder.forget_keyframes()  # a reset makes them worthless
         plant.reset(scenario, seed)
     for k in range(start, tick):
         plant.apply(recorder.action[k])
@@ -114,7 +121,7 @@ class FlightPlan:
     """One flight.
 
     `recipe_actions` (float64, one row a tick) are applied up to `from_tick`, then the program takes over with `carry`
-    (its own start if None) and flies to `until_tick` (the scenario's duration if None).
+    (its own start if None) and flies to the scenario's end; for `pardoned` see `advance`.
     """
 
     scenario: Scenario
@@ -122,7 +129,7 @@ class FlightPlan:
     from_tick: int = 0
     recipe_actions: np.ndarray | None = None
     carry: Vectors | None = None
-    until_tick: int | None = None
+    pardoned: tuple[str, ...] = ()
 
 
 class Flight(NamedTuple):
@@ -147,7 +154,6 @@ class Flight(NamedTuple):
 def fly(plant: Plant, program: Program, plan: FlightPlan) -> Flight:
     """Fly a plan to its end or to its first trip."""
     scenario = plan.scenario
-    last = scenario.duration_ticks if plan.until_tick is None else plan.until_tick
     recorder = Recorder(scenario, plant.signals)
     plant.reset(scenario, plan.seed)
     for tick in range(plan.from_tick):
@@ -157,7 +163,16 @@ def fly(plant: Plant, program: Program, plan: FlightPlan) -> Flight:
         plant.step()
     recorder.first = plan.from_tick
     carry = program.start() if plan.carry is None else Vectors(plan.carry[0].copy(), plan.carry[1].copy())
-    stop = advance(plant, Slot(program), recorder, carry, plan.from_tick, last, keyframes=False)
+    stop = advance(
+        plant,
+        Slot(program),
+        recorder,
+        carry,
+        plan.from_tick,
+        scenario.duration_ticks,
+        keyframes=False,
+        pardoned=plan.pardoned,
+    )
     return flight_of(program, plant, recorder.trace(), stop)
 
 

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from healing_runtime.core.errors import OutsideError
-from healing_runtime.core.records import Attempt, Decision, Proposal, RepairRequest
+from healing_runtime.core.errors import OutsideError, RunAborted
+from healing_runtime.core.records import Attempt, Decision, Proposal, RepairRequest, StageResult
+from healing_runtime.core.status import Stage
 
 
 class Proposer(Protocol):
@@ -29,6 +30,14 @@ class Reason(enum.StrEnum):
     WALL_BUDGET_SPENT = "wall_budget_spent"
     NOTHING_OFFERED = "nothing_offered"
     BRAIN_UNAVAILABLE = "brain_unavailable"
+
+
+class RecordedRefusal(OutsideError):
+    """A replay's brain says how the recorded repair ended; the reason is taken over as it was."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        self.reason = reason
+        super().__init__(detail)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,13 +93,17 @@ def repair(
         asked = time.perf_counter()
         try:
             proposals = brain.propose(request)
+        except RunAborted:
+            raise
+        except RecordedRefusal as recorded:
+            return Refused(recorded.reason, recorded.message)
         except OutsideError as error:
             return Refused(Reason.BRAIN_UNAVAILABLE, str(error))
         propose_s = time.perf_counter() - asked
         if not proposals:
             return Refused(Reason.NOTHING_OFFERED)
         for proposal in proposals[:left]:
-            decision = judge(proposal)
+            decision = _refused_before(proposal, request) or judge(proposal)
             attempt = Attempt(brain.name, proposal, decision.stages)
             told(Judged(attempt, decision, propose_s))
             propose_s = 0.0
@@ -101,3 +114,11 @@ def repair(
             if budget.wall_spent():
                 return Refused(Reason.WALL_BUDGET_SPENT)
     return Refused(Reason.ATTEMPTS_SPENT)
+
+
+def _refused_before(proposal: Proposal, request: RepairRequest) -> Decision | None:
+    """The decision on a source that this incident has refused already: the same again."""
+    if all(attempt.proposal.source != proposal.source for attempt in request.attempts):
+        return None
+    again = StageResult(Stage.CONTRACT, False, "this source was refused before in this incident.")
+    return Decision(policy="full", accepted=False, stages=(again,))

@@ -27,12 +27,17 @@ class Monitor(NamedTuple):
         update: (state, true, observed) -> (state, MonitorOut), or (state, sample) -> (state, Verdict) from `online`.
         ended: state -> Verdict, as `MonitorOut.ended`; for the end of a scan that kept no outputs.
         atoms: texts of the distinct atoms, in the order of `MonitorOut.atoms`.
+        restarts: one entry a requirement, in their order: a pytree like the state, of Python bools. True marks the
+            leaves that go back to their value in `init()` when that requirement's obligation restarts after a
+            violation: its latched verdict and its own roots. The clock, the triggers and the sub-formulas that
+            requirements share go on, so deadlines stay where they are, and a past window still holds what it saw.
     """
 
     init: Callable[[], MonitorState]
     update: Callable[..., tuple[MonitorState, Any]]
     ended: Callable[[MonitorState], Verdict]
     atoms: tuple[str, ...]
+    restarts: tuple[Any, ...]
 
 
 def online(formula: Formula, dt_s: float, dtype: Any = jnp.float32) -> Monitor:
@@ -61,7 +66,7 @@ def online(formula: Formula, dt_s: float, dtype: Any = jnp.float32) -> Monitor:
     def ended(state: MonitorState) -> Verdict:
         return _only(program.ended(state, jnp.zeros((), dtype)))
 
-    return Monitor(lambda: program.init(dtype), update, ended, program.atom_texts)
+    return Monitor(lambda: program.init(dtype), update, ended, program.atom_texts, program.restarts(dtype))
 
 
 def online_all(
@@ -102,7 +107,7 @@ def online_all(
     def ended(state: MonitorState) -> Verdict:
         return program.ended(state, jnp.zeros((), dtype))
 
-    return Monitor(lambda: program.init(dtype), update, ended, program.atom_texts)
+    return Monitor(lambda: program.init(dtype), update, ended, program.atom_texts, program.restarts(dtype))
 
 
 def _column(vector: Array, layout: Layout, reference: Reference) -> Array:

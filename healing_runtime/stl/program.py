@@ -14,6 +14,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -21,7 +22,7 @@ from healing_runtime.core.records import Verdict
 from healing_runtime.core.status import Status
 from healing_runtime.stl import margin, nodes
 from healing_runtime.stl.atoms import Read, key
-from healing_runtime.stl.formula import Apply, Atom, Formula, Outside, atoms, walk
+from healing_runtime.stl.formula import Apply, Atom, Formula, Outside, Window, atoms, walk
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import Bounds, Machine, Root, Ticks
 from healing_runtime.stl.operators import OPERATORS
@@ -40,7 +41,7 @@ class MonitorState(NamedTuple):
     Attributes:
         tick: int32, samples seen.
         status: one int32 a requirement, its latched verdict.
-        triggered: one Boolean an implication, whether its trigger was ever true.
+        triggered: one Boolean a trigger (see `_triggers`), whether it was true at a start that counts.
         nodes, roots: states of the machines; many are empty.
     """
 
@@ -65,9 +66,18 @@ class MonitorOut(NamedTuple):
     atoms: Array
 
 
+Starts = tuple[int, int | None]
+"""First and last start at which a formula is judged; None if there is no last one."""
+
+
 class _Node(NamedTuple):
     machine: Machine
     arguments: tuple[int, ...]
+
+
+class _Trigger(NamedTuple):
+    node: int
+    starts: Starts
 
 
 class Program:
@@ -85,11 +95,16 @@ class Program:
         self._atoms: list[Atom] = []
         self._nodes: list[_Node] = []
         self._roots: list[tuple[Root, tuple[int, ...]]] = []
-        self._triggers: list[int] = []
+        self._triggers: list[_Trigger] = []
         self._seen: dict[Any, int] = {}
-        self._reads = [self._root(formula) for formula in formulas]
+        self._reads: list[nodes.ReadRoot] = []
+        self._owned: list[range] = []
+        for formula in formulas:
+            before = len(self._roots)
+            self._reads.append(self._root(formula))
+            self._owned.append(range(before, len(self._roots)))
         self._rests_on = [sorted({self._atom(atom) for atom in atoms(f)}) for f in formulas]
-        self._counts_by = [sorted({self._trigger(trigger) for trigger in _triggers(f)}) for f in formulas]
+        self._counts_by = [sorted({self._trigger(*found) for found in _triggers(f)}) for f in formulas]
         self.atom_texts = tuple(atom.text for atom in self._atoms)
 
     # ------------------------------------------------ building: values at every start
@@ -174,18 +189,18 @@ class Program:
         return self._add_root((formula.operator, ticks, arguments), arguments, lambda: operator.root(ticks, *horizons))
 
     def _add_root(self, key: Any, arguments: tuple[int, ...], make: Callable[[], Root]) -> nodes.ReadRoot:
-        key = ("root", key)
+        key = ("root", len(self._reads), key)  # no requirement shares a root: one may restart without the other
         if key not in self._seen:
             self._seen[key] = len(self._roots)
             self._roots.append((make(), arguments))
         at = self._seen[key]
         return lambda readings: readings[at]
 
-    def _trigger(self, formula: Formula) -> int:
-        node = self._stream(formula)
-        if node not in self._triggers:
-            self._triggers.append(node)
-        return self._triggers.index(node)
+    def _trigger(self, formula: Formula, starts: Starts) -> int:
+        trigger = _Trigger(self._stream(formula), starts)
+        if trigger not in self._triggers:
+            self._triggers.append(trigger)
+        return self._triggers.index(trigger)
 
     # ------------------------------------------------ running
     def init(self, dtype: Any) -> MonitorState:
@@ -196,6 +211,19 @@ class Program:
             tuple(jnp.zeros((), bool) for _ in self._triggers),
             tuple(node.machine.init(dtype) for node in self._nodes),
             tuple(root.init(dtype) for root, _ in self._roots),
+        )
+
+    def restarts(self, dtype: Any) -> tuple[MonitorState, ...]:
+        """Per requirement, which leaves of the state go back to `init` when it restarts; see `Monitor.restarts`."""
+        none: MonitorState = jax.tree.map(lambda _: False, jax.eval_shape(lambda: self.init(dtype)))
+        return tuple(
+            none._replace(
+                status=tuple(at == requirement for at in range(len(self._reads))),
+                roots=tuple(
+                    jax.tree.map(functools.partial(_constant, at in owned), root) for at, root in enumerate(none.roots)
+                ),
+            )
+            for requirement, owned in enumerate(self._owned)
         )
 
     def update(self, state: MonitorState, read: Read, like: Array) -> tuple[MonitorState, MonitorOut]:
@@ -212,8 +240,8 @@ class Program:
             for (root, arguments), old in zip(self._roots, state.roots, strict=True)
         )
         triggered = tuple(
-            old | _fired(spans[node], self._horizon(node), tick)
-            for node, old in zip(self._triggers, state.triggered, strict=True)
+            old | _fired(spans[trigger.node], self._horizon(trigger.node), trigger.starts, tick)
+            for trigger, old in zip(self._triggers, state.triggered, strict=True)
         )
         running, ended = self._bounds(roots, tick)
         broken = [jnp.isnan(k) for k in keys]
@@ -247,25 +275,55 @@ class Program:
         return _verdict(status, bounds, like)
 
 
+def _constant(value: bool, _: Any) -> bool:
+    return value
+
+
 # ---------------------------------------------------------------- verdicts
-def _fired(span: Span, horizon: int, tick: Array) -> Array:
-    """A trigger counts once its lower bound is true at some start."""
-    if horizon == 0:
-        return span.lo > 0
-    return jnp.any((span.lo > 0) & (jnp.arange(horizon + 1) <= tick))
+def _fired(span: Span, horizon: int, starts: Starts, tick: Array) -> Array:
+    """A trigger counts once its lower bound is true at a start at which its implication is judged."""
+    low, high = starts
+    start = tick - jnp.arange(horizon + 1) if horizon else tick
+    judged = start >= low
+    judged = judged if high is None else judged & (start <= high)
+    return jnp.any((span.lo > 0) & judged)
 
 
-def _triggers(formula: Formula) -> tuple[Formula, ...]:
-    """Triggers of the implications that, if none of them ever came true, leave a true formula vacuous."""
+def _triggers(formula: Formula, starts: Starts = (0, 0)) -> tuple[tuple[Formula, Starts], ...]:
+    """What must have come true at some of the starts beside it, lest a true formula be vacuous; empty if nothing must.
+
+    The rule: an implication is exercised at a start at which its trigger is true and its consequent is exercised; a
+    conjunction if one of its parts is; `always[a, b]` if its body is at a start in the window; any other formula always
+    is. A formula is judged at the first sample, the body of an outermost `always` at the starts of its window, without
+    bounds at every start. A trigger that only the end of the run decides counts as true.
+    """
     match formula:
-        case Apply("implies", (trigger, _)):
-            return () if _unbounded(trigger) else (trigger,)
         case Apply("always", (body,)):
-            return _triggers(body)
+            window, (low, high) = ticks_of(formula), starts
+            last = None if window is None or high is None else high + window[1]
+            return _triggers(body, (low + (window[0] if window else 0), last))
         case Apply("and", (p, q)):
-            parts = _triggers(p), _triggers(q)
+            parts = _triggers(p, starts), _triggers(q, starts)
             return (*parts[0], *parts[1]) if all(parts) else ()
-    return ()
+    exercised = _exercised(formula)
+    return () if exercised is None else ((exercised, starts),)
+
+
+def _exercised(formula: Formula) -> Formula | None:
+    """Whether the formula is exercised at a start, as a formula; None if it always is."""
+    match formula:
+        case Apply("implies", (trigger, consequent)):
+            inner = _exercised(consequent)
+            if _unbounded(trigger):
+                return inner
+            return trigger if inner is None else Apply("and", (trigger, inner))
+        case Apply("and", (p, q)):
+            one, other = _exercised(p), _exercised(q)
+            return None if one is None or other is None else Apply("or", (one, other))
+        case Apply("always", (body,), Window()):
+            inner = _exercised(body)
+            return None if inner is None else Apply("eventually", (inner,), formula.window)
+    return None
 
 
 def _unbounded(formula: Formula) -> bool:

@@ -6,6 +6,7 @@ A deck knows how to fly on, freeze, fork and roll back. It decides nothing.
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,12 +21,21 @@ from healing_runtime.loop.slot import Slot
 from healing_runtime.supervisor.journal import Journal
 
 
+class Segment(NamedTuple):
+    """From `first` on `program` flew, starting with `carry`."""
+
+    first: int
+    program: Program
+    carry: Vectors
+
+
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
     """Rows and memory at a trip, kept until the patch that followed has passed its probation."""
 
     tick: int
     branch: int
+    segments: tuple[Segment, ...]
     observed: np.ndarray
     true: np.ndarray
     action: np.ndarray
@@ -42,8 +52,10 @@ class Deck:
         self.recorder.fit(program.interface.packed_size)
         self.tick = 0
         self.carry = program.start()
+        self.segments: tuple[Segment, ...] = (Segment(0, program, copied(self.carry)),)
         self.branches = 0
         self._ended: Stop | None = None
+        self._pardoned: tuple[str, ...] = ()
         self.final_branch = 0
         self.closed: dict[str, FinalVerdict] = {}
         plant.reset(scenario, scenario.seed)
@@ -55,10 +67,24 @@ class Deck:
         if self._ended is not None:
             return self._ended
         last = self.scenario.duration_ticks
-        stop = advance(self.plant, self.slot, self.recorder, self.carry, self.tick, last, pause_at=pause_at)
+        stop = advance(
+            self.plant,
+            self.slot,
+            self.recorder,
+            self.carry,
+            self.tick,
+            last,
+            pause_at=pause_at,
+            pardoned=self._pardoned,
+        )
+        self._pardoned = ()
         self.tick, self.carry = stop.tick, stop.carry
         self._ended = None if stop.paused else stop
         return stop
+
+    def broken_here(self) -> tuple[str, ...]:
+        """Ids of what was broken in the tick at which the flight stands."""
+        return self.slot.live.interface.violated(self.recorder.packed[self.tick])
 
     def broken(self, stop: Stop) -> tuple[str, ...]:
         """Ids of what was broken where the flight stopped.
@@ -77,12 +103,13 @@ class Deck:
         )
 
     # ------------------------------------------------------------ freezing
-    def carry_before(self, tick: int) -> Vectors:
-        """The live program's memory before a tick, re-executed from the nearest keyframe's copy."""
+    def carry_before(self, tick: int) -> tuple[Program, Vectors]:
+        """Who flew into a tick, and its memory before it, re-executed from the nearest copy."""
+        first, program, carry = next(s for s in reversed(self.segments) if s.first <= tick)
         keyframe = self.recorder.before(tick)
-        program = self.slot.live
-        start, carry = (keyframe.tick, keyframe.carry) if keyframe else (0, program.start())
-        return evaluate(program, self.recorder, Vectors(carry.floats.copy(), carry.ints.copy()), start, tick)
+        if keyframe is not None and keyframe.tick > first:
+            first, carry = keyframe.tick, keyframe.carry
+        return program, evaluate(program, self.recorder, copied(carry), first, tick)
 
     def freeze(self) -> Snapshot:
         """The world at the tick where the flight stands."""
@@ -90,42 +117,44 @@ class Deck:
             tick=self.tick,
             state_hash=self.plant.state_hash(),
             recipe_actions=self.recorder.action[: self.tick].copy(),
-            carry=tuple(self.carry_before(self.tick)),
+            carry=tuple(self.carry_before(self.tick)[1]),
         )
 
     def checkpoint(self) -> Checkpoint:
         """Copies of all rows, for `roll_back`."""
         r = self.recorder
         rows = (r.observed.copy(), r.true.copy(), r.action.copy(), r.packed.copy())
-        return Checkpoint(self.tick, self.final_branch, *rows)
+        return Checkpoint(self.tick, self.final_branch, self.segments, *rows)
 
     # ------------------------------------------------------------ forking
-    def swap_in(self, program: Program, tick: int, carry: Vectors) -> float:
+    def swap_in(self, program: Program, tick: int, carry: Vectors, pardoned: tuple[str, ...] = ()) -> float:
         """Take `program` over at `tick` with `carry`.
 
         rows from there on are a new branch. Returns the swap's seconds.
         """
         self.slot.offer(program)
+        self._pardoned = pardoned
         self._stand_at(tick, carry)
         seconds = self.slot.swap()
+        self.segments = (*(s for s in self.segments if s.first < tick), Segment(tick, program, copied(carry)))
         self._fork(tick)
         return seconds
 
     def roll_back(self, checkpoint: Checkpoint) -> None:
         """Return to the previous program and to the rows of a checkpoint; the flight stands at its trip again."""
-        self.journal.flush()
+        self.journal.detach()
         self.slot.roll_back()
         self.recorder.forget_keyframes()
         r = self.recorder
         r.observed[:], r.true[:], r.action[:] = checkpoint.observed, checkpoint.true, checkpoint.action
         r.packed, r.count = checkpoint.packed.copy(), checkpoint.tick + 1
         bring_to(self.plant, r, self.scenario, self.scenario.seed, checkpoint.tick)
-        self.tick, self.final_branch = checkpoint.tick, checkpoint.branch
+        self.tick, self.final_branch, self.segments = checkpoint.tick, checkpoint.branch, checkpoint.segments
         self.journal.attach(r, self.slot.live.interface, r.count)
 
     def _stand_at(self, tick: int, carry: Vectors) -> None:
         """Bring the plant to `tick` and forget what came after it."""
-        self.journal.flush()
+        self.journal.detach()
         bring_to(self.plant, self.recorder, self.scenario, self.scenario.seed, tick)
         self.recorder.rewind(tick)
         self.tick, self.carry, self._ended = tick, carry, None
@@ -146,3 +175,8 @@ class Deck:
         """Verdicts of the final branch; an obligation closed under `freeze` stays as it was closed."""
         current = final_verdicts(self.slot.live, self.trace())
         return tuple(self.closed.get(v.id, v) for v in current)
+
+
+def copied(carry: Vectors) -> Vectors:
+    """A carry that a donating call cannot take away."""
+    return Vectors(np.array(carry.floats), np.array(carry.ints))

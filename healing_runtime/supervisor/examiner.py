@@ -11,7 +11,7 @@ from healing_runtime.compile.interface import FINITE_ACTION
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.codec import read
-from healing_runtime.core.errors import InputError
+from healing_runtime.core.errors import InputError, Location
 from healing_runtime.core.platform import fingerprint
 from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, Source
 from healing_runtime.gate import policy
@@ -19,9 +19,10 @@ from healing_runtime.gate.evidence import evidence
 from healing_runtime.gate.records import Context, Course, Resume
 from healing_runtime.gate.trials import resume_ticks
 from healing_runtime.repair.repair import Repaired
+from healing_runtime.repair.request import brain_seed
 from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.supervisor.deck import Deck
-from healing_runtime.supervisor.preparation import Prepared
+from healing_runtime.supervisor.preparation import Prepared, judged_by
 
 WORKERS = 2
 
@@ -34,8 +35,7 @@ class Examiner:
         self.course = Course(prepared.scenario, prepared.files)
         self._sim_root = str(prepared.sim_root)
         self._gate: policy.Gate | None = None
-        # A scenario whose acceptance cannot be proven is bad input, said before anything flies.
-        policy.Gate(sandbox, self._context(()))
+        self._offered: tuple[Resume, ...] = ()
 
     @staticmethod
     def workers() -> Sandbox:
@@ -49,7 +49,7 @@ class Examiner:
     # ------------------------------------------------------------ judging
     def judge_for(self, incident: Incident, deck: Deck, flying: Source) -> Callable[[Proposal], Decision]:
         """The gate for one incident: proposal -> decision."""
-        resumes = self._resumes(incident, deck)
+        self._offered = resumes = self._resumes(incident, deck)
 
         def judge(proposal: Proposal) -> Decision:
             return self.gate().judge(proposal, incident, resumes, flying)
@@ -63,11 +63,11 @@ class Examiner:
             self._gate = policy.Gate(self.sandbox, self._context(qualified))
         return self._gate
 
-    def program(self) -> ProgramBlob:
-        """The executable of the patch that was accepted last."""
+    def program(self, decision: Decision) -> ProgramBlob:
+        """The executable that a decision accepted, and no other."""
         program = self.gate().program
-        if program is None:
-            raise RuntimeError("no accepted patch")
+        if program is None or program.sha256 != decision.program_sha256:
+            raise RuntimeError("the gate holds another program than the one it accepted")
         return program
 
     def evidence(self, outcome: Repaired, incident: Incident, flying: Source) -> Evidence:
@@ -84,19 +84,20 @@ class Examiner:
         )
 
     def _resumes(self, incident: Incident, deck: Deck) -> tuple[Resume, ...]:
-        scenario, interface = self.prepared.scenario, deck.slot.live.interface
-        if scenario.policy.on_violation == "freeze":
-            return (Resume(incident.tick, Vectors(*incident.snapshot.carry), interface, restart_monitors=True),)
-        return tuple(
-            Resume(tick, deck.carry_before(tick) if tick else None, interface if tick else None)
-            for tick in resume_ticks(scenario, incident.tick)
-        )
+        ticks = resume_ticks(self.prepared.scenario, incident.tick)
+        return tuple(self._resume(tick, deck, incident.tick) for tick in ticks)
 
-    def carry_at(self, tick: int, deck: Deck, program: ProgramBlob) -> Vectors:
+    def _resume(self, tick: int, deck: Deck, trip: int) -> Resume:
+        """Where a patch may take over; at tick 0 it starts as a run starts."""
+        pardoned = deck.broken_here() if tick == trip else ()
+        if tick == 0:
+            return Resume(0, pardoned=pardoned)
+        flew, carry = deck.carry_before(tick)
+        return Resume(tick, carry, flew.interface, pardoned)
+
+    def carry_at(self, tick: int, program: ProgramBlob) -> Vectors:
         """The memory with which an accepted program takes over at `tick`: what the gate's flight started with."""
-        scenario, interface = self.prepared.scenario, deck.slot.live.interface
-        restart = scenario.policy.on_violation == "freeze"
-        resume = Resume(tick, deck.carry_before(tick) if tick or restart else None, interface, restart)
+        resume = next(r for r in self._offered if r.tick == tick)
         carry = resume.carry_for(program)
         return Vectors(program.carry.floats.copy(), program.carry.ints.copy()) if carry is None else carry
 
@@ -118,15 +119,19 @@ class Examiner:
             return tuple(read(Course, r) for r in recorded)
         own = self.prepared.scenario
         names = [n for n in self.prepared.workspace.scenario_names(own.robot) if n != own.name]
-        return tuple(course for name in names if (course := self._course(name)) is not None)
+        found = {name: self._course(name) for name in names}
+        if broken := [name for name, course in found.items() if course is None]:
+            self._narrate(f"left out as regressions, see heal check: {', '.join(broken)}")
+        return tuple(course for course in found.values() if course is not None)
 
     def _course(self, name: str) -> Course | None:
         home = self.prepared.workspace
         try:
             scenario = home.scenario(name).scenario
-            return Course(scenario, tuple(home.assertion_file(a) for a in scenario.assertions))
-        except InputError as error:
-            self._narrate(f"regression {name} is left out: {error}")
+            files = tuple(home.assertion_file(a) for a in scenario.assertions)
+            judged_by(scenario, files, self.prepared.robot, Location(name))
+            return Course(scenario, files)
+        except InputError:
             return None
 
     # ------------------------------------------------------------ words
@@ -149,7 +154,7 @@ class Examiner:
             sandbox=self.sandbox,
             robot_name=p.robot.name,
             sim_root=p.sim_root,
-            seed=p.scenario.seed,
+            seed=brain_seed(p.scenario),
             narrate=narrate,
             record=record,
             signals=p.table,

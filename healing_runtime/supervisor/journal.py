@@ -7,6 +7,7 @@ log's bytes are part of the run's digest.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from healing_runtime.core.signals import Layout, SignalTable
 from healing_runtime.loop.recorder import Recorder
 
 Write = Callable[[str, int, Mapping[str, Any]], None]
+TELL_EVERY_S = 3.0
 
 _NUMBER = {"type": ["number", "string", "null"]}
 _VALUES = {"type": "object", "additionalProperties": {"anyOf": [_NUMBER, {"type": "array"}]}}
@@ -60,8 +62,15 @@ class Journal:
     order of messages does not depend on when the thread ran.
     """
 
-    def __init__(self, scenario: Scenario, table: SignalTable, write: Write, period_s: float = 0.1) -> None:
-        self._scenario, self._table, self._write = scenario, table, write
+    def __init__(
+        self,
+        scenario: Scenario,
+        table: SignalTable,
+        write: Write,
+        narrate: Callable[[str], None] = lambda _: None,
+        period_s: float = 0.1,
+    ) -> None:
+        self._scenario, self._table, self._write, self._narrate = scenario, table, write, narrate
         self._lock = threading.Lock()
         self._recorder: Recorder | None = None
         self._interface: ProgramInterface | None = None
@@ -77,6 +86,12 @@ class Journal:
         """Rows from `first` on come from this recorder and are read with this interface."""
         with self._lock:
             self._recorder, self._interface, self._next = recorder, interface, first
+
+    def detach(self) -> None:
+        """Write every row so far and let go of the recorder, whose rows are about to change; `attach` goes on."""
+        with self._lock:
+            self._rows(complete=False)
+            self._recorder = None
 
     def fork(self, branch: int) -> None:
         """Rows written from now on belong to a new branch."""
@@ -106,9 +121,14 @@ class Journal:
 
     def _drain(self, period_s: float) -> None:
         try:
+            told, tick = time.monotonic(), 0
             while not self._stop.wait(period_s):
                 with self._lock:
                     self._rows(complete=True)
+                if self._next > tick and time.monotonic() - told > TELL_EVERY_S:
+                    told, tick = time.monotonic(), self._next
+                    share = tick / self._scenario.duration_ticks
+                    self._narrate(f"flown {tick / self._scenario.control_hz:.0f} s ({100 * share:.0f} %)")
         except BaseException as failure:
             self._failure = failure
 

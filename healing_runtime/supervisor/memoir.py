@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.codec import digest, plain
+from healing_runtime.core.errors import InputError
 from healing_runtime.core.platform import pin_platform
 from healing_runtime.core.records import Evidence, Incident, Source, StageResult
 from healing_runtime.core.status import Outcome
@@ -25,6 +29,7 @@ from healing_runtime.telemetry.mcap import LogDrain, LogWriter, digest_of, read_
 from healing_runtime.telemetry.record import RunFolder
 
 MANIFEST_FORMAT = 1
+PATCH_FILES = ("patch.diff", "patched.py", "evidence.json")
 
 
 class Memoir:
@@ -37,13 +42,14 @@ class Memoir:
         ledger: Ledger | None,
         started: float,
         strict: bool,
+        narrate: Callable[[str], None],
     ) -> None:
         self.prepared, self.folder, self.ledger = prepared, folder, ledger
         self.stories: list[IncidentStory] = []
         self._started, self._strict = started, strict
         self._exchanges = 0
         self._drain = LogDrain(LogWriter(folder.log_path, schema_of))
-        self.journal = Journal(prepared.scenario, prepared.table, self._drain.write)
+        self.journal = Journal(prepared.scenario, prepared.table, self._drain.write, narrate)
 
     @classmethod
     def open(
@@ -54,9 +60,11 @@ class Memoir:
         regressions: Sequence[Any],
         confinement: str,
         started: float,
+        narrate: Callable[[str], None],
     ) -> Memoir:
         """Make the run folder and its manifest; nothing of a run exists before this."""
         parent = settings.out or prepared.workspace.runs
+        ledger = Ledger(parent / "ledger.sqlite3") if settings.remember else None
         folder = RunFolder.create(parent, prepared.scenario.name)
         fingerprint = pin_platform()
         manifest = {
@@ -81,12 +89,11 @@ class Memoir:
             "confinement": confinement,
         }
         folder.write_manifest(manifest)
-        ledger = Ledger(parent / "ledger.sqlite3") if settings.remember else None
         if ledger is not None:
             ledger.record_run(
                 folder.run_id, {"scenario": prepared.scenario.name, "folder": str(folder.path), **_head(manifest)}
             )
-        return cls(prepared, folder, ledger, started, settings.strict)
+        return cls(prepared, folder, ledger, started, settings.strict, narrate)
 
     # ------------------------------------------------------------ as things happen
     @property
@@ -222,14 +229,22 @@ class Memoir:
         self.journal.event(resume, "swap", incident=story.incident.id, patch=story.patch, bracket=story.bracket)
 
     def probation_failed(self, story: IncidentStory, result: StageResult) -> None:
-        """The patch broke a promise while it was watched."""
+        """The patch broke a promise while it was watched: its attempt is a refusal, its files are kept as such."""
         attempt, _ = story.attempts[-1]
-        stages = (*attempt.stages, result)
-        story.attempts[-1] = (type(attempt)(attempt.brain, attempt.proposal, stages), False)
-        self.journal.event(story.incident.tick, "probation_failed", incident=story.incident.id, stage=result)
-        if self.ledger is not None and story.patch:
-            self.ledger.set_patch_state(story.patch, "rolled_back")
-        story.patch = None
+        attempt = dataclasses.replace(attempt, stages=(*attempt.stages, result))
+        story.attempts[-1] = (attempt, False)
+        number, incident = len(story.attempts), story.incident.id
+        name = f"attempt-{number:02d}.json"
+        entry = self.folder.read_incident(incident, name)
+        entry |= {"accepted": False, "stages": plain(attempt.stages)}
+        self.folder.write_incident(incident, name, entry)
+        self.folder.set_aside(incident, PATCH_FILES, f"attempt-{number:02d}-rolled-back-")
+        self.journal.event(story.incident.tick, "probation_failed", incident=incident, stage=result)
+        if self.ledger is not None:
+            self.ledger.record_attempt(incident, self.folder.run_id, number, entry)
+            if story.patch:
+                self.ledger.set_patch_state(story.patch, "rolled_back")
+        story.patch = story.resume_tick = story.bracket = story.time_to_heal_s = None
 
     def healed(self, story: IncidentStory) -> None:
         """Probation is over."""
@@ -280,6 +295,19 @@ class Memoir:
     def _ending(self, story: IncidentStory) -> None:
         self.folder.write_incident(
             story.incident.id, "ending.json", {"ending": story.ending, "detail": story.detail, "patch": story.patch}
+        )
+
+
+def refuse_bad_place(parent: Path) -> None:
+    """Find out before anything is built that no run can be written below `parent`; makes nothing.
+
+    Raises:
+        InputError: it is a file, or the nearest folder that is there cannot be written to.
+    """
+    there = next(p for p in (parent.absolute(), *parent.absolute().parents) if p.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(
+            f"no run can be written to {parent}: {there} is no folder that can be written to; give another --out."
         )
 
 

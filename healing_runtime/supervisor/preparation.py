@@ -11,9 +11,11 @@ import numpy as np
 
 from healing_runtime import stl, workspace
 from healing_runtime.compile.programs import Program
+from healing_runtime.core.codec import read
 from healing_runtime.core.errors import InputError, Location
 from healing_runtime.core.plant import Robot
-from healing_runtime.core.records import AssertionFile, Scenario, Source
+from healing_runtime.core.records import AssertionFile, Policy, Scenario, Source
+from healing_runtime.gate.neighbourhood import must_be_provable
 from healing_runtime.language import source as sources
 
 
@@ -46,12 +48,22 @@ def prepare(
         InputError: with file, line, what is wrong and what to do.
     """
     home = home or workspace.open()
-    loaded = name if isinstance(name, workspace.LoadedScenario) else home.scenario(name, seed=seed, policy=policy)
+    if isinstance(name, workspace.LoadedScenario):
+        loaded = _overridden(name, seed, policy)
+    else:
+        loaded = home.scenario(name, seed=seed, policy=policy)
     scenario = loaded.scenario
     if scenario.policy.on_violation == "failsafe":
         raise InputError(
             "policy 'failsafe' is not available yet; use 'rewind' or 'freeze'.", where=Location(str(loaded.path))
         )
+    if scenario.policy.fallback is not None:
+        raise InputError(
+            "policy.fallback is not available yet; leave it out: an unhealed run then ends at its trip tick.",
+            where=Location(str(loaded.path)),
+        )
+    if unprovable := must_be_provable(scenario.acceptance):
+        raise InputError(unprovable, where=Location(str(loaded.path)))
     robot = home.robot(scenario.robot)
     files = tuple(home.assertion_file(n) for n in scenario.assertions)
     source = home.controller(scenario.controller)
@@ -67,6 +79,17 @@ def prepare(
         source=source,
         parsed=parsed,
     )
+
+
+def _overridden(loaded: workspace.LoadedScenario, seed: int | None, policy: str | None) -> workspace.LoadedScenario:
+    """A loaded scenario with a caller's seed and policy in place of the file's."""
+    scenario = loaded.scenario
+    if seed is not None:
+        scenario = dataclasses.replace(scenario, seed=seed)
+    if policy is not None:
+        on_violation = read(Policy, {"on_violation": policy}).on_violation
+        scenario = dataclasses.replace(scenario, policy=dataclasses.replace(scenario.policy, on_violation=on_violation))
+    return dataclasses.replace(loaded, scenario=scenario)
 
 
 def judged_by(scenario: Scenario, files: Sequence[AssertionFile], robot: Robot, where: Location) -> tuple[Any, ...]:

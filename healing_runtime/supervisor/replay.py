@@ -15,14 +15,16 @@ from typing import Any
 
 from healing_runtime import workspace
 from healing_runtime.brains.brain import BrainContext
-from healing_runtime.core.codec import plain, read
-from healing_runtime.core.errors import InputError, OutsideError, RecordError, ReplayDivergence
+from healing_runtime.core.codec import digest, plain, read
+from healing_runtime.core.errors import InputError, Location, RecordError, ReplayDivergence, RunAborted
 from healing_runtime.core.platform import fingerprint
 from healing_runtime.core.records import AssertionFile, Proposal, RepairRequest, Scenario, Source
 from healing_runtime.language import source as sources
-from healing_runtime.repair.repair import Reason
+from healing_runtime.repair.repair import Reason, RecordedRefusal
+from healing_runtime.supervisor.memoir import MANIFEST_FORMAT
 from healing_runtime.supervisor.preparation import Prepared, judged_by
 from healing_runtime.supervisor.result import RunResult
+from healing_runtime.supervisor.run import ABORTED
 from healing_runtime.supervisor.runtime import Runtime, Settings
 from healing_runtime.supervisor.sources import sim_hash
 from healing_runtime.telemetry.mcap import LogMessage, digest_of, read_log
@@ -52,12 +54,18 @@ class RecordedBrain:
             self._waiting[incident] = iter(self._folder.read_attempts(incident))
         attempt = next(self._waiting[incident], None)
         if attempt is None:
-            ending = self._folder.read_ending(incident)
-            if ending.get("ending") in (None, "", Reason.NOTHING_OFFERED.value, Reason.ATTEMPTS_SPENT.value):
-                return ()
-            raise OutsideError(str(ending.get("detail") or ending["ending"]))
+            return self._ended(self._folder.read_ending(incident))
         self.name = str(attempt["brain"])
         return (read(Proposal, attempt["proposal"]),)
+
+    def _ended(self, recorded: Mapping[str, Any]) -> tuple[Proposal, ...]:
+        """End the repair as it ended then; a record that was cut off before that has nothing more to offer."""
+        ending, detail = str(recorded.get("ending") or ""), str(recorded.get("detail") or "")
+        if ending == ABORTED:
+            raise RunAborted(detail)
+        if ending in set(Reason):
+            raise RecordedRefusal(Reason(ending), detail)
+        return ()
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -89,7 +97,7 @@ def replay(
     folder = RunFolder.open(Path(run))
     manifest = folder.read_manifest()
     prepared = prepared_from(manifest, home or workspace.open(), controller)
-    brain = "none" if controller is not None else str(manifest["brain"])
+    brain = "none" if controller is not None else str(manifest.get("brain", "none"))
     with tempfile.TemporaryDirectory(prefix="healing-replay-") as scratch:
         settings = Settings(
             brain=brain,
@@ -97,6 +105,7 @@ def replay(
             make_brain=None if brain == "none" else _brain_of(folder),
             wall_budget=False,
             remember=False,
+            until_tick=_cut_at(folder) if verify else None,
         )
         result = Runtime(prepared, progress=progress, settings=settings).run()
         if not verify:
@@ -114,6 +123,14 @@ def conditions(manifest: Mapping[str, Any], prepared: Prepared) -> dict[str, boo
     }
 
 
+def _cut_at(folder: RunFolder) -> int | None:
+    """Where the replay of a run without a result may stop: a little after its last row. None for a run that ended."""
+    if folder.read_result(missing_ok=True) is not None:
+        return None
+    ticks = [_content(m).get("tick", 0) for m in read_log(folder.log_path).messages]
+    return max(ticks, default=0) + 2
+
+
 def _brain_of(folder: RunFolder) -> Callable[[BrainContext], Any]:
     return lambda _: RecordedBrain(folder)
 
@@ -124,12 +141,17 @@ def prepared_from(manifest: Mapping[str, Any], home: Any, controller: str | Path
     Code comes from the installed catalogue or workspace, never from the run folder.
     """
     try:
+        if manifest["format"] != MANIFEST_FORMAT:
+            raise ValueError(f"format {manifest['format']}, expected {MANIFEST_FORMAT}")
         scenario = read(Scenario, manifest["scenario"])
         files = tuple(read(AssertionFile, f) for f in manifest["assertion_files"])
         source = read(Source, manifest["controller"])
         loaded = RecordedScenario.of(manifest, scenario)
+        if digest(source.text) != source.sha256:
+            raise ValueError("the controller's text does not have its hash")
     except (KeyError, TypeError, ValueError) as error:
-        raise RecordError(f"the manifest is not one of this version: {error}") from None
+        run = manifest.get("run_id", "this run")
+        raise RecordError(f"the manifest of {run} is not one of this version: {error}.") from None
     if controller is not None:
         source = home.controller(str(controller))
     robot = home.robot(scenario.robot)
@@ -163,7 +185,8 @@ def compare(recorded: RunFolder, fresh: RunResult) -> ReplayResult:
         "digest": fresh.document["digest"],
         "divergence": None,
     }
-    divergence = first_difference(old.messages, new.messages, truncated=not old.complete)
+    # Without a result the run was cut off (killed, interrupted, or repaired later): its log may end anywhere.
+    divergence = first_difference(old.messages, new.messages, truncated=result is None or not old.complete)
     if divergence is None and not old.complete and result is not None:
         # A finished run has a whole log: what cannot be read was damaged after the run, at the row after the last
         # whole one.
@@ -172,10 +195,31 @@ def compare(recorded: RunFolder, fresh: RunResult) -> ReplayResult:
     if divergence is None and result is not None:
         if digest_of(old.messages) != result.get("digest"):
             divergence = {"tick": None, "topic": None, "what": "the log does not have the digest of result.json"}
-        elif result["digest"] != fresh.document["digest"]:
-            divergence = {"tick": None, "topic": None, "what": "the digests differ"}
+        else:
+            divergence = _other_result(result, fresh.document)
     document["verified"], document["divergence"] = divergence is None, divergence
     return ReplayResult(document, 0 if divergence is None else ReplayDivergence.exit_code)
+
+
+NOT_REPLAYED = {"run_id", "wall_time_s", "time_to_heal_s", "breakdown_s", "notes", "detail", "reason"}
+"""Fields of a result that name the run, measure the wall clock, or tell what happened outside."""
+
+
+def _other_result(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The first field in which two results differ, as a divergence."""
+    was, now = (dict(_leaves(_replayed(document))) for document in (old, plain(new)))
+    for field in [*now, *(f for f in was if f not in now)]:
+        if was.get(field) != now.get(field):
+            what = f"result.json: {field}: recorded {was.get(field)}, replayed {now.get(field)}"
+            return {"tick": None, "topic": None, "what": what}
+    return None
+
+
+def _replayed(value: Any) -> Any:
+    """A result without the fields that a replay does not reproduce."""
+    if isinstance(value, Mapping):
+        return {k: _replayed(v) for k, v in value.items() if k not in NOT_REPLAYED}
+    return [_replayed(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def first_difference(old: Sequence[LogMessage], new: Sequence[LogMessage], *, truncated: bool) -> dict[str, Any] | None:
@@ -236,10 +280,8 @@ class RecordedScenario:
     regressions: tuple[Mapping[str, Any], ...] = ()
 
     @property
-    def location(self) -> Any:
+    def location(self) -> Location:
         """Where errors about this scenario point."""
-        from healing_runtime.core.errors import Location
-
         return Location(str(self.path))
 
     @classmethod

@@ -14,7 +14,7 @@ from healing_runtime.compile.programs import Program
 from healing_runtime.core.codec import digest
 from healing_runtime.core.errors import OutsideError
 from healing_runtime.core.records import Incident, Source, StageResult
-from healing_runtime.core.status import Outcome, Severity, Stage
+from healing_runtime.core.status import Outcome, Severity, Stage, Status
 from healing_runtime.repair.repair import Budget, Judged, Reason, Refused, Repaired, repair
 from healing_runtime.repair.request import request_for
 from healing_runtime.supervisor.deck import Checkpoint, Deck
@@ -26,6 +26,8 @@ from healing_runtime.supervisor.result import IncidentStory, RunResult
 from healing_runtime.supervisor.settings import Settings
 
 Narrate = Callable[[str], None]
+ABORTED = "aborted"
+"""Ending of an incident during whose repair something outside failed."""
 
 
 class Run:
@@ -61,6 +63,8 @@ class Run:
         except OutsideError as error:
             # Whatever failed outside, the flight so far is whole and is told as such.
             self.narrate(f"aborted: {error}")
+            if self.memoir.stories and not self.memoir.stories[-1].ending:
+                self._unhealed(self.memoir.stories[-1], ABORTED, str(error))
             return self._conclude(aborted=str(error))
         except BaseException as error:
             self.memoir.interrupted(error)
@@ -72,8 +76,9 @@ class Run:
 
     def _fly(self) -> tuple[str, ...]:
         """Fly on; returns what was broken, empty at a good end."""
-        stop = self.deck.fly()
-        broken = self.deck.broken(stop)
+        cut = self.settings.until_tick
+        stop = self.deck.fly(pause_at=-1 if cut is None else cut)
+        broken = () if stop.paused else self.deck.broken(stop)
         if broken:
             self.machine.fire(Event.VIOLATION if stop.tripped else Event.MISSION_MISSED, stop.tick)
         return broken
@@ -87,18 +92,17 @@ class Run:
         story = self.memoir.incident(incident)
         self.narrate(f"t = {incident.tick / self.prepared.scenario.control_hz:.2f} s: {incident.english}: paused")
         if self.settings.brain == "none":
-            story.ending = "no_brain"
-            self.memoir.refused(story)
-            return False
+            return self._unhealed(story, "no_brain")
+        if self._freezes and self._is_mission(incident.assertion):
+            return self._unhealed(story, "mission_needs_rewind", "a missed mission can be mended by rewinding only")
+        deadline = self._deadline()
         checkpoint = deck.checkpoint()
         while True:
             machine.fire(Event.REPAIR, deck.tick)
-            outcome = self._repair(incident, story)
+            outcome = self._repair(incident, story, deadline)
             if isinstance(outcome, Refused):
                 machine.fire(Event.REFUSED, deck.tick)
-                story.ending, story.detail = outcome.reason.value, outcome.detail
-                self.memoir.refused(story)
-                return False
+                return self._unhealed(story, outcome.reason.value, outcome.detail)
             machine.fire(Event.ACCEPTED, deck.tick)
             patched = _patched(self.source, outcome)
             self._swap(outcome, story, patched)
@@ -107,6 +111,23 @@ class Run:
                 self.source = patched
                 self.memoir.healed(story)
                 return True
+
+    @property
+    def _freezes(self) -> bool:
+        return self.prepared.scenario.policy.on_violation == "freeze"
+
+    def _is_mission(self, assertion: str) -> bool:
+        return any(r.mission and r.id == assertion for r in self.deck.slot.live.interface.requirements)
+
+    def _deadline(self) -> float:
+        """When the repair of an incident has spent its wall budget, rollbacks included; never in a replay."""
+        budget_s = self.prepared.scenario.policy.wall_budget_s
+        return time.monotonic() + budget_s if self.settings.wall_budget else float("inf")
+
+    def _unhealed(self, story: IncidentStory, ending: str, detail: str = "") -> bool:
+        story.ending, story.detail = ending, detail
+        self.memoir.refused(story)
+        return False
 
     def _freeze(self, assertion: str) -> Incident:
         deck = self.deck
@@ -124,12 +145,12 @@ class Run:
             severity=next((r.severity for r in interface.judged if r.id == assertion), Severity.CRITICAL),
             status=verdict.status,
             tick=deck.tick,
-            robustness=verdict.rho_hi,
+            robustness=verdict.rho if verdict.status is Status.INVALID else verdict.rho_hi,
             snapshot=deck.freeze(),
         )
 
     # ------------------------------------------------------------ repairing
-    def _repair(self, incident: Incident, story: IncidentStory) -> Repaired | Refused:
+    def _repair(self, incident: Incident, story: IncidentStory, deadline: float) -> Repaired | Refused:
         scenario, deck = self.prepared.scenario, self.deck
         request = request_for(
             incident,
@@ -141,7 +162,6 @@ class Run:
             deck.trace(),
             [attempt for attempt, _ in story.attempts],
         )
-        deadline = time.monotonic() + scenario.policy.wall_budget_s if self.settings.wall_budget else float("inf")
         judge = self.examiner.judge_for(incident, deck, self.source)
 
         def told(judged: Judged) -> None:
@@ -197,24 +217,22 @@ class Run:
         """Write down what the gate accepted, load it, and put it in between two ticks."""
         deck = self.deck
         resume = deck.tick if outcome.decision.resume_tick is None else outcome.decision.resume_tick
-        blob = self.examiner.program()
+        blob = self.examiner.program(outcome.decision)
         evidence = self.examiner.evidence(outcome, story.incident, self.source)
         self.memoir.accepted(story, outcome, (self.source, patched), blob, evidence)
         program = programs.load(blob)
-        carry = self.examiner.carry_at(resume, deck, blob)
-        if self.prepared.scenario.policy.on_violation == "freeze":
-            self._close_obligation(story.incident)
+        carry = self.examiner.carry_at(resume, blob)
+        pardoned = self._close_obligations() if self._freezes else ()
         self.machine.fire(Event.SWAP, deck.tick)
-        story.breakdown_s["swap"] += deck.swap_in(program, resume, carry)
+        story.breakdown_s["swap"] += deck.swap_in(program, resume, carry, pardoned)
         self.memoir.swapped(story, resume)
         self.narrate(f"swapped in at t = {resume / self.prepared.scenario.control_hz:.2f} s")
 
-    def _close_obligation(self, incident: Incident) -> None:
-        """Under `freeze` a violated obligation stays false, whatever happens later."""
-        deck = self.deck
-        for verdict in deck.verdicts():
-            if verdict.id == incident.assertion:
-                deck.closed[verdict.id] = verdict
+    def _close_obligations(self) -> tuple[str, ...]:
+        """Under `freeze` what is broken stays false on record, whatever happens later; returns its ids."""
+        deck, broken = self.deck, self.deck.broken_here()
+        deck.closed |= {v.id: v for v in deck.verdicts() if v.id in broken}
+        return broken
 
     def _probation(self, incident: Incident, story: IncidentStory, checkpoint: Checkpoint) -> bool:
         """Fly the probation window. A violation in it rolls back and counts as a refusal."""
@@ -236,20 +254,17 @@ class Run:
     # ------------------------------------------------------------ ending
     def _conclude(self, aborted: str = "") -> RunResult:
         deck = self.deck
-        unhealed = [s for s in self.memoir.stories if not s.healed]
         if self.machine.mode is not Mode.ENDED:
             self.machine.fire(Event.FINISH, deck.tick)
-        if aborted:
-            outcome = Outcome.ABORTED
-        elif not self.memoir.stories:
-            outcome = Outcome.SUCCEEDED
-        elif not unhealed:
-            outcome = Outcome.HEALED
-        elif unhealed[-1].ending == Reason.BRAIN_UNAVAILABLE.value:
-            outcome = Outcome.ABORTED
-        else:
-            outcome = Outcome.VIOLATED
-        return self.memoir.conclude(deck, outcome, self.source.sha256, aborted)
+        return self.memoir.conclude(deck, self._outcome(aborted), self.source.sha256, aborted)
+
+    def _outcome(self, aborted: str) -> Outcome:
+        unhealed = [s for s in self.memoir.stories if not s.healed]
+        if aborted or any(s.ending == Reason.BRAIN_UNAVAILABLE.value for s in unhealed):
+            return Outcome.ABORTED
+        if unhealed or any(v.mission and v.status is not Status.TRUE for v in self.deck.verdicts()):
+            return Outcome.VIOLATED
+        return Outcome.HEALED if self.memoir.stories else Outcome.SUCCEEDED
 
 
 def _patched(source: Source, outcome: Repaired) -> Source:

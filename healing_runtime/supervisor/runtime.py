@@ -7,14 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from healing_runtime import workspace as workspaces
 from healing_runtime.brains import catalogue
 from healing_runtime.compile import programs
 from healing_runtime.core.errors import OutsideError
 from healing_runtime.core.platform import pin_platform
 from healing_runtime.supervisor import preparation
 from healing_runtime.supervisor.examiner import Examiner
-from healing_runtime.supervisor.memoir import Memoir
+from healing_runtime.supervisor.memoir import Memoir, refuse_bad_place
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.result import RunResult
 from healing_runtime.supervisor.run import Run
@@ -66,15 +65,22 @@ class Runtime:
         started = time.monotonic()
         prepared = self._prepared()
         self._check_brain()
+        refuse_bad_place(self._settings.out or prepared.workspace.runs)
         with Examiner.workers() as sandbox:
             examiner = Examiner(sandbox, prepared, self._narrate)
             self._narrate(f"building {prepared.source.name}")
             blob = examiner.admit()
+            programs.use_dtype(prepared.scenario.dtype)
             program = programs.load(blob)
             preparation.refuse_bad_start(prepared, program)
             confinement = sandbox.confinement
-            memoir = Memoir.open(prepared, self._settings, blob, examiner.courses, confinement, started)
-            return Run(prepared, self._settings, examiner, memoir, program, self._narrate).to_the_end()
+            memoir = Memoir.open(prepared, self._settings, blob, examiner.courses, confinement, started, self._narrate)
+            try:
+                run = Run(prepared, self._settings, examiner, memoir, program, self._narrate)
+            except BaseException as error:
+                memoir.interrupted(error)
+                raise
+            return run.to_the_end()
 
     def _check_brain(self) -> None:
         """Refuse a brain that cannot work before anything flies, unless the embedded one may go on in its place."""
@@ -90,8 +96,3 @@ class Runtime:
         if isinstance(self._scenario, Prepared):
             return self._scenario
         return preparation.prepare(self._scenario, home=self._home, seed=self._seed, policy=self._policy)
-
-
-def load_scenario(name: str | Path) -> Any:
-    """A scenario by name or path, resolved and checked. InputError if anything in it is wrong."""
-    return workspaces.open().scenario(name)

@@ -15,6 +15,7 @@ class Settings:
 
     `brain` is a name of `brains/catalogue.py` or `none`; `make_brain` replaces it (replay hands in the recorded
     proposals). `wall_budget` False leaves the scenario's wall budget out, as a replay must.
+    `until_tick` ends the flight there without a verdict on what is open, for the replay of a run that was cut off.
     """
 
     brain: str = "embedded"
@@ -24,3 +25,4 @@ class Settings:
     make_brain: Callable[[BrainContext], Brain] | None = None
     wall_budget: bool = True
     remember: bool = True
+    until_tick: int | None = None

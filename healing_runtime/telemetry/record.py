@@ -14,7 +14,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,13 @@ class RunFolder:
         _write(self._incident_file(incident, name), _bytes_of(content))
 
     # ------------------------------------------------------------ reading
+    def set_aside(self, incident: str, names: Sequence[str], prefix: str) -> None:
+        """Rename files of an incident that no longer say what counts; those that are not there are passed over."""
+        for name in names:
+            path = self._incident_file(incident, name)
+            if path.exists():
+                path.rename(path.with_name(prefix + _checked(name)))
+
     def read_manifest(self) -> dict[str, Any]:
         """The manifest. RecordError if it is missing or damaged."""
         return _read_json(self.path / "manifest.json")

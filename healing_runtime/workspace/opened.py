@@ -123,7 +123,7 @@ class Workspace:
             folder = root / kind
             for path in folder.rglob(f"*{_SUFFIX[kind]}"):
                 name = path.relative_to(folder).with_suffix("").as_posix()
-                if _NAME.fullmatch(name):
+                if _NAME.fullmatch(name) and path.is_file():
                     found.add(name)
         return tuple(sorted(found))
 
@@ -136,6 +136,8 @@ class Workspace:
             for root in self._roots():
                 if (path := root / kind / f"{name}{_SUFFIX[kind]}").is_file():
                     return path.resolve()
+        refuse_special(Path(name) if base is None else base / name)
+        refuse_special(Path(name))
         if Path(name).suffix or Path(name).is_absolute():
             raise NotFoundInCatalogue(f"there is no file {name}; check the path.")
         hint = suggestion(name, self._names(kind), what="There are")
@@ -166,6 +168,14 @@ def open_workspace(start: Path | str | None = None) -> Workspace:
         raise InputError(f"{display(begin)} is not a folder; give the folder of a workspace.")
     root = next((f for f in (begin, *begin.parents) if (f / "scenarios").is_dir()), begin)
     return Workspace(root, catalogue_root())
+
+
+def refuse_special(path: Path) -> None:
+    """Raise InputError for a path where something other than a file is; nothing for a path where nothing is."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give a file in it.")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is not a regular file; give a file.")
 
 
 def _entry_point_folder(robot: str) -> Path | None:

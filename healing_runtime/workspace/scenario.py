@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from healing_runtime.core import units
 from healing_runtime.core.errors import FileFormatError, InputError, NotFoundInCatalogue, UnitError
@@ -21,6 +23,8 @@ from healing_runtime.workspace.sections import resolve_section
 from healing_runtime.workspace.validation import dotted, validate
 
 T = TypeVar("T")
+MAX_TICKS = 1_000_000
+"""The longest run: what a log, a replay and the gate's flights can hold."""
 _FAULT_KEYS = {"kind", *FaultEntry.times, *(f"{name}_s" for name in FaultEntry.times)}
 
 
@@ -62,9 +66,15 @@ def resolve_scenario(
     _check_rates(document, file.rates)
     assertions = _assertions(document, file, lookups)
     duration_ticks = _ticks(document, ("duration",), file.duration, file.rates.control_hz)
-    faults, notes = _faults(document, file, robot)
-    initial = resolve_section(robot.initial, document, file.initial, ("initial",))
-    environment = resolve_section(robot.environment, document, file.environment, ("environment",))
+    if duration_ticks > MAX_TICKS:
+        longest = _written_seconds(Fraction(MAX_TICKS, file.rates.control_hz))
+        message = (
+            f"duration: '{file.duration}' is {duration_ticks} ticks; a run has at most {MAX_TICKS:,}, so {longest}."
+        )
+        raise FileFormatError(message, where=document.where(("duration",)))
+    faults, notes = _faults(document, file, robot, duration_ticks)
+    initial = _section(robot.initial, document, file.initial, ("initial",))
+    environment = _section(robot.environment, document, file.environment, ("environment",))
     duration_s = duration_ticks / file.rates.control_hz
     scenario = Scenario(
         name=name,
@@ -82,7 +92,7 @@ def resolve_scenario(
         perturb=read_perturbation(document, robot, (initial, environment), faults, duration_s),
         policy=_policy(document, file, lookups, policy),
         acceptance=_acceptance(file),
-        reference=resolve_section(robot.reference, document, file.reference, ("reference",)),
+        reference=_section(robot.reference, document, file.reference, ("reference",)),
         dtype=file.dtype,
         healable=file.healable.label,
         healable_reason=file.healable.reason,
@@ -96,6 +106,29 @@ def _located(document: Document, at: KeyPath, look_up: Callable[[], T]) -> T:
         return look_up()
     except NotFoundInCatalogue as error:
         raise NotFoundInCatalogue(f"{dotted(at)}: {error.message}", where=document.where(at)) from None
+
+
+def _section(model: type[BaseModel], document: Document, value: Mapping[str, Any], at: KeyPath) -> Mapping[str, Any]:
+    """A section that the robot declares; a text that is no quantity is reported where it stands."""
+    try:
+        return resolve_section(model, document, value, at)
+    except UnitError as error:
+        if error.where is not None:
+            raise
+        here = next((path for path, text in _texts(value, at) if f"'{text}'" in error.message), at)
+        raise UnitError(f"{dotted(here)}: {error.message}", where=document.where(here)) from None
+
+
+def _texts(value: Any, at: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """Every text in a value, with its key path."""
+    if isinstance(value, str):
+        yield at, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _texts(inner, (*at, key))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, (*at, index))
 
 
 def _check_rates(document: Document, rates: Rates) -> None:
@@ -158,8 +191,11 @@ def _written_seconds(seconds: Fraction) -> str:
     return f"'{float(seconds):.10g} s'" if (seconds * 10**9).denominator == 1 else f"'{float(seconds):.17g} s'"
 
 
-def _faults(document: Document, file: ScenarioFile, robot: Robot) -> tuple[tuple[FaultSpec, ...], tuple[str, ...]]:
+def _faults(
+    document: Document, file: ScenarioFile, robot: Robot, duration_ticks: int
+) -> tuple[tuple[FaultSpec, ...], tuple[str, ...]]:
     specs, notes = [], []
+    end_step = duration_ticks * file.rates.physics_hz // file.rates.control_hz
     for index, entry in enumerate(file.faults):
         at: KeyPath = ("faults", index)
         if entry.kind not in robot.faults:
@@ -168,11 +204,20 @@ def _faults(document: Document, file: ScenarioFile, robot: Robot) -> tuple[tuple
             raise NotFoundInCatalogue(message, where=document.where((*at, "kind")))
         steps = _fault_steps(document, at, entry, file.rates.physics_hz, notes)
         written = {k: v for k, v in document.value["faults"][index].items() if k not in _FAULT_KEYS}
-        parameters = resolve_section(robot.faults[entry.kind].Parameters, document, written, at)
+        parameters = _section(robot.faults[entry.kind].Parameters, document, written, at)
         specs.append(FaultSpec(entry.kind, parameters, steps["start"], steps.get("until"), steps.get("ramp", 0)))
         if specs[-1].until_step is not None and specs[-1].until_step <= specs[-1].start_step:
             message = f"{dotted(at)}: 'until' is not after 'start'; give the time at which the fault ends."
             raise FileFormatError(message, where=document.where((*at, "until")))
+        if specs[-1].start_step >= end_step:
+            message = (
+                f"{dotted((*at, 'start'))}: {entry.start} is not before the end of the flight, {file.duration}; "
+                "start the fault earlier, or lengthen 'duration'."
+            )
+            raise FileFormatError(message, where=document.where((*at, "start")))
+        if entry.ramp is not None and getattr(robot.faults[entry.kind], "holds", False):
+            message = f"{dotted((*at, 'ramp'))}: {entry.kind} is on or off, it does not grow; leave out 'ramp'."
+            raise FileFormatError(message, where=document.where((*at, "ramp")))
     return tuple(specs), tuple(notes)
 
 

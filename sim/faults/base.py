@@ -42,13 +42,15 @@ class SensorFault:
     """A fault of one sensor, applied to every reading while it is on.
 
     `columns` are the sensor's columns in the observed vector; an `additive` fault does not touch quantities without a
-    unit (adding to a quaternion gives no rotation). `Parameters.signal` is one of the robot's sensors: the
-    class that a robot lists is bound to its names, so that a misspelt one is refused where the file is read.
+    unit (adding to a quaternion gives no rotation). A fault that `holds` repeats an old value: it acts before
+    the others, and it does not grow. `Parameters.signal` is one of the robot's sensors: the class that a robot lists is
+    bound to its names, so that a misspelt one is refused where the file is read.
     """
 
     kind: ClassVar[str]
     touches: ClassVar[Literal["sensing"]] = "sensing"
     additive: ClassVar[bool] = False
+    holds: ClassVar[bool] = False
     Parameters: ClassVar[type[Parameters]]
     example: ClassVar[Mapping[str, Any]]
     observed: ClassVar[Layout]
@@ -60,9 +62,7 @@ class SensorFault:
     @classmethod
     def bound_to(cls, observed: Layout) -> type[SensorFault]:
         """The class a robot with the given sensors lists."""
-        names = tuple(
-            s.name for s in observed if not s.name.startswith("reference_") and (s.unit or not cls.additive)
-        )
+        names = tuple(s.name for s in observed if not s.name.startswith("reference_") and (s.unit or not cls.additive))
         signal: Any = (Literal[names], ...)
         parameters = create_model("Parameters", __base__=cls.Parameters, signal=signal)
         return type(cls.__name__, (cls,), {"Parameters": parameters, "observed": observed, "__doc__": cls.__doc__})
@@ -71,5 +71,5 @@ class SensorFault:
         """Draw what is random in the run. `index` is the fault's place in the scenario."""
 
     def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
-        """Change `reading` in place; `last` is what was delivered a tick ago. Returns whether a value was delivered."""
+        """Change `reading` in place; `last` is the raw reading a tick ago. Returns whether a value was delivered."""
         raise NotImplementedError

@@ -19,6 +19,7 @@ class SensorDropout(SensorFault):
     """The sensor delivers nothing; the reading holds its last value while its age grows."""
 
     kind: ClassVar = "sensor_dropout"
+    holds: ClassVar = True
     Parameters: ClassVar = SensorDropoutParameters
     example: ClassVar = {"signal": "altitude"}
 

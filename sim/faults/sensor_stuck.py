@@ -16,9 +16,10 @@ class SensorStuckParameters(Parameters):
 
 
 class SensorStuck(SensorFault):
-    """The sensor delivers what it delivered when the fault began, and nothing tells that it is old."""
+    """The sensor delivers what it measured just before the fault began, and nothing tells that it is old."""
 
     kind: ClassVar = "sensor_stuck"
+    holds: ClassVar = True
     Parameters: ClassVar = SensorStuckParameters
     example: ClassVar = {"signal": "altitude"}
 

@@ -76,11 +76,7 @@ _OBSERVED_LAYOUT = Layout(_OBSERVED)
 SIGNALS = SignalTable(
     observed=_OBSERVED_LAYOUT,
     action=Layout(
-        (
-            Signal(
-                "thrust", "N", low=0.0, high=MAX_THRUST_N, scale=MAX_THRUST_N, description="commanded, body's up"
-            ),
-        )
+        (Signal("thrust", "N", low=0.0, high=MAX_THRUST_N, scale=MAX_THRUST_N, description="commanded, body's up"),)
     ),
     true=Layout(
         (
@@ -88,7 +84,9 @@ SIGNALS = SignalTable(
             Signal("speed", "m/s", scale=5.0, description="magnitude of the velocity"),
             Signal("descent_rate", "m/s", scale=5.0, description="downward velocity"),
             Signal("contact", description="1 where the body touched the pad in the last control period"),
-            Signal("touchdown_speed", "m/s", scale=5.0, description="downward speed before the latest first contact"),
+            Signal(
+                "touchdown_speed", "m/s", scale=5.0, description="downward speed before contact, fastest of a touchdown"
+            ),
             Signal("landed", description="1 while in contact, slow, and the engine nearly off for 0.5 s"),
             *age_signals(_OBSERVED_LAYOUT),
         )

@@ -48,7 +48,10 @@ DRAG_Z = 10.311e-7
 PROPELLER_RADIUS_M = 0.0231348
 GROUND_EFFECT = 11.36859
 GROUND_EFFECT_REACH_M = 0.6
-"""Beyond this height of the body's centre the ground adds 0.1 % of thrust or less: none is computed."""
+"""Where the body's centre is farther than this from the pad, along its normal, the nominal ground effect adds about
+0.1 % of thrust or less: none is computed. The effect falls with the square of the distance, so another strength of it
+reaches as far as the root of `ground_effect` says.
+"""
 GROUND_EFFECT_FLOOR_M = 0.25 * PROPELLER_RADIUS_M * math.sqrt(15.0 * GROUND_EFFECT / 4.0)
 """Rotor height below which the effect no longer grows (as gym-pybullet-drones clips it)."""
 
@@ -119,7 +122,9 @@ SIGNALS = SignalTable(
             Signal("tilt", "rad", scale=1.0, description="angle between the body's and the world's up"),
             Signal("yaw", "rad", scale=math.pi, description="heading, -pi ... pi"),
             Signal("contact", description="1 where the body touched the pad in the last control period"),
-            Signal("touchdown_speed", "m/s", scale=1.0, description="downward speed before the latest first contact"),
+            Signal(
+                "touchdown_speed", "m/s", scale=1.0, description="downward speed before contact, fastest of a touchdown"
+            ),
             Signal("landed", description="1 while in contact, slow, and the rotors nearly off for 0.5 s"),
             Signal("rotor_speed", "rad/s", (4,), scale=MAX_RADPS, description="true speeds of the rotors"),
             *age_signals(_OBSERVED_LAYOUT),
@@ -160,6 +165,7 @@ class QuadrotorPlant(BodyPlant):
         self._normal = environment.pad.normal
         self._gravity_mps2 = environment.gravity_mps2
         self._ground = environment.ground_effect * GROUND_EFFECT * (PROPELLER_RADIUS_M / 4.0) ** 2
+        self._ground_reach_m = GROUND_EFFECT_REACH_M * math.sqrt(environment.ground_effect)
         hover = min(math.sqrt(MASS_KG * environment.gravity_mps2 / (4.0 * THRUST_NS2)), MAX_RADPS)
         self._rotor_radps = self._command = (hover, hover, hover, hover)
         self._mass_kg = MASS_KG
@@ -196,6 +202,7 @@ class QuadrotorPlant(BodyPlant):
         k0, k1, k2, k3 = self._thrust
         t0 = t1 = t2 = t3 = 0.0
         follow, (ax, ay, az), (fx, fy, fz) = self._follow, self._wind, self._force
+        (nx, _, nz), reach_m = self._normal, self._ground_reach_m
         gain, fall = dt_s / self._mass_kg, dt_s * self._gravity_mps2
         position, (qx, qy, qz, qw), (vx, vy, vz), spin = self._pose
         for step in range(self._step, end):
@@ -205,7 +212,7 @@ class QuadrotorPlant(BodyPlant):
             w3 += follow * (c3 - w3)
             t0, t1, t2, t3 = k0 * w0 * w0, k1 * w1 * w1, k2 * w2 * w2, k3 * w3 * w3
             yaw_torque = TORQUE_TO_THRUST_M * (t1 + t3 - t0 - t2)
-            if position[2] < GROUND_EFFECT_REACH_M:
+            if nx * position[0] + nz * position[2] < reach_m:
                 g0, g1, g2, g3 = self._ground_effect(position, qx, qy, qz, qw)
                 t0, t1, t2, t3 = t0 * g0, t1 * g1, t2 * g2, t3 * g3
             # Third column of the rotation: the body's up in the world; all that thrust and drag need.
@@ -235,7 +242,7 @@ class QuadrotorPlant(BodyPlant):
     def _ground_effect(
         self, position: tuple[float, ...], qx: float, qy: float, qz: float, qw: float
     ) -> tuple[float, float, float, float]:
-        """Factor on each rotor's thrust, by its height above the pad; none where the body is upside down."""
+        """Factor on each rotor's thrust, by its distance from the pad along the normal; none if upside down."""
         nx, _, nz = self._normal
         dx = nx * (1.0 - 2.0 * (qy * qy + qz * qz)) + nz * 2.0 * (qx * qz - qw * qy)
         dy = nx * 2.0 * (qx * qy - qw * qz) + nz * 2.0 * (qy * qz + qw * qx)

@@ -81,6 +81,7 @@ def make(scenario: Scenario) -> Twin:
     dt_s = 1.0 / scenario.physics_hz
     duration_s = scenario.duration_ticks * scenario.dt_s
     hover = min(math.sqrt(weight_n / (4.0 * robot.THRUST_NS2)), robot.MAX_RADPS)
+    reach_m = robot.GROUND_EFFECT_REACH_M * math.sqrt(environment.ground_effect)
     ground = environment.ground_effect * robot.GROUND_EFFECT * (robot.PROPELLER_RADIUS_M / 4.0) ** 2
 
     def draw(key: Array, strength: Array) -> Disturbance:
@@ -104,7 +105,7 @@ def make(scenario: Scenario) -> Twin:
     def init(key: Array, disturbance: Disturbance) -> State:
         n = jax.random.normal(key, (8,)) * disturbance.strength
         roll, pitch, yaw = (math.radians(a) for a in initial.attitude_rpy_deg)
-        q = _quaternion(roll + START_TILT_RAD * n[0], pitch + START_TILT_RAD * n[1], yaw + 0.0 * n[2])
+        q = _quaternion(roll + START_TILT_RAD * n[0], pitch + START_TILT_RAD * n[1], jnp.asarray(yaw, n.dtype))
         scalar = jnp.zeros((), n.dtype)
         return State(
             tick=scalar,
@@ -135,7 +136,7 @@ def make(scenario: Scenario) -> Twin:
         ux, uy, uz = 2.0 * (qx * qz + qw * qy), 2.0 * (qy * qz - qw * qx), 1.0 - 2.0 * (qx * qx + qy * qy)
         dx, dy = 2.0 * (qx * qz - qw * qy), 2.0 * (qy * qz + qw * qx)
         a, b = robot.ROTOR_ARM_M * (dx + dy), robot.ROTOR_ARM_M * (dx - dy)
-        near = jnp.where((z < robot.GROUND_EFFECT_REACH_M) & (uz > 0.0), ground, 0.0)
+        near = jnp.where((z < reach_m) & (uz > 0.0), ground, 0.0)
         heights = (jnp.maximum(z + h, robot.GROUND_EFFECT_FLOOR_M) for h in (b, -a, -b, a))
         t0, t1, t2, t3 = (t * (1.0 + near / (h * h)) for t, h in zip(bare, heights, strict=True))
         total = rotors[0] + rotors[1] + rotors[2] + rotors[3]

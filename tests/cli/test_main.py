@@ -113,6 +113,24 @@ def test_a_mistake_on_the_command_line_is_one_line_and_exit_2(arguments, words, 
     assert captured.err.startswith("heal: ") and words in captured.err
 
 
+@pytest.mark.parametrize("arguments", [[], ["patches"]], ids=["heal", "heal patches"])
+def test_without_a_command_the_help_is_shown_as_it_is(arguments, capsys):
+    assert main.execute(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.startswith("Usage: heal") and len(captured.err.splitlines()) > 5
+
+
+@pytest.mark.parametrize(
+    ("message", "line"), [("a. Did you mean 'b'?.", "a. Did you mean 'b'?"), ("a..", "a."), ("wait...", "wait...")]
+)
+def test_a_sentence_has_one_stop(message, line):
+    assert output.first_line(message) == line
+
+
+def test_nouns_are_counted():
+    assert [output.count(n, "error") for n in (0, 1, 2)] == ["0 errors", "1 error", "2 errors"]
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

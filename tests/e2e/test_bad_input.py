@@ -60,6 +60,8 @@ BAD_FILES = [
     pytest.param(S, "physics_hz: 240", "physics_hz: 245", f"{S}:6", "245", id="rates that do not divide"),
     pytest.param(S, "duration: 4 s", "duration: 4 m", f"{S}:5", "4 m", id="wrong unit"),
     pytest.param(S, "duration: 4 s", "duration: 0.05 s", f"{S}:5", "", id="duration between ticks"),
+    pytest.param(S, "duration: 4 s", "duration: 1e12 s", f"{S}:5:11", "1,000,000", id="duration without end"),
+    pytest.param(S, "seed: 1", "initial: {altitude_m: abc}", f"{S}:7:23", "abc", id="text that is no quantity"),
     pytest.param(S, "seed: 1", "faults: [{kind: gremlin}]", f"{S}:7", "gremlin", id="unknown fault"),
     pytest.param(S, "seed: 1", "policy: {on_violation: failsafe}", S, "failsafe", id="policy that is not built"),
     pytest.param(A, "touchdown_speed", "touchdown_sped", f"{A}:5", "touchdown_speed", id="unknown signal"),
@@ -103,6 +105,13 @@ def test_a_run_is_refused_in_one_line(path, old, new, place, words, home, capfd)
     [
         (["run", "lander/nowhere"], "lander/nowhere"),
         (["run", "missing.yaml"], "missing.yaml"),
+        (["run", "scenarios/lander"], "is a folder"),
+        (["run", "/dev/null"], "is not a regular file"),
+        (["run", "lander/mine", "--seed", "-1"], "--seed"),
+        (["run", "lander/mine", "--seed", "2147483648"], "--seed"),
+        (["check", "scenarios"], "is a folder"),
+        (["check", "zzz"], "The nearest are"),
+        (["replay", "scenarios"], "manifest.json"),
         (["run", "lander/mine", "--policy", "failsafe"], "failsafe"),
         (["run", "lander/mine", "--brain", "embeded"], "embedded"),
         (["run", "lander/mine", "--brain", "mock:missing.yaml"], "missing.yaml"),
@@ -113,6 +122,7 @@ def test_a_run_is_refused_in_one_line(path, old, new, place, words, home, capfd)
         (["patches", "diff", "x"], "x"),
         (["replay", "nowhere"], "nowhere"),
         (["doctor", "--repair", "nowhere"], "nowhere"),
+        (["doctor", "--repair", "scenarios"], "manifest.json"),
         (["init", "scenarios/lander/mine.yaml"], "is a file"),
         (["bench", "speed", "--only", "P99"], "P99"),
     ],
@@ -125,6 +135,25 @@ def test_a_wrong_word_is_refused_in_one_line(arguments, words, home, capfd):
     assert line.startswith("heal: ") and words in line, line
     assert "Traceback" not in captured.err and captured.out == ""
     assert not (home / "runs").exists()
+
+
+def test_a_scenario_that_is_a_folder_is_never_suggested_for_itself(home, capfd):
+    (home / S).unlink()
+    (home / S).mkdir()
+    assert execute(["run", "lander/mine"]) == 2
+    assert "'lander/mine'?" not in capfd.readouterr().err
+
+
+def test_an_unknown_word_gets_five_names_at_most(home, capfd):
+    assert execute(["check", "zzz"]) == 2
+    assert capfd.readouterr().err.count(",") == 4
+
+
+def test_replay_reads_the_record_before_it_builds(home, capfd):
+    (home / "run").mkdir()
+    (home / "run/manifest.json").write_text("{}")
+    assert execute(["replay", "run"]) == 2
+    assert "log.mcap" in capfd.readouterr().err
 
 
 def test_the_good_files_are_good(home, capfd):

@@ -90,6 +90,27 @@ BODIES = [
     ("x = state(1.0)", 5, "is a value, not a function"),
     ("x: float = 1.0", 1, "annotations"),
     ("state = {}", 1, "use next_state"),
+    ("FIXED = 4000\nfor a in range(FIXED):\n    pass", 1, "FIXED is a module constant"),
+    ("x = [FIXED for FIXED in range(3)]", 12, "FIXED is a module constant"),
+    ("for FIXED in range(3):\n    pass", 5, "FIXED is a module constant"),
+    ("x = lax.map(lambda FIXED: 1.0, obs)", 20, "FIXED is a module constant"),
+    ("def FIXED(x):\n    return x", 1, "another meaning"),
+    ("def f(FIXED):\n    return FIXED", 7, "FIXED is a module constant"),
+    ("def f(f):\n    return f", 7, "f is a function of this source"),
+    ("def f(x):\n    def f(y):\n        return y\n    return f(x)", 5, "f is defined twice"),
+    ("def f(x):\n    def g(y):\n        return f(y)\n    return g(x)", 16, "f calls itself"),
+    ("def h(x):\n    return h(h(x))", 12, "h calls itself"),
+    ("break", 1, "outside loop"),
+    ("def f(a, a):\n    return a", 10, "duplicate argument"),
+    ("x = jnp.sum(1.0, axis=0, axis=1)", 26, "repeated"),
+    ("x = lax.fori_loop(0, 9, jnp.sin, 1.0, unroll=9)", 39, "keyword argument unroll"),
+    ('x = obs\nx["a"] = 1.0', 1, "only dictionaries made in this function"),
+    ('x = {}\nx = obs\nx["a"] = 1.0', 1, "only dictionaries made in this function"),
+    ('x = {"a": obs}\nx["a"]["b"] = 1.0', 1, "only dictionaries made in this function"),
+    ('assert obs, "<b>"', 13, "without"),
+    ('assert obs, "a`b"', 13, "without"),
+    ('assert obs, "a\\x1bb"', 13, "without"),
+    ("x = " + "a" * 65, 5, "at most 64"),
     ('state["x"] = 1.0', 1, "only dictionaries made in this function"),
     ("jnp = 1.0", 1, "reserved name"),
     ("__x = 1.0", 1, "underscores"),
@@ -119,7 +140,7 @@ BODIES = [
 
 @pytest.mark.parametrize(("body", "column", "text"), BODIES)
 def test_refused_in_control(write, body, column, text):
-    error = refusal(write(body + "\n" + RETURN))
+    error = refusal(write(body + "\n" + RETURN, more="FIXED = 1\n"))
     assert text in error.message, error.message
     assert error.message.endswith(".") and ("\n" not in error.message)
     assert error.where.path == "c.py" and error.where.line >= 12
@@ -183,6 +204,10 @@ def test_labels_are_unique(write):
 
 # ---------------------------------------------------------------- caps: bounded time and stack, whatever comes
 BOMBS = {
+    "escapes": "x = '" + "\\'" * 32_000 + "\n",
+    "escapes_in_lines": ("x = '" + "\\'" * 900 + "\n") * 30,
+    "associative": "def f(x):\n    return lax.associative_scan(lambda a, b: "
+    + "lax.associative_scan(lambda c, d: lax.associative_scan(lambda e, g: e + g, c), a), x)\n",
     "unary": "x = " + "-" * 60_000 + "1\n",
     "not": "x = " + "not " * 9_000 + "1\n",
     "lambda": "x = " + "lambda:" * 9_000 + "1\n",

@@ -102,6 +102,21 @@ MISTAKES = [
     ),
     ("x = 1.0 / (len(obs) - 3)\n" + RETURN, 12, "division"),
     ("assert params['kp'], 'number'\n" + RETURN, 12, "not a comparison"),
+    ("x = 1.0\nfor i in range(40):\n    x = [x, x]\n" + RETURN, 14, "sequence grows"),
+    (
+        "x = [0.0, 0.0]\nfor i in range(40):\n    y = [0.0, 0.0]\n    y[0] = x\n    y[1] = x\n    x = y\n" + RETURN,
+        15,
+        "",
+    ),
+    ('x = list({"nan": 0})[0]\n' + RETURN, 12, "never iterated"),
+    ('x, y = {"nan": 0, "inf": 1}\n' + RETURN, 12, "never iterated"),
+    ("for x, (y, z) in ((1.0, obs),):\n    pass\n" + RETURN, 12, "never iterated"),
+    ("x = [y for y, z, u in (obs,)]\n" + RETURN, 12, "never iterated"),
+    ("x = sum(obs)\n" + RETURN, 12, "never iterated"),
+    ("x = int(obs)\n" + RETURN, 12, "never iterated"),
+    ("x = list(jnp.zeros(5000))\n" + RETURN, 12, "taken apart"),
+    ("x, y = jnp.zeros(5000)\n" + RETURN, 12, "taken apart"),
+    ("x, _ = lax.scan(lambda c, y: (c, y), 0.0, jnp.zeros(9), None, False, 9)\n" + RETURN, 12, "positional"),
     ("return 1.0", 12, "write return action, next_state"),
     ('return {"thrust": 1.0}, {}', 12, "lacks thrust_n and has the unknown thrust"),
     ('return {"thrust_n": jnp.zeros(3)}, {}', 12, "has shape (3,); the actuator takes ()"),
@@ -154,6 +169,21 @@ def test_the_state_stays_itself(traced, init, body, text):
     assert caught.value.where.line in (9, 12)
 
 
+def test_what_control_returns_is_converted_inside_the_blame(traced):
+    with pytest.raises(SubsetError, match="mend shapes") as caught:
+        traced('return {"thrust_n": [jnp.zeros(2), jnp.zeros(3)]}, {}')
+    assert caught.value.where.line == 12
+
+
+def test_only_known_dtypes_are_values():
+    from healing_runtime.language.passes.primitives import of_program
+    from healing_runtime.language.passes.program import Program
+
+    jaxpr = jax.make_jaxpr(lambda x: x.astype(np.float16))(np.float32(1))
+    (found,) = of_program(Program("control", jaxpr, None), None)
+    assert "dtype float16" in found.message
+
+
 def test_a_contract_assert_is_told_too(traced):
     with pytest.raises(SubsetError, match='no key "gone"') as caught:
         traced('assert next_state["gone"] > 0.0, "keeps"\n' + RETURN)
@@ -162,14 +192,14 @@ def test_a_contract_assert_is_told_too(traced):
 
 def test_calls_cannot_talk_to_each_other(parsed):
     loaded = controller.load(
-        parsed('box = TABLE\nbox[0] = box[0] + 1.0\nreturn {"thrust_n": box[0]}, {}', more="TABLE = [0.0]\n")
+        parsed('box = TABLE\nbox += [1.0]\nreturn {"thrust_n": len(box)}, {}', more="TABLE = [0.0]\n")
     )
     first, second = (loaded.control({}, {}, {})[0]["thrust_n"] for _ in range(2))
-    assert first == second == 1.0
+    assert first == second == 2
 
 
 def test_the_state_handed_in_is_not_changed(parsed):
-    loaded = controller.load(parsed('s = state["a"]\ns = {**s, "b": 2.0}\ns["b"] = 3.0\nreturn {}, {"a": s}'))
+    loaded = controller.load(parsed('s = {**state["a"]}\ns["b"] = 3.0\nt = state\nt |= {"a": s}\nreturn {}, t'))
     state = {"a": {"b": 1.0}}
     assert loaded.control({}, state, {})[1] == {"a": {"b": 3.0}} and state == {"a": {"b": 1.0}}
 

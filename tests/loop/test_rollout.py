@@ -7,7 +7,7 @@ import pytest
 
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.loop.recorder import Recorder, keyframe_every
-from healing_runtime.loop.rollout import FlightPlan, Stop, advance, bring_to, evaluate, fly
+from healing_runtime.loop.rollout import FlightPlan, advance, bring_to, evaluate, fly
 from healing_runtime.loop.slot import Slot
 from tests.loop.integrator import SCENARIO, TABLE, Integrator, program
 
@@ -122,5 +122,10 @@ def test_a_swap_takes_effect_at_the_next_tick_and_can_be_taken_back():
         slot.swap()
 
 
-def test_stop_is_plain():
-    assert Stop(3, False, None).paused is False
+def test_rewinding_twice_after_a_keyframe_that_lied():
+    plant = Integrator(skew=0.25)
+    recorder, _ = flight(plant, program(0.5))
+    assert bring_to(plant, recorder, SCENARIO, 3, 23) == "recipe"
+    assert recorder.keyframes == {}
+    assert bring_to(plant, recorder, SCENARIO, 3, 11) == "recipe"
+    assert plant.x == recorder.observed[11, 0]

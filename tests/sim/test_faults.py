@@ -150,6 +150,43 @@ def test_stuck_looks_fresh_and_dropout_grows_old(quadrotor):
         assert log.altitude_age[72] == 0.0
 
 
+@pytest.mark.parametrize("kind", ["sensor_stuck", "sensor_dropout"])
+def test_a_held_sensor_is_off_by_its_bias_once_whatever_the_order(quadrotor, kind):
+    held = (kind, {"signal": "altitude"}, 50, 150)
+    bias = ("sensor_bias", {"signal": "altitude", "value": -0.25}, 75, 120)
+    for faults in ([held, bias], [bias, held]):
+        chosen = quadrotor.scenario(seconds=1, faults=faults)
+        log = quadrotor.fly(chosen, np.full(4, 1400.0))
+        readings = log.reading("altitude")[:, 0]
+        assert np.all(readings[10:15] == log.altitude[9])
+        assert readings[15:24] == pytest.approx(np.full(9, log.altitude[9] - 0.25), abs=1e-12)
+        assert np.all(readings[24:30] == log.altitude[9])
+        assert np.array_equal(readings[30:], log.altitude[30:])
+
+
+def test_what_a_sensor_holds_survives_a_keyframe_and_is_hashed(quadrotor):
+    held = ("sensor_stuck", {"signal": "altitude"}, 50)
+    bias = ("sensor_bias", {"signal": "altitude", "value": -0.25}, 75, 120)
+    plant, ends = quadrotor.plant, []
+    plant.reset(quadrotor.scenario(seconds=1, faults=[held, bias]), 0)
+    for _ in range(20):
+        plant.apply(np.full(4, 1400.0))
+        plant.step()
+    frame = plant.snapshot()
+    before = plant.state_hash()
+    for _ in range(2):
+        plant.restore(frame)
+        assert plant.state_hash() == before
+        for _ in range(20):
+            plant.step()
+        ends.append((plant.state_hash(), plant.observe().tobytes()))
+    assert ends[0] == ends[1]
+    plant.restore(frame)
+    plant._sensors._raw = plant._sensors._raw + 1.0
+    assert plant.state_hash() != before
+    plant.release(frame)
+
+
 def test_bias_and_noise_are_what_they_say(quadrotor):
     action = np.full(4, 1515.0)
     bias = [("sensor_bias", {"signal": "velocity", "value": (0.1, 0.0, -0.2)})]

@@ -92,14 +92,32 @@ def test_rotor_drag(quadrotor):
 
 def test_ground_effect_lifts_near_the_ground_alone(quadrotor):
     def climb(height, effect):
-        chosen = quadrotor.scenario(
-            seconds=0.125, position_m=(0, 0, height), environment={"ground_effect": effect}
-        )
+        chosen = quadrotor.scenario(seconds=0.125, position_m=(0, 0, height), environment={"ground_effect": effect})
         return quadrotor.fly(chosen, np.full(4, HOVER)).velocity[-1, 2] / 0.125
 
     assert climb(0.1, 1.0) == pytest.approx(9.80665 * 11.36859 * (0.0231348 / 4 / 0.1) ** 2, rel=0.05)
     assert climb(0.1, 0.0) == pytest.approx(0.0, abs=1e-9)
     assert climb(1.2, 1.0) == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("slope_deg", "effect", "distance_m", "felt"), [
+    (30.0, 1.0, 0.5, True), (30.0, 1.0, 0.65, False), (-30.0, 1.0, 0.5, True), (0.0, 3.0, 0.95, True),
+    (0.0, 3.0, 1.1, False), (0.0, 0.25, 0.35, False),
+])  # fmt: skip
+def test_ground_effect_reaches_along_the_normal_and_as_far_as_it_is_strong(
+    quadrotor, slope_deg, effect, distance_m, felt
+):
+    """On a slope the body is placed off the origin: near the pad at a great height, or far from it at a small one."""
+    slope = math.radians(slope_deg)
+    x = -0.5 if slope_deg else 0.0  # along x the pad's height is -x tan(slope)
+    z = (distance_m - math.sin(slope) * x) / math.cos(slope)
+
+    def rise(effect):
+        environment = {"ground_effect": effect, "pad": {"slope_deg": slope_deg}}
+        chosen = quadrotor.scenario(seconds=0.1, position_m=(x, 0, z), environment=environment)
+        return quadrotor.fly(chosen, np.full(4, HOVER)).velocity[-1, 2]
+
+    assert (abs(rise(effect) - rise(0.0)) > 1e-5) == felt
 
 
 @pytest.mark.parametrize("drop_m", [0.05, 1.0])

@@ -126,3 +126,32 @@ def test_mistakes_are_found_where_they_are():
 
 def test_no_requirements_is_an_empty_monitor():
     assert fly((), [(1, 0, 0, 1, 0)]) == [[[], []]]
+
+
+def test_a_restarted_promise_is_judged_afresh_and_nothing_else_is():
+    """After a violation in tick 1: its own leaves go back, another's verdict and the mission's deadline stay."""
+    formulas = (
+        "always (altitude > 0 m)",
+        "always (velocity.z < 5 m/s)",
+        "(always (altitude > 0 m)) or (eventually landed)",
+    )
+    bound = stl.bind([file(*formulas, mission=["eventually[0 s, 0.3 s] landed"])], TABLE, 10)
+    monitor = stl.online_all(bound, TABLE, 10)
+    update, initial = jax.jit(monitor.update), monitor.init()
+    assert all(jax.tree.structure(marks) == jax.tree.structure(initial) for marks in monitor.restarts)
+    assert all(type(mark) is bool for mark in jax.tree.leaves(monitor.restarts))
+    state, words, worst = initial, [], []
+    for tick, altitude in enumerate([1, -1, 2, 3, -1]):
+        vector = TABLE.true.pack({"velocity": [0, 0, 9], "altitude": altitude, "landed": 0, "altitude_age": 0})
+        state, out = update(state, vector.astype(np.float32), np.zeros(4, np.float32))
+        words.append([Status(int(s)).word for s in out.now.status])
+        worst.append([float(out.ended.rho[i]) for i in (0, 2)])
+        if tick == 1:
+            marks = monitor.restarts[0]
+            state = jax.tree.map(lambda mark, first, now: first if mark else now, marks, initial, state)
+    promise, latched, shared, mission = zip(*words, strict=True)
+    assert promise == ("unknown", "false", "unknown", "unknown", "false")
+    assert latched == ("false",) * 5
+    assert shared == ("unknown",) * 5
+    assert mission == ("unknown", "unknown", "unknown", "false", "false")
+    assert worst == [[1, 1], [-1, -1], [2, -1], [2, -1], [-1, -1]]

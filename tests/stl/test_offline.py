@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -86,13 +87,49 @@ def test_vectors_components_and_functions():
 def test_nan_is_invalid_and_never_a_pass():
     data = {"x": np.array([0.0, np.nan, 0.0], np.float32), "y": np.ones(3, np.float32)}
     verdict = stl.verdicts(stl.parse("always ((x < 1) or (y > 0))"), data, 1.0)
-    assert np.asarray(verdict.status).tolist() == [Status.INVALID] * 3
-    assert np.isnan(np.asarray(verdict.rho)).all()
+    assert np.asarray(verdict.status).tolist() == [Status.INVALID] * 2 + [Status.TRUE]
+    assert np.isnan(np.asarray(verdict.rho)).tolist() == [True, True, False]
+
+
+def test_nan_spoils_what_a_monitor_calls_invalid(brute):
+    """At the first sample offline and online agree, wherever the NaN is."""
+    formulas = brute.Formulas(seed=5)
+    x, y = ("pred", "x", ">", 0.0), ("pred", "y", ">", 0.0)
+    tuples = [x, ("always", (0, 1), x), ("always", None, ("implies", x, y)), ("eventually", (0, 2), ("or", x, y))]
+    tuples += [("always", (1, 4), ("since", (0, 1), x, y)), *(formulas.online() for _ in range(8))]
+    for f in tuples:
+        formula = stl.parse(brute.text(f))
+        monitor = stl.online(formula, 1.0)
+        update = jax.jit(monitor.update)
+        for _ in range(4):
+            data = {name: np.array(values, np.float32) for name, values in formulas.trace(LENGTH).items()}
+            data[formulas.random.choice("xy")][formulas.random.randrange(LENGTH // 2)] = np.nan
+            state = monitor.init()
+            for sample in zip(data["x"], data["y"], strict=True):
+                state, _ = update(state, dict(zip("xy", sample, strict=True)))
+            online = int(monitor.ended(state).status)
+            offline = int(stl.verdicts(formula, data, 1.0).status[0])
+            assert offline == (Status.TRUE if online == Status.VACUOUS else online), (brute.text(f), data)
+
+
+def test_nan_reaches_as_far_as_the_windows():
+    data = {"x": np.array([1, 1, np.nan, 1, 1], np.float32), "y": np.ones(5, np.float32)}
+    reached = {
+        "x > 0": [2],
+        "always[0 ticks, 1 ticks] (x > 0)": [1, 2],
+        "once[0 ticks, 1 ticks] (x > 0)": [2, 3],
+        "(x > 0) since[0 ticks, 1 ticks] (y > 0)": [2, 3],
+        "always (x > 0 implies y > 0)": [0, 1, 2],
+        "prev(x > 0)": [2, 3],
+    }
+    for text, expected in reached.items():
+        verdict = stl.verdicts(stl.parse(text), data, 1.0, end="truncate")
+        assert np.flatnonzero(np.asarray(verdict.status) == Status.INVALID).tolist() == expected, text
+        rho = stl.robustness(stl.parse(text), data, 1.0)
+        assert np.flatnonzero(np.isnan(np.asarray(rho))).tolist() == expected, text
 
 
 def test_vmap_over_runs_and_gradient():
-    import jax
-
     formula = stl.parse("always (x < 3)")
     runs = jnp.array([[1.0, 2.0], [4.0, 0.0]])
     batch = jax.vmap(lambda x: stl.robustness(formula, {"x": x}, 1.0)[0])(runs)

@@ -49,6 +49,7 @@ class Wind:
 
 class Lag:
     kind = "lag"
+    holds = True
     touches = "actuation"
     class Parameters(Strict):
         delay_s: float = 0.0

@@ -46,6 +46,8 @@ SCENARIO_MISTAKES = [
     ("speed_mps: 3, ", "", FileFormatError, "10:5", ["faults[0].speed_mps", "missing"]),
     ("start: 1 s", "start: -1 s", FileFormatError, "10:39", ["never negative"]),
     ("start: 1 s", "start: 1 s, until: 1 s", FileFormatError, "10:51", ["not after"]),
+    ("start: 1 s", "start: 2 s", FileFormatError, "10:39", ["faults[0].start", "end of the flight, 2 s", "earlier"]),
+    ("kind: wind, speed_mps: 3", "ramp: 1 s, kind: lag", FileFormatError, "10:12", ["on or off", "leave out"]),
     ("start: 1 s", "start: 1 s, when: altitude < 3 m", FileFormatError, "10:44", ["'when'"]),
     ("probation: 0.5 s", "probation: 0.55 s", FileFormatError, "11:21", ["whole number of ticks"]),
     ("probation: 0.5 s", "on_violation: rewindd", FileFormatError, "11:24", ["'rewind'"]),

@@ -72,7 +72,10 @@ def test_ways_to_write_a_duration(root, ws, written):
 
 def test_durations_are_exact_where_floats_are_not(root, ws):
     # 0.1 * 3 is not 0.3 in binary; 0.3 s at 10 Hz is exactly three ticks.
-    assert edited(root, ws, ("duration: 2 s", "duration: 0.3 s")).scenario.duration_ticks == 3
+    assert (
+        edited(root, ws, ("duration: 2 s", "duration: 0.3 s"), ("start: 1 s", "start: 0 s")).scenario.duration_ticks
+        == 3
+    )
 
 
 def test_fault_times_round_to_physics_steps_and_say_so(root, ws):

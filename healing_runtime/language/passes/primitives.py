@@ -31,6 +31,9 @@ _CONTROL = "cond custom_jvp_call custom_vjp_call jit scan tensorlang.assert tens
 ALLOWED: frozenset[str] = words(f"{_ELEMENTWISE} {_STRUCTURE} {_CONTROL}")
 """Names of the primitives a controller may trace to (`while` is judged by the pass `loops`)."""
 
+DTYPES: frozenset[str] = words("bool float32 float64 int32 int64 uint32")
+"""What every value is made of; 64 bits exist only where the tick is float64, since JAX narrows them elsewhere."""
+
 _LAPACK = words("""
     lu cholesky eigh eig qr geqrf householder_product svd schur triangular_solve hessenberg
 """)
@@ -43,9 +46,13 @@ def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
 
 
 def of_program(program: Program, budget: Budget) -> Iterator[Finding]:
-    """Every primitive that is not on the list."""
+    """Every primitive and every dtype that is not on the list."""
     for site in program.sites():
         name = site.eqn.primitive.name
+        for dtype in dict.fromkeys(str(getattr(v.aval, "dtype", None)) for v in site.eqn.outvars):
+            if dtype not in DTYPES:
+                message = f"a value of dtype {dtype} is not part of TensorLang; use float32, int32 or Booleans."
+                yield Finding("primitives", "error", message, *site.position)
         if name in ALLOWED:
             continue
         hint = "use tl.linalg.solve, inv, cholesky or lstsq (n <= 8)" if name in _LAPACK else "use jnp arithmetic"
