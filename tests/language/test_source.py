@@ -91,7 +91,7 @@ BODIES = [
     ("x: float = 1.0", 1, "annotations"),
     ("state = {}", 1, "use next_state"),
     ("FIXED = 4000\nfor a in range(FIXED):\n    pass", 1, "FIXED is a module constant"),
-    ("x = [FIXED for FIXED in range(3)]", 12, "FIXED is a module constant"),
+    ("x = [FIXED for FIXED in range(3)]", 16, "FIXED is a module constant"),
     ("for FIXED in range(3):\n    pass", 5, "FIXED is a module constant"),
     ("x = lax.map(lambda FIXED: 1.0, obs)", 20, "FIXED is a module constant"),
     ("def FIXED(x):\n    return x", 1, "another meaning"),

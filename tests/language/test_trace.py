@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from healing_runtime.core.errors import SubsetError
-from healing_runtime.language import controller, source, trace
+from healing_runtime.language import controller, passes, source, trace
 from healing_runtime.language.harvest import labels
+from healing_runtime.language.passes.primitives import of_program
 
 RETURN = 'return {"thrust_n": 1.0}, {}'
 
@@ -175,12 +176,9 @@ def test_what_control_returns_is_converted_inside_the_blame(traced):
     assert caught.value.where.line == 12
 
 
-def test_only_known_dtypes_are_values():
-    from healing_runtime.language.passes.primitives import of_program
-    from healing_runtime.language.passes.program import Program
-
+def test_only_known_dtypes_are_values(parsed):
     jaxpr = jax.make_jaxpr(lambda x: x.astype(np.float16))(np.float32(1))
-    (found,) = of_program(Program("control", jaxpr, None), None)
+    (found,) = of_program(Program("control", jaxpr, controller.load(parsed(RETURN))), passes.Budget())
     assert "dtype float16" in found.message
 
 

@@ -1,5 +1,6 @@
 """Whole runs on real physics: healed, unhealed, replayed, damaged, interrupted; with the quickest scenario."""
 
+import dataclasses
 import json
 import os
 import re
@@ -13,9 +14,11 @@ import pytest
 
 from healing_runtime import workspace
 from healing_runtime.core.errors import InputError, SandboxFailed
+from healing_runtime.repair.request import brain_seed
+from healing_runtime.supervisor.preparation import prepare
 from healing_runtime.supervisor.replay import replay
 from healing_runtime.supervisor.runtime import Runtime
-from healing_runtime.telemetry.mcap import read_log
+from healing_runtime.telemetry.mcap import read_log, repair_log
 
 ROOT = Path(__file__).parents[2]
 SCENARIO = "lander/neuro_lander"
@@ -135,15 +138,103 @@ def test_another_controller_can_be_flown_on_a_recorded_run(unhealed, home):
     assert result.document["outcome"] == "succeeded"
 
 
-def test_freezing_resumes_from_the_trip_and_keeps_the_broken_promise_on_record(home, tmp_path):
-    result = Runtime(SCENARIO, policy="freeze", workspace=home, out=tmp_path).run()
+LAND = """robot: lander
+assertions:
+  - {id: slow-high-up, formula: always (altitude > 80 m implies descent_rate < 11 m/s), rationale: The radar needs it.}
+  - {id: gentle, formula: always (touchdown_speed < 5 m/s), rationale: The legs break.}
+mission:
+  - {id: landed, formula: "eventually[0 s, MISSION s] landed"}
+"""
+FLY = """robot: lander
+controller: lander/PILOT
+assertions: [own]
+mission: landed
+duration: 40 s
+rates: {control_hz: 10, physics_hz: 100}
+initial: {altitude_m: 100, velocity_mps: -10, fuel_kg: 300}
+dtype: DTYPE
+policy: {on_violation: POLICY, max_attempts: 3}
+acceptance: {neighbourhood: {samples: 12, min_pass_rate: 0.7}, regressions: false}
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A workspace of one's own: `own(policy=…, mission=…, dtype=…)` makes and opens it."""
+
+    def make(policy="freeze", mission="40", dtype="float32", pilot="neuro_pilot"):
+        for folder, name, text in (("assertions", "own.yaml", LAND), ("scenarios/lander", "own.yaml", FLY)):
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+            text = text.replace("POLICY", policy).replace("MISSION", mission).replace("DTYPE", dtype).replace("PILOT", pilot)
+            (tmp_path / folder / name).write_text(text)
+        return workspace.open(tmp_path)
+
+    return make
+
+
+def test_freezing_resumes_in_the_trip_and_keeps_the_broken_promise_on_record(own, tmp_path):
+    home = own()
+    result = Runtime("lander/own", workspace=home, out=tmp_path / "runs").run()
     incident = result.document["incidents"][0]
-    if incident["healed"]:
-        assert incident["resume_tick"] == incident["tick"]
-        broken = next(a for a in result.document["assertions"] if a["id"] == incident["assertion"])
-        assert broken["status"] == "false"
-    else:
-        assert result.exit_code == 1
+    assert result.document["outcome"] == "healed" and incident["assertion"] == "slow-high-up"
+    assert incident["resume_tick"] == incident["tick"]
+    statuses = {a["id"]: a["status"] for a in result.document["assertions"]}
+    assert statuses["slow-high-up"] == "false" and statuses["gentle"] == "true"
+    assert replay(result.folder, verify=True, home=home).exit_code == 0
+
+
+def test_freezing_does_not_mend_a_missed_mission(own, tmp_path):
+    result = Runtime("lander/own", workspace=own(mission="1", pilot="soft_landing"), out=tmp_path / "runs").run()
+    incident = next(i for i in result.document["incidents"] if i["assertion"] == "landed")
+    assert (incident["ending"], incident["healed"]) == ("mission_needs_rewind", False)
+    assert (result.document["outcome"], result.exit_code) == ("violated", 1)
+
+
+def test_a_float64_scenario_flies(own, tmp_path):
+    import jax
+
+    try:
+        result = Runtime("lander/own", brain="none", workspace=own(dtype="float64"), out=tmp_path / "runs").run()
+        assert result.document["incidents"][0]["assertion"] == "slow-high-up"
+    finally:
+        jax.config.update("jax_enable_x64", False)
+
+
+def test_an_edited_result_is_found(damaged, home):
+    path = damaged / "result.json"
+    result = json.loads(path.read_text())
+    path.write_text(json.dumps({**result, "outcome": "succeeded"}))
+    verified = replay(damaged, verify=True, home=home)
+    assert verified.exit_code == 3
+    assert "outcome: recorded succeeded, replayed violated" in verified.document["divergence"]["what"]
+
+
+def test_a_repaired_record_verifies_as_far_as_it_goes(damaged, home):
+    log = damaged / "log.mcap"
+    log.write_bytes(log.read_bytes()[: log.stat().st_size // 2])
+    (damaged / "result.json").unlink()
+    repair_log(log)
+    result = replay(damaged, verify=True, home=home)
+    assert (result.exit_code, result.document["complete"]) == (0, False)
+
+
+def test_a_fallback_that_cannot_fly_yet_is_refused_and_not_ignored(own, tmp_path):
+    home = own()
+    path = tmp_path / "scenarios/lander/own.yaml"
+    path.write_text(path.read_text().replace("max_attempts: 3", "max_attempts: 3, fallback: lander/soft_landing"))
+    with pytest.raises(InputError, match="fallback is not available yet"):
+        Runtime("lander/own", workspace=home, out=tmp_path / "runs").run()
+
+
+def test_a_loaded_scenario_takes_seed_and_policy(home):
+    prepared = prepare(home.scenario(SCENARIO), home=home, seed=99, policy="freeze")
+    assert (prepared.scenario.seed, prepared.scenario.policy.on_violation) == (99, "freeze")
+
+
+def test_a_brain_cannot_know_the_seed_of_the_held_out_draws(home):
+    scenario = home.scenario(SCENARIO).scenario
+    assert brain_seed(scenario) == brain_seed(scenario) != scenario.seed
+    assert brain_seed(scenario) != brain_seed(dataclasses.replace(scenario, seed=scenario.seed + 1))
 
 
 def test_a_mocked_patch_that_is_refused_does_not_fly(home, tmp_path):
@@ -187,6 +278,8 @@ def test_workers_that_are_gone_abort_the_run_and_the_record_says_so(home, tmp_pa
     assert (result.document["outcome"], result.exit_code) == ("aborted", 4)
     assert "the zygote died" in result.document["reason"]
     assert json.loads((result.folder / "result.json").read_text()) == result.document
+    monkeypatch.undo()
+    assert replay(result.folder, verify=True, home=home).exit_code == 0
 
 
 def test_a_missing_key_without_a_fallback_brain_aborts_at_the_incident(home, tmp_path, monkeypatch):
