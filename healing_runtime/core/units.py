@@ -96,8 +96,8 @@ def to_si(text: str | float | int, unit: str, *, where: Location | None = None) 
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
         return float(text)
-    number, given = split_quantity(str(text))
     try:
+        number, given = split_quantity(str(text))
         given_dimension = dimension(given)
     except UnitError as error:
         raise UnitError(error.message, where=where) from None

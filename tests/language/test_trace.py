@@ -12,6 +12,7 @@ from healing_runtime.core.errors import SubsetError
 from healing_runtime.language import controller, passes, source, trace
 from healing_runtime.language.harvest import labels
 from healing_runtime.language.passes.primitives import of_program
+from healing_runtime.language.passes.program import Program
 
 RETURN = 'return {"thrust_n": 1.0}, {}'
 

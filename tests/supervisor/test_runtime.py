@@ -165,7 +165,8 @@ def own(tmp_path):
     def make(policy="freeze", mission="40", dtype="float32", pilot="neuro_pilot"):
         for folder, name, text in (("assertions", "own.yaml", LAND), ("scenarios/lander", "own.yaml", FLY)):
             (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-            text = text.replace("POLICY", policy).replace("MISSION", mission).replace("DTYPE", dtype).replace("PILOT", pilot)
+            for word, value in {"POLICY": policy, "MISSION": mission, "DTYPE": dtype, "PILOT": pilot}.items():
+                text = text.replace(word, value)
             (tmp_path / folder / name).write_text(text)
         return workspace.open(tmp_path)
 
