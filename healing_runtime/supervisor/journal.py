@@ -121,12 +121,14 @@ class Journal:
 
     def _drain(self, period_s: float) -> None:
         try:
-            told, tick = time.monotonic(), 0
+            told = time.monotonic()
             while not self._stop.wait(period_s):
                 with self._lock:
+                    before = self._next
                     self._rows(complete=True)
-                if self._next > tick and time.monotonic() - told > TELL_EVERY_S:
-                    told, tick = time.monotonic(), self._next
+                    tick = self._next
+                if tick > before and time.monotonic() - told > TELL_EVERY_S:
+                    told = time.monotonic()
                     share = tick / self._scenario.duration_ticks
                     self._narrate(f"flown {tick / self._scenario.control_hz:.0f} s ({100 * share:.0f} %)")
         except BaseException as failure:
