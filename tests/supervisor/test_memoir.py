@@ -1,0 +1,34 @@
+"""A patch that fails its probation is a refusal in every place that tells of it."""
+
+from types import SimpleNamespace
+
+from healing_runtime.core.records import Attempt, Proposal, StageResult
+from healing_runtime.core.status import Stage
+from healing_runtime.ledger.store import Ledger
+from healing_runtime.supervisor.memoir import PATCH_FILES, Memoir
+from healing_runtime.supervisor.result import IncidentStory
+from healing_runtime.telemetry.record import RunFolder
+
+
+def test_a_failed_probation_is_a_refusal_on_record(tmp_path):
+    told = []
+    memoir = Memoir.__new__(Memoir)
+    memoir.folder = RunFolder.create(tmp_path, "r/s")
+    memoir.journal = SimpleNamespace(event=lambda *a, **facts: told.append((a, facts)))
+    accepted = Attempt("b", Proposal("d", "file", "x"), (StageResult(Stage.FLIGHTS, True),))
+    story = IncidentStory(SimpleNamespace(id="0001-x", tick=7), [(accepted, True)], patch="sha256:1", resume_tick=3)
+    with Ledger(tmp_path / "ledger.sqlite3") as memoir.ledger:
+        memoir.ledger.record_run(memoir.folder.run_id, {})
+        memoir.ledger.record_incident("0001-x", memoir.folder.run_id, {})
+        entry = {"brain": "b", "proposal": {}, "accepted": True, "stages": []}
+        memoir.ledger.record_attempt("0001-x", memoir.folder.run_id, 1, entry)
+        memoir.folder.write_incident("0001-x", "attempt-01.json", entry)
+        for name in PATCH_FILES:
+            memoir.folder.write_incident("0001-x", name, "text")
+        memoir.probation_failed(story, StageResult(Stage.PROBATION, False, "x was violated at tick 9"))
+    kept = memoir.folder.read_incident("0001-x", "attempt-01.json")
+    assert kept["accepted"] is False and kept["stages"][-1]["stage"] == "probation"
+    assert (story.patch, story.resume_tick, story.attempts[-1][1]) == (None, None, False)
+    files = {p.name for p in (memoir.folder.path / "incidents/0001-x").iterdir()}
+    assert files == {"attempt-01.json", *(f"attempt-01-rolled-back-{name}" for name in PATCH_FILES)}
+    assert told[0][0] == (7, "probation_failed")
