@@ -1,6 +1,7 @@
 """A patch that fails its probation is a refusal in every place that tells of it."""
 
 from types import SimpleNamespace
+from typing import Any
 
 from healing_runtime.core.records import Attempt, Proposal, StageResult
 from healing_runtime.core.status import Stage
@@ -12,11 +13,12 @@ from healing_runtime.telemetry.record import RunFolder
 
 def test_a_failed_probation_is_a_refusal_on_record(tmp_path):
     told = []
-    memoir = Memoir.__new__(Memoir)
+    memoir: Any = Memoir.__new__(Memoir)
     memoir.folder = RunFolder.create(tmp_path, "r/s")
     memoir.journal = SimpleNamespace(event=lambda *a, **facts: told.append((a, facts)))
     accepted = Attempt("b", Proposal("d", "file", "x"), (StageResult(Stage.FLIGHTS, True),))
-    story = IncidentStory(SimpleNamespace(id="0001-x", tick=7), [(accepted, True)], patch="sha256:1", resume_tick=3)
+    incident: Any = SimpleNamespace(id="0001-x", tick=7)
+    story = IncidentStory(incident, [(accepted, True)], patch="sha256:1", resume_tick=3)
     with Ledger(tmp_path / "ledger.sqlite3") as memoir.ledger:
         memoir.ledger.record_run(memoir.folder.run_id, {})
         memoir.ledger.record_incident("0001-x", memoir.folder.run_id, {})
