@@ -19,6 +19,7 @@ from healing_runtime.core.margins import Margin, worst
 from healing_runtime.language import namespace
 from healing_runtime.language.asserts import PREFIX, margin, slug
 from healing_runtime.language.source import Parsed
+from healing_runtime.language.syntax_tree import syntax_tree
 
 State = Any
 Action = Mapping[str, Any]
@@ -95,7 +96,7 @@ def _rewrite(parsed: Parsed) -> ast.Module:
     `+ * **`, new containers and unpacking are guarded (`runtime`); `x += y` is `x = x + y`, which changes nothing.
     """
     contract = {a.slug for a in parsed.contract}
-    tree = ast.parse(parsed.source.text)
+    tree = syntax_tree(parsed.source.text)
     tree.body = [
         s for s in tree.body if isinstance(s, ast.FunctionDef) or (isinstance(s, ast.Assign) and not _params(s))
     ]

@@ -15,6 +15,7 @@ from healing_runtime.language import vocabulary as words
 from healing_runtime.language.asserts import AssertStatement
 from healing_runtime.language.findings import Finding
 from healing_runtime.language.source import Parsed
+from healing_runtime.language.syntax_tree import syntax_tree
 
 _PASS = "ownership"
 
@@ -97,7 +98,7 @@ def _read_keys(statement: AssertStatement) -> list[str]:
     """The top-level keys of `state` and `next_state` in a condition."""
     return [
         node.slice.value
-        for node in ast.walk(ast.parse(statement.text, mode="eval"))
+        for node in ast.walk(syntax_tree(statement.text, "eval"))
         if isinstance(node, ast.Subscript)
         and isinstance(node.value, ast.Name)
         and node.value.id in ("state", "next_state")
@@ -136,7 +137,7 @@ def _remark(parsed: Parsed, statement: AssertStatement) -> Finding:
     names = sorted(
         {
             node.id
-            for node in ast.walk(ast.parse(statement.text, mode="eval"))
+            for node in ast.walk(syntax_tree(statement.text, "eval"))
             if isinstance(node, ast.Name) and node.id not in allowed
         }
     )

@@ -17,6 +17,7 @@ from healing_runtime.core.errors import InputError, Location, SubsetError
 from healing_runtime.core.records import Source
 from healing_runtime.language import asserts, bounds, caps, subset
 from healing_runtime.language.asserts import AssertStatement
+from healing_runtime.language.syntax_tree import syntax_tree
 
 __all__ = ["AssertStatement", "Parsed", "parse", "with_params"]
 
@@ -50,9 +51,7 @@ def parse(text: str, *, name: str = "controller", path: str = "controller.py") -
     """
     caps.check_text(text, path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            tree = ast.parse(text)
+        tree = syntax_tree(text)
     except SyntaxError as error:
         where = Location(path, error.lineno or 0, error.offset or 0)
         raise SubsetError(f"not Python: {error.msg}; mend the line.", where=where) from None

@@ -41,7 +41,7 @@ def unhealed(home, tmp_path_factory):
 
 def test_a_landing_that_crashes_is_healed(healed):
     document = healed.document
-    assert (document["outcome"], healed.exit_code) == ("healed", 0)
+    assert (document["outcome"], healed.exit_code) == ("healed", 0), document
     assert document["mission"]["satisfied"] is True
     assert {a["status"] for a in document["assertions"]} <= {"true", "vacuous"}
     assert document["controller"]["final"] != document["controller"]["initial"]
