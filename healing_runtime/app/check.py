@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -46,11 +47,12 @@ class Remark:
 
 @dataclasses.dataclass
 class Report:
-    """What was looked at and what was found, each thing once."""
+    """What was looked at and what was found, each thing once; `elapsed_s` is how long that took."""
 
     files: list[str] = dataclasses.field(default_factory=list)
     remarks: list[Remark] = dataclasses.field(default_factory=list)
     formulas: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    elapsed_s: float = 0.0
 
     @property
     def clean(self) -> bool:
@@ -66,6 +68,7 @@ class Report:
             "files": sorted(self.files),
             "findings": [dataclasses.asdict(r) for r in remarks],
             "formulas": self.formulas,
+            "elapsed_s": round(self.elapsed_s, 3),
         }
 
     def looked_at(self, path: str) -> None:
@@ -96,10 +99,12 @@ def check(names: Sequence[str] = ()) -> Report:
     Raises:
         InputError: a name that nothing has, or a workspace with nothing in it.
     """
+    start = time.perf_counter()
     examination = _Examination(workspace.open())
     for kind, name in _targets(examination.home, names):
         examination.look(kind, name)
     examination.trace()
+    examination.report.elapsed_s = time.perf_counter() - start
     return examination.report
 
 

@@ -48,7 +48,8 @@ def _text(document: dict[str, Any]) -> list[str]:
         lines += [""] if lines else []
         lines += output.table(rows, ("formula", "severity", "decided after", "memory", "file"))
     errors = sum(f["severity"] == "error" for f in document["findings"])
-    return [*lines, f"{output.count(len(document['files']), 'file')} checked, {output.count(errors, 'error')}"]
+    counts = f"{output.count(len(document['files']), 'file')} checked, {output.count(errors, 'error')}"
+    return [*lines, counts, f"in {output.number(document['elapsed_s'])} s"]
 
 
 def _horizon(seconds: float | None) -> str:

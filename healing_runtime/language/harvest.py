@@ -7,7 +7,7 @@ on the branch not taken stays *vacuous*. Do it first; take gradients and batches
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -19,7 +19,7 @@ from healing_runtime.core import margins
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.margins import Margin
 from healing_runtime.core.status import Status
-from healing_runtime.language.primitive import assert_p
+from healing_runtime.language.primitive import assert_p, holds_assert, subjaxprs
 
 Out = TypeVar("Out")
 
@@ -85,14 +85,23 @@ def labels(jaxpr: Jaxpr | ClosedJaxpr) -> tuple[str, ...]:
     return tuple(found)
 
 
-def subjaxprs(eqn: JaxprEqn) -> Iterator[Jaxpr]:
-    """The jaxprs in an equation's parameters."""
-    for value in eqn.params.values():
-        for item in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(item, ClosedJaxpr):
-                yield item.jaxpr
-            elif isinstance(item, Jaxpr):
-                yield item
+def silenced(jaxpr: Jaxpr) -> Jaxpr:
+    """A jaxpr without its asserts, nested ones included: what can be seen of it in its results alone."""
+    return jaxpr.replace(eqns=[_silenced(eqn) for eqn in jaxpr.eqns if eqn.primitive is not assert_p])
+
+
+def _silenced(eqn: JaxprEqn) -> JaxprEqn:
+    if not holds_assert(eqn):
+        return eqn
+
+    def inner(value: Any) -> Any:
+        if isinstance(value, ClosedJaxpr):
+            return ClosedJaxpr(silenced(value.jaxpr), value.consts)
+        if isinstance(value, Jaxpr):
+            return silenced(value)
+        return type(value)(map(inner, value)) if type(value) in (tuple, list) else value
+
+    return eqn.replace(params={key: inner(value) for key, value in eqn.params.items()})
 
 
 # ---------------------------------------------------------------- records
@@ -134,7 +143,7 @@ def _evaluate(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any]) -> tuple
         if eqn.primitive is assert_p:
             _add(records, eqn.params["label"], _observed(*operands))
             continue
-        if any(labels(sub) for sub in subjaxprs(eqn)):
+        if holds_assert(eqn):
             results, inner = _rule(eqn)(eqn, operands)
             for label, record in inner.items():
                 _add(records, label, record)
@@ -259,4 +268,4 @@ _RULES: dict[str, _Rule] = {
     "while": _while,
 }
 
-__all__ = ["Harvested", "harvest", "harvest_jaxpr", "jaxpr_as_fun", "labels", "subjaxprs"]
+__all__ = ["Harvested", "harvest", "harvest_jaxpr", "jaxpr_as_fun", "labels", "silenced", "subjaxprs"]

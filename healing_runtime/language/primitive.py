@@ -2,17 +2,19 @@
 
 It has no effect and no result, so that it stays in the jaxpr under `jit`, `vmap`, `jvp`, `scan`, `cond`, `fori_loop`
 and `checkpoint` and costs the program nothing; `harvest` lifts it out. It does not pass in silence: run eagerly, a
-violation raises; lowered without a harvest, it refuses. (A loop or branch none of whose results is used is dropped by
-JAX with the asserts in it, and so is what only `grad` evaluates.)
+violation raises; lowered or differentiated backwards without a harvest, it refuses. Dead-code elimination keeps what
+holds an assert, though nothing reads its results.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import Primitive
+from jax._src.interpreters import ad as reverse  # the one table of rules that jax.interpreters does not show
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Primitive, primitives
 from jax.interpreters import ad, batching, mlir, partial_eval
 from jax.typing import ArrayLike
 
@@ -83,6 +85,68 @@ def _keep(used_outputs: list[bool], eqn: Any) -> tuple[list[bool], Any]:
     return [True] * len(eqn.invars), eqn
 
 
+def subjaxprs(eqn: JaxprEqn) -> Iterator[Jaxpr]:
+    """The jaxprs in an equation's parameters."""
+    for value in eqn.params.values():
+        for item in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(item, ClosedJaxpr):
+                yield item.jaxpr
+            elif isinstance(item, Jaxpr):
+                yield item
+
+
+def holds_assert(eqn: JaxprEqn) -> bool:
+    """Whether an equation is an assert, or one stands in its jaxprs at whatever depth."""
+    return eqn.primitive is assert_p or any(holds_assert(inner) for sub in subjaxprs(eqn) for inner in sub.eqns)
+
+
+_HOLDERS = (
+    primitives.closed_call_p,
+    primitives.cond_p,
+    primitives.custom_jvp_call_p,
+    primitives.custom_vjp_call_p,
+    primitives.jit_p,
+    primitives.remat_p,
+    primitives.scan_p,
+    primitives.while_p,
+)
+"""What can hold asserts inside."""
+
+_Dce = Callable[[list[bool], Any], tuple[list[bool], Any]]
+
+
+def _keeping(rule: _Dce | None) -> _Dce:
+    """A rule of dead-code elimination that keeps an equation whole if it holds an assert."""
+
+    def keep(used_outputs: list[bool], eqn: Any) -> tuple[list[bool], Any]:
+        if holds_assert(eqn):
+            return _keep(used_outputs, eqn)
+        if rule is not None:
+            return rule(used_outputs, eqn)
+        return ([False] * len(eqn.invars), None) if not any(used_outputs) and not eqn.effects else _keep([], eqn)
+
+    return keep
+
+
+def _cond_batch(axis_data: Any, args: Any, dims: Any, *, branches: Any, **params: Any) -> Any:
+    """A batched condition becomes a select of both branches, where an assert would judge lanes that never got there."""
+    held = [eqn for branch in branches for eqn in branch.jaxpr.eqns if holds_assert(eqn)]
+    if dims[0] is not None and held:
+        raise InputError(
+            "an assert stands in a branch that some lanes of a batch take and others do not; harvest first, then batch:"
+            " jax.vmap(tl.harvest(fn))."
+        )
+    return _batched_cond(axis_data, args, dims, branches=branches, **params)
+
+
+_batched_cond: Any = batching.fancy_primitive_batchers[primitives.cond_p]
+
+
+def _linearize(*_: Any, label: str, **__: Any) -> NoReturn:
+    # Reverse mode takes a loop apart into what it knows and what it does not, and forgets what has no result.
+    raise InputError(f'the assert "{label}" would be lost in a gradient; harvest first: tl.harvest(fn) returns it.')
+
+
 def _lower(context: Any, *args: Any, label: str) -> NoReturn:
     raise InputError(f'the assert "{label}" would be lost in compilation; harvest first: tl.harvest(fn) returns it.')
 
@@ -92,7 +156,11 @@ assert_p.def_abstract_eval(_abstract)
 ad.primitive_jvps[assert_p] = _jvp
 batching.primitive_batchers[assert_p] = _batch
 partial_eval.dce_rules[assert_p] = _keep
+for _holder in _HOLDERS:
+    partial_eval.dce_rules[_holder] = _keeping(partial_eval.dce_rules.get(_holder))
 mlir.register_lowering(assert_p, _lower)
+batching.fancy_primitive_batchers[primitives.cond_p] = _cond_batch
+reverse.primitive_linearizations[assert_p] = _linearize
 
 reset_p.def_impl(lambda value: value)
 reset_p.def_abstract_eval(lambda value: value.update(weak_type=False))

@@ -301,3 +301,46 @@ def test_intervals_hold_every_value(function):
         found = np.asarray(values(samples[:, 0], samples[:, 1]))
         slack = 1e-4 * (1 + np.abs(found).max())
         assert found.min() >= interval.low - slack and found.max() <= interval.high + slack
+
+
+# ---------------------------------------------------------------- cost of nested loops, in closed form
+def nested(outer, inner):
+    def step(c, _):
+        return jax.lax.scan(lambda d, _: (d * 0.5, None), c + 1.0, None, length=inner)[0], None
+
+    return lambda x: jax.lax.scan(step, x, None, length=outer)[0]
+
+
+@pytest.mark.parametrize(("outer", "inner", "size"), [(3, 7, 8), (10, 1, 5), (2, 100, 64)])
+def test_nested_loops_multiply(outer, inner, size):
+    found = cost.estimate(jax.make_jaxpr(nested(outer, inner))(np.zeros(size, np.float32)))
+    # A trip of the outer loop adds once; each of the inner one multiplies once.
+    assert found.flops == outer * (size + inner * size)
+    # Each reads an array and a scalar, and writes an array.
+    assert found.traffic_bytes == outer * (1 + inner) * (2 * 4 * size + 4)
+
+
+def test_fori_and_bounded_while_cost_their_trips():
+    from healing_runtime.language.functions import while_loop
+
+    x = np.zeros(16, np.float32)
+    fori = cost.estimate(jax.make_jaxpr(lambda x: jax.lax.fori_loop(0, 9, lambda i, c: c * c, x))(x))
+    assert 9 * 16 <= fori.flops <= 9 * (16 + 2)  # and the counter
+    loop = jax.make_jaxpr(lambda x: while_loop(lambda c: c[0] < 9.0, lambda c: c * c, x, max_trips=30))(x)
+    assert 30 * 16 <= cost.estimate(loop).flops <= 30 * (16 + 4)  # and the condition
+
+
+def test_peak_memory_is_that_of_the_widest_moment():
+    def wide(x):
+        matrix = jnp.broadcast_to(x, (10, 100)) * 2.0  # 4000 bytes, and as much before the product
+        y = jnp.sum(matrix, axis=0)
+        return y + jnp.concatenate([y, y])[:100]
+
+    found = cost.estimate(jax.make_jaxpr(wide)(np.zeros(100, np.float32)))
+    assert 8000 <= found.live_bytes <= 8000 + 2 * 400
+    inside = cost.estimate(
+        jax.make_jaxpr(lambda x: jax.lax.scan(lambda c, _: (wide(c), None), x, None, length=50)[0])(
+            np.zeros(100, np.float32)
+        )
+    )
+    assert 8000 <= inside.live_bytes <= 8000 + 4 * 400  # not fifty times as much

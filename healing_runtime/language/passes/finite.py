@@ -14,10 +14,10 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 from jax.interpreters import partial_eval
 
 from healing_runtime.language.findings import Finding
+from healing_runtime.language.harvest import silenced
 from healing_runtime.language.passes import intervals
 from healing_runtime.language.passes.intervals import Interval
 from healing_runtime.language.passes.program import Budget, Program
-from healing_runtime.language.primitive import assert_p
 
 if TYPE_CHECKING:
     from healing_runtime.language.trace import Traced
@@ -42,8 +42,7 @@ def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
     jaxpr = traced.jaxpr.jaxpr
     actions = traced.action_tree.num_leaves
     used = [i < actions for i in range(len(jaxpr.outvars))]
-    silent = jaxpr.replace(eqns=[eqn for eqn in jaxpr.eqns if eqn.primitive is not assert_p])
-    slim, _ = partial_eval.dce_jaxpr(silent, used, instantiate=True)
+    slim, _ = partial_eval.dce_jaxpr(silenced(jaxpr), used, instantiate=True)
     consts = dict(zip(jaxpr.constvars, traced.jaxpr.consts, strict=True))
     known = [intervals.of_constant(consts[v]) for v in slim.constvars]
     program = Program("control", traced.jaxpr, traced.controller)

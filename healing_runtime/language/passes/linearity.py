@@ -1,11 +1,15 @@
 """`linearity`: every donated buffer of the state has exactly one successor, and no memory leaks or grows.
 
 Linear is the buffer, not the value: reads are unlimited. `obs`, `params` and a leaf's own previous value are free.
+Values are told apart by `passes.identity`: the same operation on the same operands is the same value, however often it
+is written, and what only moves elements about without changing them is its operand. Arithmetic is not simplified: a
+leaf times zero, or plus zero, is a value of its own here, and keeps the leaf from being a leak. So does a leaf that
+reads only itself. Diagnostic asserts count for nothing; contract asserts keep what they read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -14,6 +18,8 @@ from jax.interpreters import partial_eval
 
 from healing_runtime.language.blame import refusal
 from healing_runtime.language.findings import Finding
+from healing_runtime.language.harvest import silenced
+from healing_runtime.language.passes import identity
 from healing_runtime.language.passes.program import Budget
 from healing_runtime.language.primitive import reset_p
 
@@ -37,31 +43,42 @@ def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
     for name, before, after in zip(names, incoming, successors, strict=True):
         if (before.aval.shape, before.aval.dtype) != (after.aval.shape, after.aval.dtype):
             yield _finding(traced, f"{name} changes its shape or dtype from tick to tick")
-    yield from _aliases(traced, names, incoming, successors)
+    values = identity.of_jaxpr(traced.jaxpr)
+    constant = _constants(jaxpr, values, successors)
+    for name, after in zip(names, successors, strict=True):
+        if after in constant:
+            yield _finding(
+                traced, f"{name} becomes the same constant at every tick; write tl.reset(value) if that is meant"
+            )
+    yield from _aliases(traced, values, names, incoming, [None if v in constant else v for v in successors])
     yield from _leaks(traced, names, first)
-    yield from _constants(traced, names, successors)
 
 
-def _aliases(traced: Traced, names: list[str], incoming: list[Any], successors: list[Any]) -> Iterator[Finding]:
-    owner = dict(zip(incoming, names, strict=True))
+def _aliases(
+    traced: Traced, values: Mapping[Any, Any], names: list[str], incoming: list[Any], successors: list[Any]
+) -> Iterator[Finding]:
+    owner = {values[v]: name for v, name in zip(incoming, names, strict=True)}
     seen: dict[Any, str] = {}
     for name, after in zip(names, successors, strict=True):
-        if isinstance(after, Literal):
+        if after is None:
             continue
-        if after in owner and owner[after] != name:
-            yield _finding(traced, f"{name} becomes {owner[after]} itself; write tl.copy({owner[after]})")
-        elif after in seen:
-            yield _finding(traced, f"{name} and {seen[after]} become the same value; write tl.copy for one of them")
-        seen.setdefault(after, name)
+        value = values[after]
+        if owner.get(value, name) != name:
+            yield _finding(traced, f"{name} becomes {owner[value]} itself; write tl.copy({owner[value]})")
+        elif value in seen:
+            yield _finding(traced, f"{name} and {seen[value]} become the same value; write tl.copy for one of them")
+        seen.setdefault(value, name)
 
 
 def _leaks(traced: Traced, names: list[str], first: int) -> Iterator[Finding]:
-    jaxpr = traced.jaxpr.jaxpr
+    jaxpr = silenced(traced.jaxpr.jaxpr)
     _, used = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
     judged = _judged(traced, len(names))
     for index, name in enumerate(names):
         if not used[first + index] and not judged[index]:
-            yield _finding(traced, f"{name} is written and never read; use it or remove it")
+            yield _finding(
+                traced, f"{name} is written and never read by the action, the state or a contract assert; remove it"
+            )
 
 
 def _judged(traced: Traced, leaves: int) -> list[bool]:
@@ -80,14 +97,11 @@ def _jaxprs(value: Any) -> Iterator[Jaxpr]:
             yield inner
 
 
-def _constants(traced: Traced, names: list[str], successors: list[Any]) -> Iterator[Finding]:
-    jaxpr = traced.jaxpr.jaxpr
+def _constants(jaxpr: Jaxpr, values: Mapping[Any, Any], successors: list[Any]) -> list[Any]:
+    """The successors that no input reaches, or that are the same value as one that none reaches."""
     dependent = _dependent(jaxpr, [True] * len(jaxpr.invars))
-    for name, after in zip(names, successors, strict=True):
-        if isinstance(after, Literal) or after not in dependent:
-            yield _finding(
-                traced, f"{name} becomes the same constant at every tick; write tl.reset(value) if that is meant"
-            )
+    fixed = {number for v, number in values.items() if v not in dependent}
+    return [v for v in successors if isinstance(v, Literal) or values[v] in fixed]
 
 
 def _dependent(jaxpr: Jaxpr, varying: list[bool]) -> set[Any]:
