@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from healing_runtime import __version__, cli
-from healing_runtime.cli import output
+from healing_runtime.cli import interrupt, output
 from healing_runtime.core.errors import HealingError, Location
 from healing_runtime.core.platform import pin_environment
 
@@ -23,6 +23,7 @@ _USER_FILE_ERRORS = (FileNotFoundError, FileExistsError, PermissionError, IsADir
 def main() -> NoReturn:
     """Entry point of `heal` and of `python -m healing_runtime`."""
     output.keep_stdout_for_us()
+    interrupt.insist()
     sys.exit(execute(sys.argv[1:]))
 
 

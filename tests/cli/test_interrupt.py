@@ -1,0 +1,42 @@
+"""A Ctrl-C that meets a finaliser, where Python drops exceptions, still ends the program."""
+
+import subprocess
+import sys
+
+PROGRAM = """
+import time
+from healing_runtime.cli import interrupt
+class Finalised:
+    def __del__(self):
+        raise KeyboardInterrupt
+{insist}
+try:
+    Finalised()
+    time.sleep({patience_s})
+    print("flew on")
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+def said(insist: str, patience_s: float) -> tuple[str, str]:
+    program = PROGRAM.format(insist=insist, patience_s=patience_s)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    return done.stdout.strip(), done.stderr
+
+
+def test_a_dropped_interrupt_comes_again_and_says_nothing():
+    assert said("interrupt.insist()", 30.0) == ("stopped", "")
+
+
+def test_python_alone_drops_it():
+    assert said("", 0.3)[0] == "flew on"
+
+
+def test_other_dropped_exceptions_are_still_told():
+    program = (
+        "from healing_runtime.cli import interrupt\ninterrupt.insist()\n"
+        "class F:\n    def __del__(self): raise ValueError('told')\nF()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert "told" in done.stderr
