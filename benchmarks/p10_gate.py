@@ -1,4 +1,4 @@
-"""P10: what the gate costs before anything flies, on a written-out controller of a hundred lines."""
+"""P10: what the gate costs before anything flies, on the landing controller of the catalogue."""
 
 from __future__ import annotations
 

@@ -100,3 +100,11 @@ def test_bench_runs_the_files_that_are_there_and_collects_their_answers(home, ca
     assert json.loads((home / "speed.json").read_text()) == document
     assert execute(["bench", "speed"]) == 4
     assert "p10_later.py failed with exit code 3" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- check
+def test_check_says_how_long_it_took(home, capsys, monkeypatch):
+    answer(capsys, "init", "mine")
+    monkeypatch.chdir(home / "mine")
+    (assertions,) = (home / "mine/assertions").rglob("*.yaml")
+    assert 0.0 < answer(capsys, "check", str(assertions))["elapsed_s"] < 600.0
