@@ -13,6 +13,7 @@ import numpy as np
 from jax import export as jax_export
 from jax.extend.core import jaxpr_as_fun
 
+from healing_runtime.compile import dispatch
 from healing_runtime.compile import tick as ticks
 from healing_runtime.compile.interface import ControllerInterface
 from healing_runtime.compile.vectors import Vectors, packing_of
@@ -46,6 +47,7 @@ def export_controller(
     Raises:
         SubsetError: the patch no longer offers what a contract assert of the original names.
     """
+    dispatch.in_calling_thread()  # exporting starts the backend, and a program may be loaded in this process next
     step, interface, params, state = flatten(traced, original, table, control_hz)
     dtype = jnp.dtype(interface.dtype)
     spec = jax.ShapeDtypeStruct

@@ -20,6 +20,7 @@ from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import jaxpr_as_fun
 from jax.interpreters.mlir import ir
 
+from healing_runtime.compile import dispatch
 from healing_runtime.compile import tick as ticks
 from healing_runtime.compile.export import ExportedController
 from healing_runtime.compile.interface import ProgramInterface
@@ -76,6 +77,7 @@ def build(
     Raises:
         WorkerFailed: the StableHLO holds a custom call, whatever the trace said.
     """
+    dispatch.in_calling_thread()
     control, contract = (jax_export.deserialize(bytearray(b)) for b in (exported.control, exported.contract))
     for program in (control, contract):
         refuse_custom_calls(program.mlir_module())
@@ -184,6 +186,7 @@ def use_dtype(dtype: str) -> None:
 
 def load(program: ProgramBlob) -> Program:
     """Load an executable for this process's device and warm it up; nothing is traced or compiled."""
+    dispatch.in_calling_thread()
     arguments = jax.tree.structure(((0, Vectors(0, 0), 0, 0), {}))
     results = jax.tree.structure((Vectors(0, 0), 0))
     compiled = serialize_executable.deserialize_and_load(program.executable, arguments, results)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from healing_runtime.compile.programs import Program, restart
+from healing_runtime.compile.programs import Program, migrate, restart
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.plant import Plant
 from healing_runtime.core.records import FinalVerdict, Scenario, Trace
@@ -41,41 +41,43 @@ def advance(
 ) -> Stop:
     """Fly ticks `first` to `last`, to the first trip, or up to (not including) `pause_at`.
 
-    The plant stands at tick `first`. At tick `last` the program judges the sample and its action is not applied: N
-    ticks give N + 1 samples. The action of a tripped tick is never applied, but for one case: where a flight is taken
-    over in the very tick in which it tripped, the obligations broken there are `pardoned` in tick `first` and begin
-    anew after it.
+    The plant stands at tick `first`, and `carry` is the memory of the program that is live then; one that is swapped in
+    while this flies takes over in the next tick, with what the two share of that memory. At tick `last` the program
+    judges the sample and its action is not applied: N ticks give N + 1 samples. The action of a tripped tick is never
+    applied, but for one case: where a flight is taken over in the very tick in which it tripped, the obligations broken
+    there are `pardoned` in tick `first` and begin anew after it.
     """
     layout = plant.signals.action
     low, high = layout.low, layout.high
     rate = np.concatenate([np.full(s.size, s.rate_per_s) for s in layout]) / recorder.scenario.control_hz
     limited = bool(np.isfinite(rate).any())
     held = recorder.action[first - 1].copy() if first > 0 and np.isfinite(recorder.action[first - 1]).all() else None
-    program = slot.live
-    recorder.fit(program.interface.packed_size)
-    dtype = np.dtype(program.interface.controller.dtype)
-    action_columns, trip_column = program.interface.slices["action"], program.interface.columns["tripped"][0]
+    flown = _Flown.by(slot.live)
+    recorder.fit(flown.program.interface.packed_size)
     every, ringing = recorder.every, keyframes
     tick = first
     while True:
         if tick == pause_at:
             return Stop(tick, False, carry, paused=True)
-        program = slot.live
+        program = slot.live  # the one read of this tick
+        if program is not flown.program:
+            carry, flown = _taken_over(flown.program, program, carry), _Flown.by(program)
+            recorder.fit(program.interface.packed_size)
         observed, true = plant.observe(), plant.truth()
         if ringing and tick % every == 0:
             kept = Vectors(np.array(carry.floats), np.array(carry.ints))
             recorder.keep(Keyframe(tick, plant.snapshot(), plant.state_hash(), kept))
-        carry, packed = program.tick(program.params, carry, observed.astype(dtype), true.astype(dtype))
+        carry, packed = program.tick(program.params, carry, observed.astype(flown.dtype), true.astype(flown.dtype))
         row = np.asarray(packed)
         recorder.write(tick, observed, true, row)
-        if row[trip_column] != 0.0:
+        if row[flown.tripped] != 0.0:
             if tick > first or not set(program.interface.violated(row)) <= set(pardoned):
                 return Stop(tick, True, carry)
             carry = restart(program.interface, carry, program.carry, pardoned)
         if tick == last:
             return Stop(tick, False, carry)
         # The ufuncs themselves: np.clip costs ten times as much on four numbers.
-        command = np.minimum(np.maximum(row[action_columns].astype(np.float64), low), high)
+        command = np.minimum(np.maximum(row[flown.action].astype(np.float64), low), high)
         if limited and held is not None:
             command = np.minimum(np.maximum(command, held - rate), held + rate)
         held = command
@@ -83,6 +85,28 @@ def advance(
         plant.apply(command)
         plant.step()
         tick += 1
+
+
+class _Flown(NamedTuple):
+    """The program of the last tick, and how its rows are read."""
+
+    program: Program
+    dtype: np.dtype
+    action: slice
+    tripped: int
+
+    @classmethod
+    def by(cls, program: Program) -> _Flown:
+        """A program's own reading."""
+        interface = program.interface
+        dtype = np.dtype(interface.controller.dtype)
+        return cls(program, dtype, interface.slices["action"], interface.columns["tripped"][0])
+
+
+def _taken_over(old: Program, new: Program, carry: Vectors) -> Vectors:
+    """The memory with which a program goes on where another one left off."""
+    remembered = Vectors(np.asarray(carry.floats), np.asarray(carry.ints))
+    return migrate(old.interface, new.interface, remembered, new.start())
 
 
 def evaluate(program: Program, recorder: Recorder, carry: Vectors, first: int, last: int) -> Vectors:

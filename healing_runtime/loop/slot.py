@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import time
 
 from healing_runtime.compile.programs import Program
@@ -10,25 +11,28 @@ from healing_runtime.compile.programs import Program
 class Slot:
     """A double buffer of programs.
 
-    `live` is read once per tick. `swap` is one reference store; the program it replaces stays loaded in `previous`
-    until `settle`, so that probation can roll back in the same way.
+    `live` is read once per tick, and that read decides the whole tick. `swap` is one reference store; the program it
+    replaces stays loaded in `previous` until `settle`, so that probation can roll back in the same way. Any thread may
+    `offer`; `swap`, `roll_back` and `settle` belong to one thread, which need not be the loop's.
     """
 
     def __init__(self, program: Program) -> None:
         self.live = program
         self.previous: Program | None = None
-        self._offered: Program | None = None
+        # Appending and popping are one step each: an offer that meets a swap is either swapped in or kept for the next.
+        self._offered: collections.deque[Program] = collections.deque(maxlen=1)
 
     def offer(self, program: Program) -> None:
-        """Lay a loaded and warmed program ready for the next swap."""
-        self._offered = program
+        """Lay a loaded and warmed program ready for the next swap; a newer offer replaces an older one."""
+        self._offered.append(program)
 
     def swap(self) -> float:
         """Put the offered program in, between two ticks. Returns the seconds that the store took."""
-        offered = self._offered
-        if offered is None:
-            raise RuntimeError("swap without an offer")
-        self.previous, self._offered = self.live, None
+        try:
+            offered = self._offered.pop()
+        except IndexError:
+            raise RuntimeError("swap without an offer") from None
+        self.previous = self.live
         start = time.perf_counter()
         self.live = offered
         return time.perf_counter() - start
