@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import jax
 import numpy as np
-from jax import export as jax_export
 from jax.experimental import serialize_executable
 from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import jaxpr_as_fun
@@ -23,12 +21,9 @@ from jax.interpreters.mlir import ir
 from healing_runtime.compile import tick as ticks
 from healing_runtime.compile.export import ExportedController
 from healing_runtime.compile.interface import ProgramInterface
+from healing_runtime.compile.recheck import read_exported
 from healing_runtime.compile.vectors import Packing, Vectors
-from healing_runtime.core.errors import WorkerFailed
 from healing_runtime.core.signals import SignalTable
-
-_CUSTOM_CALL = re.compile(r"stablehlo\.custom_call\"?[ (]*@?(\w*)")
-
 
 @dataclasses.dataclass(frozen=True)
 class ProgramBlob:
@@ -74,11 +69,9 @@ def build(
     0.10.2). It leans on an attribute that is XLA's own, so ask for it only in a process that may die.
 
     Raises:
-        WorkerFailed: the StableHLO holds a custom call, whatever the trace said.
+        SubsetError: the re-check refuses the exported controller, whatever the trace said.
     """
-    control, contract = (jax_export.deserialize(bytearray(b)) for b in (exported.control, exported.contract))
-    for program in (control, contract):
-        refuse_custom_calls(program.mlir_module())
+    control, contract = (read_exported(b) for b in (exported.control, exported.contract))
     step = ticks.Step(control.call, contract.call)
     composed = ticks.compose(step, exported.interface, requirements, table, control_hz)
     carry = Vectors(
@@ -164,16 +157,6 @@ def blob(executable: bytes, interface: ProgramInterface, params: np.ndarray, car
     for part in (interface.bytes(), params.tobytes(), carry.floats.tobytes(), carry.ints.tobytes()):
         hasher.update(hashlib.sha256(part).digest())
     return ProgramBlob(executable, interface, params, carry, "sha256:" + hasher.hexdigest())
-
-
-def refuse_custom_calls(stablehlo: str) -> None:
-    """Re-check of the exported text: no custom call may survive to the compiler.
-
-    Raises:
-        WorkerFailed: with the name of the call.
-    """
-    for name in _CUSTOM_CALL.findall(stablehlo):
-        raise WorkerFailed("custom call in the exported program", name)
 
 
 # ---------------------------------------------------------------- loop

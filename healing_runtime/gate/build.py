@@ -121,7 +121,7 @@ def ask_trace(sandbox: Sandbox, source: Source, original: Source, course: Course
 
 
 def ask_build(sandbox: Sandbox, exported: ExportedController, course: Course, table: SignalTable) -> ProgramBlob:
-    """Compile in a worker. WorkerFailed if it did not survive it or found a custom call."""
+    """Compile in a worker. SubsetError if its re-check refuses, WorkerFailed if it did not survive it."""
     interface, blobs = wire.exported_message(exported)
 
     def built(one_kernel: bool) -> ProgramBlob:
@@ -213,6 +213,8 @@ def exporter(sandbox: Sandbox, course: Course, table: SignalTable) -> Callable[[
             program = ask_build(sandbox, traced.exported, course, table)
         except SandboxFailed:
             raise
+        except SubsetError as error:
+            return candidate.stopped(Stage.EXPORT, error.message)
         except WorkerFailed as error:
             return candidate.stopped(Stage.EXPORT, f"compiling did not end well: {error}")
         # The executable's own bytes differ from one compilation to the next; what it was compiled from does not.

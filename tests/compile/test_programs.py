@@ -1,5 +1,6 @@
 """From a source to bytes and back, for a robot of one line."""
 
+import dataclasses
 import json
 
 import jax
@@ -211,11 +212,13 @@ def test_memory_moves_by_name_and_monitors_move_whole(exported, blob):
     assert now[new.interface.slices["state_ints"]] == 3.0
 
 
-def test_a_custom_call_is_refused_whatever_the_trace_said():
-    text = jax.jit(jnp.linalg.cholesky).lower(jnp.eye(3)).as_text()
-    with pytest.raises(WorkerFailed, match="custom call"):
-        programs.refuse_custom_calls(text)
-    programs.refuse_custom_calls(jax.jit(jnp.sin).lower(1.0).as_text())
+def test_nothing_is_compiled_that_the_re_check_refuses(exported, monkeypatch):
+    lapack = jax.export.export(jax.jit(jnp.linalg.cholesky))(np.eye(3, dtype=np.float32))
+    monkeypatch.setattr(programs, "lower", lambda *_: pytest.fail("lowered"))
+    for part in ("control", "contract"):
+        with pytest.raises(SubsetError, match="custom_call"):
+            hostile = dataclasses.replace(exported, **{part: bytes(lapack.serialize())})
+            programs.build(hostile, requirements(), TABLE, HZ)
 
 
 def test_memory_is_flat_over_many_ticks(blob):
