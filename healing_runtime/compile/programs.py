@@ -25,6 +25,7 @@ from healing_runtime.compile.recheck import read_exported
 from healing_runtime.compile.vectors import Packing, Vectors
 from healing_runtime.core.signals import SignalTable
 
+
 @dataclasses.dataclass(frozen=True)
 class ProgramBlob:
     """An executable as bytes. `sha256` covers the executable, the interface and the starting values."""

@@ -9,11 +9,13 @@ from typing import Any
 
 from healing_runtime.brains import catalogue
 from healing_runtime.compile import programs
+from healing_runtime.compile.loader import Loader
 from healing_runtime.core.errors import OutsideError
 from healing_runtime.core.platform import pin_platform
+from healing_runtime.gate.hangar import Hangar
 from healing_runtime.supervisor import preparation
 from healing_runtime.supervisor.examiner import Examiner
-from healing_runtime.supervisor.memoir import Memoir, refuse_bad_place
+from healing_runtime.supervisor.memoir import LEDGER, Memoir, refuse_bad_place
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.result import RunResult
 from healing_runtime.supervisor.run import Run
@@ -66,21 +68,27 @@ class Runtime:
         prepared = self._prepared()
         self._check_brain()
         refuse_bad_place(self._settings.out or prepared.workspace.runs)
-        with Examiner.workers() as sandbox:
-            examiner = Examiner(sandbox, prepared, self._narrate)
+        with Examiner.workers() as sandbox, self._hangar(prepared) as hangar, Loader() as loader:
+            examiner = Examiner(sandbox, prepared, self._narrate, hangar)
             self._narrate(f"building {prepared.source.name}")
             blob = examiner.admit()
             programs.use_dtype(prepared.scenario.dtype)
-            program = programs.load(blob)
+            program = loader.load(blob).result()
             preparation.refuse_bad_start(prepared, program)
             confinement = sandbox.confinement
             memoir = Memoir.open(prepared, self._settings, blob, examiner.courses, confinement, started, self._narrate)
+            hangar.settle()
             try:
-                run = Run(prepared, self._settings, examiner, memoir, program, self._narrate)
+                run = Run(prepared, self._settings, examiner, memoir, program, loader, self._narrate)
             except BaseException as error:
                 memoir.interrupted(error)
                 raise
             return run.to_the_end()
+
+    def _hangar(self, prepared: Prepared) -> Hangar:
+        """Programs of earlier runs, as the ledger beside this run's record names them, or beside the replayed one."""
+        ledger = self._settings.executables or (self._settings.out or prepared.workspace.runs) / LEDGER
+        return Hangar.beside(ledger, self._narrate)
 
     def _check_brain(self) -> None:
         """Refuse a brain that cannot work before anything flies, unless the embedded one may go on in its place."""
