@@ -134,10 +134,12 @@ class Cache:
     def _prune(self, folder: int) -> None:
         """Remove what nobody finished, then the longest unused until the rest fits."""
         files = sorted(_listed(folder))
-        total = sum(size for _, size, _ in files)
+        total = sum(size for _, size, name in files if _NAME.match(name))
         for used_s, size, name in files:
-            abandoned = not _NAME.match(name) and used_s < time.time() - ABANDONED_S
-            if abandoned or total > self._limit:
+            if not _NAME.match(name):
+                if used_s < time.time() - ABANDONED_S:
+                    _remove(folder, name)
+            elif total > self._limit:
                 _remove(folder, name)
                 total -= size
 
