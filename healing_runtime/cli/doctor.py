@@ -23,7 +23,7 @@ def doctor(
     ] = None,
     as_json: output.JsonFlag = False,
 ) -> None:
-    """Show versions, devices, confinement, brains; repair a record.
+    """Show versions, devices, confinement, brains, the cache; repair a record.
 
     With --repair, a truncated log is rewritten with an index, so that public tools open it.
     """

@@ -53,7 +53,7 @@ class Program:
     params: np.ndarray
     carry: Vectors
     sha256: str
-    portable: bytes = b""
+    portable: bytes = dataclasses.field(default=b"", repr=False)
     bounds: Cost | None = None
 
     def start(self) -> Vectors:

@@ -2,7 +2,7 @@
 
 A program reaches the builder from a process that ran a stranger's source. So its StableHLO is parsed and walked here,
 operation by operation, through every region and every function, against a list of what is known; what is not on the
-list is refused by name. Nothing is compiled before this has passed.
+list is refused by name, and so is a loop that may not end. Nothing is compiled before this has passed.
 
 StableHLO: https://openxla.org/stablehlo/spec. What XLA's own parser does with hostile bytes is its own affair; the
 builder is a confined process.
@@ -10,6 +10,7 @@ builder is a confined process.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -17,15 +18,20 @@ from typing import Any, NamedTuple
 from jax import export as jax_export
 from jax.interpreters import mlir
 from jax.interpreters.mlir import ir
-from jaxlib.mlir.dialects import stablehlo
 
+from healing_runtime.compile.trips import trips_of
 from healing_runtime.core.errors import SubsetError
+from healing_runtime.language.passes.program import Budget
 
 MAX_BYTES = 8 << 20
 MAX_OPERATIONS = 100_000
 """Operations of a module, and of its `main` once every call is written out."""
 MAX_DEPTH = 40
 """Regions within regions."""
+MAX_TRIPS = Budget().trips
+"""Product of nested trip counts, calls included."""
+MAX_ELEMENTS = 1 << 24
+"""Numbers in one value."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -68,14 +74,22 @@ ATTRIBUTES: frozenset[str] = _words("""
 ARGUMENT_ATTRIBUTES: frozenset[str] = _words("jax.buffer_donor jax.result_info tf.aliasing_output")
 """Of a function's arguments and results: what is donated, and JAX's names."""
 
+_CALLS = {"func.call": "callee", "stablehlo.composite": "decomposition"}
+"""Operations that call a function, and the attribute that names it."""
+
 _ELEMENTS = _words("f32 f64 i1 i32 i64 ui32")
 
 
 class _Function(NamedTuple):
-    """A function of a module: its own operations, and what it calls how often."""
+    """A function of a module.
+
+    Its own operations and largest product of nested trip counts, what it calls how often, and inside of how many trips.
+    """
 
     operations: int
     calls: Mapping[str, int]
+    trips: int
+    trips_around: Mapping[str, int]
 
 
 def read_exported(data: bytes, platform: str = "cpu") -> jax_export.Exported:
@@ -96,19 +110,19 @@ def read_exported(data: bytes, platform: str = "cpu") -> jax_export.Exported:
         raise _refused("it has effects or wants several devices")
     if exported.disabled_safety_checks:
         raise _refused("it was exported with checks turned off")
-    check(exported.mlir_module_serialized)
+    check(exported)
     return exported
 
 
-def check(serialized: bytes) -> None:
-    """Walk a module, as `Exported` carries it.
+def check(exported: jax_export.Exported) -> None:
+    """Walk the module that calling the program would hand to the compiler.
 
     Raises:
         SubsetError: something is not on the list, or there is too much of it.
     """
-    with mlir.make_ir_context() as context:
+    with mlir.make_ir_context():
         try:
-            module = stablehlo.deserialize_portable_artifact(context, serialized)
+            module = exported.mlir_module(serialized=False)
             module.operation.verify()
         except Exception as error:
             raise _refused(f"its StableHLO cannot be read ({_first_line(error)})") from None
@@ -118,16 +132,19 @@ def check(serialized: bytes) -> None:
             if operation.operation.name != "func.func":
                 raise _refused(f"{operation.operation.name} outside a function")
             functions[ir.StringAttr(operation.attributes["sym_name"]).value] = _function(operation.operation)
-        if sum(f.operations for f in functions.values()) > MAX_OPERATIONS or _written_out(functions) > MAX_OPERATIONS:
+        operations, trips = _written_out(functions)
+        if sum(f.operations for f in functions.values()) > MAX_OPERATIONS or operations > MAX_OPERATIONS:
             raise _refused(f"it has more than {MAX_OPERATIONS} operations")
+        if trips > MAX_TRIPS:
+            raise _refused(f"its nested loops make {trips} trips; at most {MAX_TRIPS} are allowed")
 
 
 def _function(function: Any) -> _Function:
-    count, calls = 0, Counter[str]()
+    count, most, calls, around = 0, 1, Counter[str](), dict[str, int]()
     if not function.regions[0].blocks:
         raise _refused("it declares a function that it does not define")
-    for operation in _operations(function, 0):
-        count += 1
+    for operation, trips in _operations(function, 1, 0):
+        count, most = count + 1, max(most, trips)
         if count > MAX_OPERATIONS:
             raise _refused(f"it has more than {MAX_OPERATIONS} operations")
         name = operation.name
@@ -136,25 +153,31 @@ def _function(function: Any) -> _Function:
         _check_attributes(operation)
         for result in operation.results:
             _check_type(result.type)
-        if name == "func.call":
-            calls[ir.FlatSymbolRefAttr(operation.attributes["callee"]).value] += 1
-        elif name == "stablehlo.composite":
+        if name == "stablehlo.composite":
             _check_composite(operation)
-            calls[ir.FlatSymbolRefAttr(operation.attributes["decomposition"]).value] += 1
-    return _Function(count, calls)
+        if name in _CALLS:
+            called = ir.FlatSymbolRefAttr(operation.attributes[_CALLS[name]]).value
+            calls[called] += 1
+            around[called] = max(around.get(called, 1), trips)
+    return _Function(count, calls, most, around)
 
 
-def _operations(operation: Any, depth: int) -> Iterator[Any]:
-    """An operation and everything inside it."""
+def _operations(operation: Any, trips: int, depth: int) -> Iterator[tuple[Any, int]]:
+    """An operation and everything inside it, each with the product of the trips around it."""
     if depth > MAX_DEPTH:
         raise _refused(f"its regions are nested more than {MAX_DEPTH} deep")
-    yield operation
+    yield operation, trips
+    if operation.name == "stablehlo.while":
+        own = trips_of(operation)
+        if own is None:
+            raise _refused("a loop that does not count up to a constant")
+        trips *= max(own, 1)
     for region in operation.regions:
         for block in region.blocks:
             for argument in block.arguments:
                 _check_type(argument.type)
             for inner in block.operations:
-                yield from _operations(inner.operation, depth + 1)
+                yield from _operations(inner.operation, trips, depth + 1)
 
 
 def _check_attributes(operation: Any) -> None:
@@ -179,15 +202,18 @@ def _check_type(found: Any) -> None:
         raise _refused(f"a value of type {found}; every value is an array of fixed shape")
     if str(found.element_type) not in _ELEMENTS:
         raise _refused(f"a value of type {found}; {', '.join(sorted(_ELEMENTS))} are what TensorLang has")
+    if math.prod(found.shape) > MAX_ELEMENTS:
+        raise _refused(f"a value of type {found}; at most {MAX_ELEMENTS} numbers are allowed")
 
 
-def _written_out(functions: Mapping[str, _Function]) -> int:
-    """Operations of the largest function with every call replaced by what it calls (the compiler does that).
+def _written_out(functions: Mapping[str, _Function]) -> tuple[int, int]:
+    """Most operations and most nested trips with every call replaced by what it calls (the compiler does that).
 
     Raises:
         SubsetError: a function calls itself, by whatever way.
     """
     sizes: dict[str, int] = {}
+    trips: dict[str, int] = {}
     waiting = dict(functions)
     while waiting:
         ready = [name for name, f in waiting.items() if all(called in sizes for called in f.calls)]
@@ -196,7 +222,8 @@ def _written_out(functions: Mapping[str, _Function]) -> int:
         for name in ready:
             own = waiting.pop(name)
             sizes[name] = own.operations + sum(times * sizes[called] for called, times in own.calls.items())
-    return max(sizes.values(), default=0)
+            trips[name] = max(own.trips, *(around * trips[called] for called, around in own.trips_around.items()), 1)
+    return max(sizes.values(), default=0), max(trips.values(), default=1)
 
 
 def _first_line(error: Exception) -> str:

@@ -20,8 +20,11 @@ from tests.language.test_vocabulary import BOOLEAN, CALLS, INDEX, MATRIX, NAMES,
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
-def module(body: str, more: str = "") -> bytes:
-    """A module as exported programs carry it; `%x` is what `main` is given, `%y` what it returns."""
+SINE = jax_export.export(jax.jit(jnp.sin))(np.zeros(2, np.float32))
+
+
+def module(body: str, more: str = "") -> jax_export.Exported:
+    """A program with this module; `%x` is what `main` is given, `%y` what it returns."""
     text = f"""module {{
       func.func public @main(%x: tensor<2xf32>) -> tensor<2xf32> {{
         {body}
@@ -30,12 +33,16 @@ def module(body: str, more: str = "") -> bytes:
       {more}
     }}"""
     with mlir.make_ir_context():
-        return stablehlo.serialize_portable_artifact_str(text, stablehlo.get_current_version())
+        return carrying(stablehlo.serialize_portable_artifact_str(text, stablehlo.get_current_version()))
 
 
-def refused(serialized: bytes, why: str) -> None:
+def carrying(serialized: bytes) -> jax_export.Exported:
+    return dataclasses.replace(SINE, mlir_module_serialized=serialized)
+
+
+def refused(program: jax_export.Exported, why: str) -> None:
     with pytest.raises(SubsetError, match=why):
-        recheck.check(serialized)
+        recheck.check(program)
 
 
 # ---------------------------------------------------------------- what passes
@@ -92,12 +99,8 @@ def test_a_custom_call_is_refused_however_it_is_spelled(body):
 
 
 def test_a_custom_call_inside_a_loop_is_found():
-    body = """%y = stablehlo.while(%i = %x) : tensor<2xf32>
-        cond { %t = stablehlo.constant dense<true> : tensor<i1>
-               stablehlo.return %t : tensor<i1> }
-        do { %z = stablehlo.custom_call @pwn(%i) : (tensor<2xf32>) -> tensor<2xf32>
-             stablehlo.return %z : tensor<2xf32> }"""
-    refused(module(body), "stablehlo.custom_call")
+    call = "stablehlo.custom_call @pwn(%v) : (tensor<2xf32>) -> tensor<2xf32>\n%u = stablehlo.abs"
+    refused(module(LOOP.format(**ORDINARY | {"inner": call})), "stablehlo.custom_call")
 
 
 @pytest.mark.parametrize("called", [True, False])
@@ -157,10 +160,10 @@ def test_a_call_of_what_is_not_there_is_refused():
     text = CALL.format("p"), FUNCTION.format("p", "%b = stablehlo.abs %a : tensor<2xf32>")
     recheck.check(module(*text))
     with mlir.make_ir_context():
-        found = stablehlo.deserialize_portable_artifact(mlir.ir.Context.current, module(*text))
+        found = module(*text).mlir_module(serialized=False)
         found.body.operations[1].attributes["sym_name"] = mlir.ir.StringAttr.get("q")
         renamed = mlir.module_to_bytecode(found)
-    refused(renamed, "cannot be read")
+    refused(carrying(renamed), "cannot be read")
     refused(module(CALL.format("p"), "func.func private @p(tensor<2xf32>) -> tensor<2xf32>"), "does not define")
 
 
@@ -228,30 +231,99 @@ def test_an_unknown_dialect_is_refused():
             %y = "evil.run"(%x) : (tensor<2xf32>) -> tensor<2xf32>
             return %y : tensor<2xf32> } }"""
         serialized = mlir.module_to_bytecode(mlir.ir.Module.parse(text))
-    refused(serialized, "cannot be read|evil.run")
+    refused(carrying(serialized), "cannot be read|evil.run")
+
+
+# ---------------------------------------------------------------- loops
+LOOP = """
+    %first = stablehlo.constant dense<{first}> : tensor<i32>
+    %last = stablehlo.constant dense<{last}> : tensor<i32>
+    %one = stablehlo.constant dense<{step}> : tensor<i32>
+    %n, %y = stablehlo.while(%i = {start}, %v = %x) : tensor<i32>, tensor<2xf32>
+    cond {{ {more} %t = stablehlo.compare {direction}, %i, {bound} : (tensor<i32>, tensor<i32>) -> tensor<i1>
+           stablehlo.return %t : tensor<i1> }}
+    do {{ %j = stablehlo.{add} %i, %one : tensor<i32>
+         %w = {inner} %v : tensor<2xf32>
+         stablehlo.return {next}, %w : tensor<i32>, tensor<2xf32> }}
+"""
+ORDINARY = {
+    "first": 0,
+    "last": 10,
+    "step": 1,
+    "start": "%first",
+    "bound": "%last",
+    "direction": "LT",
+    "add": "add",
+    "next": "%j",
+    "more": "",
+    "inner": "stablehlo.abs",
+}
+READ = "%two = stablehlo.slice %x [0:1] : (tensor<2xf32>) -> tensor<1xf32>\n"
+READ += "%flat = stablehlo.reshape %two : (tensor<1xf32>) -> tensor<f32>\n"
+READ += "%read = stablehlo.convert %flat : (tensor<f32>) -> tensor<i32>\n"
+ENDLESS = {
+    "no step": {"step": 0},
+    "away": {"step": -1},
+    "the counter as it was": {"next": "%i"},
+    "a constant for the counter": {"next": "%one"},
+    "downwards": {"direction": "GE"},
+    "never equal": {"direction": "NE"},
+    "multiplied": {"add": "multiply"},
+    "a bound that is read": {"bound": "%read"},
+    "a start that is read": {"start": "%read"},
+    "a bound that goes along": {"bound": "%i"},
+    "more in the condition": {"more": "%z = stablehlo.abs %i : tensor<i32>"},
+}
+
+
+def test_a_loop_that_counts_to_a_constant_passes():
+    recheck.check(module(READ + LOOP.format(**ORDINARY)))
+    recheck.check(module(READ + LOOP.format(**ORDINARY | {"first": 20})))
+
+
+@pytest.mark.parametrize("change", ENDLESS.values(), ids=ENDLESS)
+def test_a_loop_that_may_not_end_is_refused(change):
+    refused(module(READ + LOOP.format(**ORDINARY | change)), "count up to a constant")
+
+
+def test_a_condition_that_returns_something_else_is_refused():
+    text = LOOP.format(**ORDINARY | {"more": "%yes = stablehlo.constant dense<true> : tensor<i1>"})
+    refused(module(text.replace("stablehlo.return %t", "stablehlo.return %yes")), "count up to a constant")
+
+
+@pytest.mark.parametrize(("trips", "passes"), [(10, True), (400, False)])
+def test_nested_trips_multiply_through_calls(trips, passes):
+    inner = LOOP.format(**ORDINARY | {"last": 300}).replace("%x", "%a").replace("%y", "%b")
+    call = 'func.call @p(%v) : (tensor<2xf32>) -> tensor<2xf32>\n %u = stablehlo.abs'
+    outer = LOOP.format(**ORDINARY | {"last": trips, "inner": call})
+    text = module(outer, FUNCTION.format("p", inner))
+    if passes:
+        recheck.check(text)
+    else:
+        refused(text, f"{trips * 300} trips")
+
+
+def test_a_value_larger_than_any_memory_is_refused():
+    wide = "%w = stablehlo.broadcast_in_dim %x, dims = [1] : (tensor<2xf32>) -> tensor<9000000x2xf32>\n"
+    refused(module(wide + "%y = stablehlo.abs %x : tensor<2xf32>"), "numbers are allowed")
 
 
 # ---------------------------------------------------------------- the program around the module
-@pytest.fixture(scope="module")
-def exported():
-    return jax_export.export(jax.jit(jnp.sin))(np.zeros(2, np.float32))
-
-
-def test_a_program_for_another_device_is_refused(exported):
-    recheck.read_exported(bytes(exported.serialize()), "cpu")
+def test_a_program_for_another_device_is_refused():
+    recheck.read_exported(bytes(SINE.serialize()), "cpu")
     with pytest.raises(SubsetError, match="exported for cpu and is to run on cuda"):
-        recheck.read_exported(bytes(exported.serialize()), "cuda")
+        recheck.read_exported(bytes(SINE.serialize()), "cuda")
 
 
-def test_a_program_with_checks_turned_off_is_refused(exported):
+def test_a_program_with_checks_turned_off_is_refused():
     off = jax_export.DisabledSafetyCheck.custom_call("pwn")
-    changed = dataclasses.replace(exported, disabled_safety_checks=(off,))
+    changed = dataclasses.replace(SINE, disabled_safety_checks=(off,))
     with pytest.raises(SubsetError, match="checks turned off"):
         recheck.read_exported(bytes(changed.serialize()))
 
 
-def test_what_is_no_program_is_refused(exported):
-    whole = bytes(exported.serialize())
+def test_what_is_no_program_is_refused():
+    whole = bytes(SINE.serialize())
     for data in (b"", b"{}", bytes(200), whole[:-30], whole[: len(whole) // 2]):
         with pytest.raises(SubsetError, match="refused"):
             recheck.read_exported(data)
