@@ -6,6 +6,7 @@ Equal keys mean equal programs, so whatever could change one bit of a program's 
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ import jax
 from healing_runtime.core.codec import digest, plain
 from healing_runtime.core.platform import fingerprint
 
-_SOURCES = ("compile", "core", "language", "stl")
+_SOURCES = ("compile", "core", "gate", "language", "stl")
 _PARTS = (".py", ".lark")
+_PACKAGES = ("lark", "pint")
+"""Packages that read formulas and turn units into numbers, beside those of the fingerprint."""
 
 
 def key_of(told: Mapping[str, Any], blobs: Sequence[bytes], machine: Mapping[str, Any]) -> str:
@@ -37,6 +40,7 @@ def machine() -> dict[str, Any]:
     return {
         **fingerprint(),
         "device": [device.platform, device.device_kind, device.client.platform_version],
+        **{package: importlib.metadata.version(package) for package in _PACKAGES},
         "code": _code(),
     }
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from jax.interpreters.mlir import ir
 
+_SIGNED = "#stablehlo<comparison_type SIGNED>"
+
 
 def trips_of(loop: Any) -> int | None:
     """Trips of a `stablehlo.while` operation; None if it is not a loop that counts up to a constant."""
@@ -20,9 +22,13 @@ def trips_of(loop: Any) -> int | None:
         return None
     if str(compare.attributes["comparison_direction"]) != "#stablehlo<comparison_direction LT>":
         return None
+    if "compare_type" in compare.attributes and str(compare.attributes["compare_type"]) != _SIGNED:
+        return None  # -1 would be the largest number
     counter, bound = compare.operands
     position = _position(counter, condition)
     if rest[0].operands[0] != compare.results[0] or position is None:
+        return None
+    if str(counter.type) not in ("tensor<i32>", "tensor<i64>"):
         return None
     returned = list(body.operations)[-1].operation.operands[position]
     first, last = _constant(loop.operands[position]), _constant(bound)

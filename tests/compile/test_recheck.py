@@ -10,40 +10,14 @@ import numpy as np
 import pytest
 from jax import export as jax_export
 from jax.interpreters import mlir
-from jaxlib.mlir.dialects import stablehlo
 
 from healing_runtime.compile import recheck
 from healing_runtime.core.errors import SubsetError
 from healing_runtime.language.harvest import harvest
+from tests.compile.modules import CALL, FUNCTION, INNER, LOOP, ORDINARY, SINE, carrying, module, refused
 from tests.language.test_vocabulary import BOOLEAN, CALLS, INDEX, MATRIX, NAMES, M, X, member
 
 PLATFORMS = ("cpu", "cuda", "tpu")
-
-
-SINE = jax_export.export(jax.jit(jnp.sin))(np.zeros(2, np.float32))
-
-
-def module(body: str, more: str = "") -> jax_export.Exported:
-    """A program with this module; `%x` is what `main` is given, `%y` what it returns."""
-    text = f"""module {{
-      func.func public @main(%x: tensor<2xf32>) -> tensor<2xf32> {{
-        {body}
-        return %y : tensor<2xf32>
-      }}
-      {more}
-    }}"""
-    with mlir.make_ir_context():
-        return carrying(stablehlo.serialize_portable_artifact_str(text, stablehlo.get_current_version()))
-
-
-def carrying(serialized: bytes) -> jax_export.Exported:
-    return dataclasses.replace(SINE, mlir_module_serialized=serialized)
-
-
-def refused(program: jax_export.Exported, why: str) -> None:
-    with pytest.raises(SubsetError, match=why):
-        recheck.check(program)
-
 
 # ---------------------------------------------------------------- what passes
 def example(path: str):
@@ -145,11 +119,6 @@ def test_operations_that_pure_code_does_not_need_are_refused():
     refused(module(draw + " -> tensor<2xf32>"), "stablehlo.rng")
 
 
-CALL = "%y = call @{}(%x) : (tensor<2xf32>) -> tensor<2xf32>"
-FUNCTION = "func.func private @{}(%a: tensor<2xf32>) -> tensor<2xf32> {{ {} return %b : tensor<2xf32> }}\n"
-INNER = "%{} = call @{}(%{}) : (tensor<2xf32>) -> tensor<2xf32>\n"
-
-
 def test_recursion_is_refused():
     refused(module(CALL.format("main")), "call themselves")
     both = FUNCTION.format("p", INNER.format("b", "q", "a")) + FUNCTION.format("q", INNER.format("b", "p", "a"))
@@ -224,6 +193,11 @@ def test_types_of_another_kind_are_refused():
     refused(module(narrow + "%y = stablehlo.convert %h : (tensor<2xf8E4M3FN>) -> tensor<2xf32>"), "f8E4M3FN")
 
 
+def test_a_value_larger_than_any_memory_is_refused():
+    wide = "%w = stablehlo.broadcast_in_dim %x, dims = [1] : (tensor<2xf32>) -> tensor<9000000x2xf32>\n"
+    refused(module(wide + "%y = stablehlo.abs %x : tensor<2xf32>"), "numbers are allowed")
+
+
 def test_an_unknown_dialect_is_refused():
     with mlir.make_ir_context() as context:
         context.allow_unregistered_dialects = True
@@ -232,80 +206,6 @@ def test_an_unknown_dialect_is_refused():
             return %y : tensor<2xf32> } }"""
         serialized = mlir.module_to_bytecode(mlir.ir.Module.parse(text))
     refused(carrying(serialized), "cannot be read|evil.run")
-
-
-# ---------------------------------------------------------------- loops
-LOOP = """
-    %first = stablehlo.constant dense<{first}> : tensor<i32>
-    %last = stablehlo.constant dense<{last}> : tensor<i32>
-    %one = stablehlo.constant dense<{step}> : tensor<i32>
-    %n, %y = stablehlo.while(%i = {start}, %v = %x) : tensor<i32>, tensor<2xf32>
-    cond {{ {more} %t = stablehlo.compare {direction}, %i, {bound} : (tensor<i32>, tensor<i32>) -> tensor<i1>
-           stablehlo.return %t : tensor<i1> }}
-    do {{ %j = stablehlo.{add} %i, %one : tensor<i32>
-         %w = {inner} %v : tensor<2xf32>
-         stablehlo.return {next}, %w : tensor<i32>, tensor<2xf32> }}
-"""
-ORDINARY = {
-    "first": 0,
-    "last": 10,
-    "step": 1,
-    "start": "%first",
-    "bound": "%last",
-    "direction": "LT",
-    "add": "add",
-    "next": "%j",
-    "more": "",
-    "inner": "stablehlo.abs",
-}
-READ = "%two = stablehlo.slice %x [0:1] : (tensor<2xf32>) -> tensor<1xf32>\n"
-READ += "%flat = stablehlo.reshape %two : (tensor<1xf32>) -> tensor<f32>\n"
-READ += "%read = stablehlo.convert %flat : (tensor<f32>) -> tensor<i32>\n"
-ENDLESS = {
-    "no step": {"step": 0},
-    "away": {"step": -1},
-    "the counter as it was": {"next": "%i"},
-    "a constant for the counter": {"next": "%one"},
-    "downwards": {"direction": "GE"},
-    "never equal": {"direction": "NE"},
-    "multiplied": {"add": "multiply"},
-    "a bound that is read": {"bound": "%read"},
-    "a start that is read": {"start": "%read"},
-    "a bound that goes along": {"bound": "%i"},
-    "more in the condition": {"more": "%z = stablehlo.abs %i : tensor<i32>"},
-}
-
-
-def test_a_loop_that_counts_to_a_constant_passes():
-    recheck.check(module(READ + LOOP.format(**ORDINARY)))
-    recheck.check(module(READ + LOOP.format(**ORDINARY | {"first": 20})))
-
-
-@pytest.mark.parametrize("change", ENDLESS.values(), ids=ENDLESS)
-def test_a_loop_that_may_not_end_is_refused(change):
-    refused(module(READ + LOOP.format(**ORDINARY | change)), "count up to a constant")
-
-
-def test_a_condition_that_returns_something_else_is_refused():
-    text = LOOP.format(**ORDINARY | {"more": "%yes = stablehlo.constant dense<true> : tensor<i1>"})
-    refused(module(text.replace("stablehlo.return %t", "stablehlo.return %yes")), "count up to a constant")
-
-
-@pytest.mark.parametrize(("trips", "passes"), [(10, True), (400, False)])
-def test_nested_trips_multiply_through_calls(trips, passes):
-    inner = LOOP.format(**ORDINARY | {"last": 300}).replace("%x", "%a").replace("%y", "%b")
-    call = 'func.call @p(%v) : (tensor<2xf32>) -> tensor<2xf32>\n %u = stablehlo.abs'
-    outer = LOOP.format(**ORDINARY | {"last": trips, "inner": call})
-    text = module(outer, FUNCTION.format("p", inner))
-    if passes:
-        recheck.check(text)
-    else:
-        refused(text, f"{trips * 300} trips")
-
-
-def test_a_value_larger_than_any_memory_is_refused():
-    wide = "%w = stablehlo.broadcast_in_dim %x, dims = [1] : (tensor<2xf32>) -> tensor<9000000x2xf32>\n"
-    refused(module(wide + "%y = stablehlo.abs %x : tensor<2xf32>"), "numbers are allowed")
 
 
 # ---------------------------------------------------------------- the program around the module

@@ -134,6 +134,8 @@ MACHINE = [
     "jaxlib",
     "python",
     "libm",
+    "numpy",
+    "pint",
     "healing_runtime",
     "code",
     "xla_flags",
