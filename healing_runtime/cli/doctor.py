@@ -23,7 +23,9 @@ def doctor(
     ] = None,
     as_json: output.JsonFlag = False,
 ) -> None:
-    """Show versions, devices, confinement, brains, the cache; repair a record.
+    """Show versions, devices, confinement, brains; repair a record.
+
+    It also says where executables are kept, how many, and whether that place can be used.
 
     With --repair, a truncated log is rewritten with an index, so that public tools open it.
     """
