@@ -27,7 +27,7 @@ MAX_BYTES = 8 << 20
 MAX_OPERATIONS = 100_000
 """Operations of a module, and of its `main` once every call is written out."""
 MAX_DEPTH = 40
-"""Regions within regions."""
+"""Regions within regions, and calls within calls."""
 MAX_TRIPS = Budget().trips
 """Product of nested trip counts, calls included."""
 MAX_ELEMENTS = 1 << 24
@@ -42,7 +42,7 @@ _MATHEMATICS = _words("acos acosh asin asinh atanh cosh erf erf_inv erfc next_af
 """Functions that JAX exports as a composite operation with its decomposition beside it."""
 
 OPERATIONS: frozenset[str] = (
-    _words("builtin.module func.call func.func func.return")
+    _words("func.call func.return")
     | {
         f"stablehlo.{name}"
         for name in _words("""
@@ -76,6 +76,9 @@ ARGUMENT_ATTRIBUTES: frozenset[str] = _words("jax.buffer_donor jax.result_info t
 
 _CALLS = {"func.call": "callee", "stablehlo.composite": "decomposition"}
 """Operations that call a function, and the attribute that names it."""
+
+_MANY = 1 << 40
+"""More than any bound here; counts stop there."""
 
 _ELEMENTS = _words("f32 f64 i1 i32 i64 ui32")
 
@@ -132,6 +135,8 @@ def check(exported: jax_export.Exported) -> None:
             if operation.operation.name != "func.func":
                 raise _refused(f"{operation.operation.name} outside a function")
             functions[ir.StringAttr(operation.attributes["sym_name"]).value] = _function(operation.operation)
+        if "main" not in functions:
+            raise _refused("it has no function main")
         operations, trips = _written_out(functions)
         if sum(f.operations for f in functions.values()) > MAX_OPERATIONS or operations > MAX_OPERATIONS:
             raise _refused(f"it has more than {MAX_OPERATIONS} operations")
@@ -148,7 +153,7 @@ def _function(function: Any) -> _Function:
         if count > MAX_OPERATIONS:
             raise _refused(f"it has more than {MAX_OPERATIONS} operations")
         name = operation.name
-        if name not in OPERATIONS:
+        if name not in OPERATIONS and operation != function:
             raise _refused(f"{name} is not an operation of TensorLang")
         _check_attributes(operation)
         for result in operation.results:
@@ -212,18 +217,29 @@ def _written_out(functions: Mapping[str, _Function]) -> tuple[int, int]:
     Raises:
         SubsetError: a function calls itself, by whatever way.
     """
-    sizes: dict[str, int] = {}
-    trips: dict[str, int] = {}
-    waiting = dict(functions)
-    while waiting:
-        ready = [name for name, f in waiting.items() if all(called in sizes for called in f.calls)]
-        if not ready:
-            raise _refused(f"its functions call themselves or what is not there ({', '.join(sorted(waiting)[:3])})")
-        for name in ready:
-            own = waiting.pop(name)
-            sizes[name] = own.operations + sum(times * sizes[called] for called, times in own.calls.items())
-            trips[name] = max(own.trips, *(around * trips[called] for called, around in own.trips_around.items()), 1)
-    return max(sizes.values(), default=0), max(trips.values(), default=1)
+    callers: dict[str, list[str]] = {name: [] for name in functions}
+    for name, function in functions.items():
+        for called in function.calls:
+            callers.setdefault(called, []).append(name)
+    waits = {name: len(function.calls) for name, function in functions.items()}
+    ready = [name for name, count in waits.items() if not count]
+    sizes, trips, depths = dict[str, int](), dict[str, int](), dict[str, int]()
+    while ready:
+        name = ready.pop()
+        own = functions[name]
+        size = own.operations + sum(times * sizes[called] for called, times in own.calls.items())
+        most = max(own.trips, *(around * trips[called] for called, around in own.trips_around.items()), 1)
+        sizes[name], trips[name] = min(size, _MANY), min(most, _MANY)
+        depths[name] = 1 + max((depths[called] for called in own.calls), default=0)
+        for caller in callers[name]:
+            waits[caller] -= 1
+            if not waits[caller]:
+                ready.append(caller)
+    if len(sizes) < len(functions):
+        raise _refused("its functions call themselves, or what is not there")
+    if max(depths.values()) > MAX_DEPTH:
+        raise _refused(f"its calls are nested more than {MAX_DEPTH} deep")
+    return max(sizes.values()), max(trips.values())
 
 
 def _first_line(error: Exception) -> str:

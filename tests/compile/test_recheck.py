@@ -137,13 +137,34 @@ def test_a_call_of_what_is_not_there_is_refused():
 
 
 def test_calls_that_multiply_are_counted_as_the_compiler_writes_them_out():
-    """Forty functions that call the next one twice: small to read, larger than any memory."""
+    """Thirty functions that call the next one twice: small to read, larger than any memory."""
     chain = "".join(
         FUNCTION.format(f"f{i}", INNER.format("c", f"f{i + 1}", "a") + INNER.format("b", f"f{i + 1}", "c"))
-        for i in range(40)
+        for i in range(30)
     )
-    end = FUNCTION.format("f40", "%b = stablehlo.abs %a : tensor<2xf32>")
+    end = FUNCTION.format("f30", "%b = stablehlo.abs %a : tensor<2xf32>")
     refused(module(CALL.format("f0"), chain + end), "more than")
+
+
+def test_calls_that_are_nested_too_deep_are_refused_soon():
+    """A chain as long as it may be, in the order that is worst for whoever looks for its end."""
+    count = 10_000
+    chain = "".join(FUNCTION.format(f"f{i}", INNER.format("b", f"f{i + 1}", "a")) for i in range(count))
+    end = FUNCTION.format(f"f{count}", "%b = stablehlo.abs %a : tensor<2xf32>")
+    refused(module(CALL.format("f0"), chain + end), "calls are nested")
+
+
+def test_a_module_without_a_beginning_is_refused():
+    body = "%y = stablehlo.abs %x : tensor<2xf32>"
+    with mlir.make_ir_context():
+        found = module(body).mlir_module(serialized=False)
+        found.body.operations[0].attributes["sym_name"] = mlir.ir.StringAttr.get("begin")
+        refused(carrying(mlir.module_to_bytecode(found)), "no function main")
+
+
+def test_a_module_within_a_module_is_refused():
+    body = "%y = stablehlo.abs %x : tensor<2xf32>"
+    refused(module(body, "module @inner { }"), "outside a function|cannot be read")
 
 
 def test_a_huge_module_is_refused_soon(monkeypatch):
