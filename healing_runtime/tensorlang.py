@@ -90,6 +90,9 @@ def compile(
 def load_program(data: bytes) -> Program:
     """A program from the bytes of `Program.export()`, re-checked and compiled for this machine.
 
+    What the bytes hold is refused unless the language has it. Take a stranger's only in a process that may die: before
+    the re-check they meet MLIR's parser, which is not made for ill intent.
+
     Raises:
         InputError: the bytes are no portable program, or hold what the language does not have, or their device is not
             here.
