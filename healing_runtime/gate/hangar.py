@@ -33,6 +33,7 @@ class Hangar:
         self._lock = threading.RLock()
         self._ledger: Ledger | None = None
         self._waiting: list[tuple[str, ProgramBlob]] = []
+        self._given: set[str] = set()
         self._told = False
 
     @classmethod
@@ -53,10 +54,23 @@ class Hangar:
             if data is None:
                 return None
             try:
-                return wire.read_blob_file(data, key)
+                program = wire.read_blob_file(data, key)
             except WorkerFailed:
                 self._cache.discard(sha256)
+            else:
+                self._given.add(program.sha256)
+                return program
         return None
+
+    def gave(self, program: ProgramBlob) -> bool:
+        """Whether a program came from here."""
+        return program.sha256 in self._given
+
+    def stop(self, why: str) -> None:
+        """Find and keep nothing any more, and say why."""
+        with self._lock:
+            self._cache = None
+            self._narrate(why)
 
     def keep(self, key: str, program: ProgramBlob) -> None:
         """Remember what was built for this key."""

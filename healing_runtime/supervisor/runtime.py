@@ -10,6 +10,7 @@ from typing import Any
 from healing_runtime.brains import catalogue
 from healing_runtime.compile import programs
 from healing_runtime.compile.loader import Loader
+from healing_runtime.compile.programs import Program, ProgramBlob
 from healing_runtime.core.errors import OutsideError
 from healing_runtime.core.platform import pin_platform
 from healing_runtime.gate.hangar import Hangar
@@ -71,9 +72,7 @@ class Runtime:
         with Examiner.workers() as sandbox, self._hangar(prepared) as hangar, Loader() as loader:
             examiner = Examiner(sandbox, prepared, self._narrate, hangar)
             self._narrate(f"building {prepared.source.name}")
-            blob = examiner.admit()
-            programs.use_dtype(prepared.scenario.dtype)
-            program = loader.load(blob).result()
+            blob, program = _ready(examiner, hangar, loader)
             preparation.refuse_bad_start(prepared, program)
             confinement = sandbox.confinement
             memoir = Memoir.open(prepared, self._settings, blob, examiner.courses, confinement, started, self._narrate)
@@ -104,3 +103,17 @@ class Runtime:
         if isinstance(self._scenario, Prepared):
             return self._scenario
         return preparation.prepare(self._scenario, home=self._home, seed=self._seed, policy=self._policy)
+
+
+def _ready(examiner: Examiner, hangar: Hangar, loader: Loader) -> tuple[ProgramBlob, Program]:
+    """The initial program, loaded; built anew if one of an earlier run does not load, whatever the reason."""
+    blob = examiner.admit()
+    programs.use_dtype(blob.interface.controller.dtype)
+    try:
+        return blob, loader.load(blob).result()
+    except Exception as error:
+        if not hangar.gave(blob):
+            raise
+        hangar.stop(f"an executable of an earlier run does not load ({type(error).__name__}); compiling everything")
+    blob = examiner.admit()
+    return blob, loader.load(blob).result()

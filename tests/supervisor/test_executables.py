@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from healing_runtime import workspace
-from healing_runtime.compile.cache import VARIABLE
+from healing_runtime.compile import programs, wire
+from healing_runtime.compile.cache import VARIABLE, Cache
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.supervisor.replay import replay
@@ -80,6 +81,22 @@ def test_a_cache_that_cannot_be_used_is_told_and_the_run_flies(home, builds, tmp
         assert len(builds) == number
     assert len([line for line in told if "chmod 700" in line]) == 2, "once a run"
     assert list(folder.iterdir()) == []
+
+
+def test_a_kept_executable_that_does_not_load_is_compiled_again(home, builds, tmp_path, monkeypatch):
+    """Its bytes are those that were kept, its hashes agree, and still it is of no use on this machine."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    first = fly(home, tmp_path)
+    cache = Cache(tmp_path / "cache")
+    with Ledger(tmp_path / "ledger.sqlite3") as ledger:
+        (row,) = ledger._rows("SELECT sha256, key FROM executables")
+        kept = wire.read_blob_file(cache.fetch(row["sha256"]), row["key"])
+        useless = programs.blob(kept.executable[:-1000], kept.interface, kept.params, kept.carry)
+        ledger.record_executable(cache.store(wire.blob_file(useless, row["key"])), row["key"])
+    told = []
+    second = fly(home, tmp_path, progress=told.append)
+    assert len(builds) == 2 and any("does not load" in line for line in told)
+    assert second.document["digest"] == first.document["digest"]
 
 
 def test_a_controller_that_is_refused_at_its_first_sample_leaves_neither_ledger_nor_entry(home, tmp_path, monkeypatch):
