@@ -6,14 +6,19 @@ are also the tools that load, check and compile such sources.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
-from healing_runtime.compile import export, programs
-from healing_runtime.core.plant import Robot
+from healing_runtime.compile import batch, portable, programs
+from healing_runtime.compile.devices import device_of
+from healing_runtime.compile.programs import Program
+from healing_runtime.core.errors import InputError
+from healing_runtime.core.plant import Plant, Robot
 from healing_runtime.language import controller as controllers
 from healing_runtime.language import linalg, passes, source, trace
 from healing_runtime.language.controller import Controller
@@ -36,8 +41,6 @@ def load(path: str | Path) -> Controller:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        from healing_runtime.core.errors import InputError
-
         raise InputError(f"cannot read the controller '{file}': {error}.") from None
     return controllers.load(source.parse(text, name=file.stem, path=str(file)))
 
@@ -50,12 +53,64 @@ def verify(
 
 
 def compile(
-    controller: Controller, robot: Robot, monitors: Sequence[Any] = (), *, control_hz: int = 48, dtype: str = "float32"
-) -> programs.Program:
-    """One executable of a controller and the monitors of bound requirements (`stl.bind`), for this process's device."""
-    traced = trace.trace(controller, robot.signals, 1.0 / control_hz, np.dtype(dtype))
-    exported = export.export_controller(traced, None, robot.signals, control_hz)
-    return programs.load(programs.build(exported, monitors, robot.signals, control_hz))
+    controller: Controller,
+    plant: Robot | Plant,
+    monitors: Sequence[Any] = (),
+    device: str = "cpu",
+    *,
+    control_hz: int = 48,
+    dtype: str = "float32",
+    lanes: int | None = None,
+) -> Program:
+    """One executable of a controller and the monitors of bound requirements (`stl.bind`), ready to tick.
+
+    Args:
+        controller: what `load` gave.
+        plant: whose signals it senses and commands.
+        monitors: what judges it, beside its own contract asserts.
+        device: `cpu`, `cuda` or `tpu`.
+        control_hz: ticks a second.
+        dtype: `float32` or `float64`; the latter turns JAX's 64-bit mode on for the process, which has one dtype.
+        lanes: for a batch, how many; the tick then takes (lanes, …) vectors.
+
+    Raises:
+        InputError: there is no such device here; the message names those that are. SubsetError where the controller
+            does not trace or the re-check refuses it.
+    """
+    device_of(device)
+    with _number_format(dtype):
+        traced = trace.trace(controller, plant.signals, 1.0 / control_hz, np.dtype(dtype))
+        if lanes is None:
+            program = portable.export_tick(traced, monitors, control_hz, device)
+        else:
+            program = batch.export_lanes(traced, monitors, control_hz, lanes, device)
+        return portable.compiled(program)
+
+
+def load_program(data: bytes) -> Program:
+    """A program from the bytes of `Program.export()`, re-checked and compiled for this machine.
+
+    What the bytes hold is refused unless the language has it. Take a stranger's only in a process that may die: before
+    the re-check they meet MLIR's parser, which is not made for ill intent.
+
+    Raises:
+        InputError: the bytes are no portable program, or hold what the language does not have, or their device is not
+            here.
+    """
+    program = portable.read(data)
+    with _number_format(program.interface.controller.dtype):
+        return portable.compiled(program)
+
+
+@contextlib.contextmanager
+def _number_format(dtype: str) -> Iterator[None]:
+    """Trace and compile in one dtype. A float64 program can only be called where JAX knows float64, so it stays on."""
+    if dtype not in ("float32", "float64"):
+        raise InputError(f"'{dtype}' is no dtype of a tick; give float32 or float64.")
+    if dtype == "float64":
+        programs.use_dtype(dtype)
+    with jax.enable_x64(dtype == "float64"):
+        yield
 
 
 __all__ = [
@@ -66,6 +121,7 @@ __all__ = [
     "implies",
     "linalg",
     "load",
+    "load_program",
     "reset",
     "verify",
     "while_loop",

@@ -76,6 +76,7 @@ def _use(heal: Path, folder: Path) -> None:
 
 def _heal(heal: Path, folder: Path, *arguments: str) -> dict[str, Any]:
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    environment["HEALING_RUNTIME_CACHE"] = str(heal.parents[2] / "executables")
     done = subprocess.run(
         [str(heal), *arguments, "--json"], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

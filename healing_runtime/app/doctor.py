@@ -84,7 +84,14 @@ def _readiness(kind: str) -> str:
     return f"{key} is set" if os.environ.get(key) else f"{key} is not set"
 
 
-def _cache() -> str:
-    from platformdirs import user_cache_path
+def _cache() -> dict[str, Any]:
+    """Where executables are kept, how much of it there is, and whether it can be used."""
+    from healing_runtime.compile.cache import VARIABLE, Cache, place
 
-    return str(user_cache_path("healing-runtime"))
+    folder = place()
+    if folder is None:
+        return {"folder": "none", "entries": 0, "bytes": 0, "usable": f"no: {VARIABLE} is off, or there is no home"}
+    cache = Cache(folder)
+    usage = cache.usage()
+    usable = f"no: {cache.trouble}" if cache.trouble else "yes"
+    return {"folder": str(folder), "entries": usage.entries, "bytes": usage.bytes, "usable": usable}

@@ -25,6 +25,8 @@ def doctor(
 ) -> None:
     """Show versions, devices, confinement, brains; repair a record.
 
+    It also says where executables are kept, how many, and whether that place can be used.
+
     With --repair, a truncated log is rewritten with an index, so that public tools open it.
     """
     from healing_runtime.app import doctor as examination

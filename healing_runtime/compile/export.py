@@ -13,7 +13,7 @@ import numpy as np
 from jax import export as jax_export
 from jax.extend.core import jaxpr_as_fun
 
-from healing_runtime.compile import dispatch
+from healing_runtime.compile import devices
 from healing_runtime.compile import tick as ticks
 from healing_runtime.compile.interface import ControllerInterface
 from healing_runtime.compile.vectors import Vectors, packing_of
@@ -36,9 +36,9 @@ class ExportedController:
 
 
 def export_controller(
-    traced: Traced, original: Traced | None, table: SignalTable, control_hz: int
+    traced: Traced, original: Traced | None, table: SignalTable, control_hz: int, platform: str = "cpu"
 ) -> ExportedController:
-    """Harvest and export a traced controller.
+    """Harvest and export a traced controller for a kind of device, which need not be in this machine.
 
     Contract asserts come from `original` (the controller the scenario names) with the original's parameters, and from
     the patch only where it adds labels of its own. The patch's `obs`, `state`, `action` and `next_state` are handed
@@ -47,22 +47,22 @@ def export_controller(
     Raises:
         SubsetError: the patch no longer offers what a contract assert of the original names.
     """
-    dispatch.in_calling_thread()  # exporting starts the backend, and a program may be loaded in this process next
+    devices.in_calling_thread()  # exporting starts the backend, and a program may be loaded in this process next
     step, interface, params, state = flatten(traced, original, table, control_hz)
     dtype = jnp.dtype(interface.dtype)
     spec = jax.ShapeDtypeStruct
     vectors = Vectors(spec(state.floats.shape, dtype), spec(state.ints.shape, jnp.int32))
     observed, action = spec((table.observed.size,), dtype), spec((table.action.size,), dtype)
-    with _no_locations():
-        control = jax_export.export(jax.jit(step.control), platforms=["cpu"])(
+    with no_locations():
+        control = jax_export.export(jax.jit(step.control), platforms=[platform])(
             spec(params.shape, dtype), vectors, observed
         )
-        contract = jax_export.export(jax.jit(step.contract), platforms=["cpu"])(observed, vectors, action, vectors)
+        contract = jax_export.export(jax.jit(step.contract), platforms=[platform])(observed, vectors, action, vectors)
     return ExportedController(bytes(control.serialize()), bytes(contract.serialize()), interface, params, state)
 
 
 @contextlib.contextmanager
-def _no_locations() -> Iterator[None]:
+def no_locations() -> Iterator[None]:
     """Leave out of a program where its Python stood: equal programs are then equal bytes, and name no path."""
     before = jax.config._read("jax_traceback_in_locations_limit")
     jax.config.update("jax_traceback_in_locations_limit", 0)

@@ -8,27 +8,26 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import jax
 import numpy as np
-from jax import export as jax_export
 from jax.experimental import serialize_executable
 from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import jaxpr_as_fun
 from jax.interpreters.mlir import ir
 
-from healing_runtime.compile import dispatch
+from healing_runtime.compile import devices
 from healing_runtime.compile import tick as ticks
 from healing_runtime.compile.export import ExportedController
 from healing_runtime.compile.interface import ProgramInterface
+from healing_runtime.compile.memory import Memory, memory_of
+from healing_runtime.compile.recheck import read_exported
 from healing_runtime.compile.vectors import Packing, Vectors
-from healing_runtime.core.errors import WorkerFailed
+from healing_runtime.core.errors import InputError
 from healing_runtime.core.signals import SignalTable
-
-_CUSTOM_CALL = re.compile(r"stablehlo\.custom_call\"?[ (]*@?(\w*)")
+from healing_runtime.language.passes.cost import Cost
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +46,7 @@ class Program:
     """A loaded executable.
 
     `tick(params, carry, observed, true) -> (carry, packed)`; the carry given in is donated. `start()` is a fresh carry.
+    A program that was compiled from a portable one keeps that and its bounds; one that was loaded has neither.
     """
 
     tick: Callable[..., Any]
@@ -54,10 +54,28 @@ class Program:
     params: np.ndarray
     carry: Vectors
     sha256: str
+    portable: bytes = dataclasses.field(default=b"", repr=False)
+    bounds: Cost | None = None
 
     def start(self) -> Vectors:
         """The carry at trace begin: the controller's `init` and fresh monitors."""
         return Vectors(self.carry.floats.copy(), self.carry.ints.copy())
+
+    def export(self) -> bytes:
+        """The portable program, for `portable.read` on any machine with such a device."""
+        if not self.portable:
+            raise InputError("this program was loaded as an executable, which runs here only; export the compiled one.")
+        return self.portable
+
+    def memory(self) -> Memory:
+        """What XLA reserves for one call, and what goes from tick to tick."""
+        return memory_of(self.tick, self.carry)
+
+    def cost(self) -> Cost:
+        """Our own trip-weighted bounds on one tick: controller, contract asserts and monitors."""
+        if self.bounds is None:
+            raise InputError("this program was loaded as an executable, which has no bounds; ask the compiled one.")
+        return self.bounds
 
 
 # ---------------------------------------------------------------- builder
@@ -75,18 +93,13 @@ def build(
     0.10.2). It leans on an attribute that is XLA's own, so ask for it only in a process that may die.
 
     Raises:
-        WorkerFailed: the StableHLO holds a custom call, whatever the trace said.
+        SubsetError: the re-check refuses the exported controller, whatever the trace said.
     """
-    dispatch.in_calling_thread()
-    control, contract = (jax_export.deserialize(bytearray(b)) for b in (exported.control, exported.contract))
-    for program in (control, contract):
-        refuse_custom_calls(program.mlir_module())
+    devices.in_calling_thread()
+    control, contract = (read_exported(b) for b in (exported.control, exported.contract))
     step = ticks.Step(control.call, contract.call)
     composed = ticks.compose(step, exported.interface, requirements, table, control_hz)
-    carry = Vectors(
-        np.concatenate([exported.state.floats, composed.monitor_start.floats]),
-        np.concatenate([exported.state.ints, composed.monitor_start.ints]),
-    )
+    carry = first_carry(exported.state, composed)
     dtype = np.dtype(exported.interface.dtype)
     observed, true = np.zeros(table.observed.size, dtype), np.zeros(table.true.size, dtype)
     lowering = lower_as_one_kernel if one_kernel else lower
@@ -94,6 +107,11 @@ def build(
     executable, _, _ = serialize_executable.serialize(compiled)
     compiled(exported.params, Vectors(carry.floats.copy(), carry.ints.copy()), observed, true)
     return blob(executable, composed.interface, exported.params, carry)
+
+
+def first_carry(state: Vectors, composed: ticks.Tick) -> Vectors:
+    """The controller's memory at trace begin, then the monitors'."""
+    return Vectors(*(np.concatenate(parts) for parts in zip(state, composed.monitor_start, strict=True)))
 
 
 def lower(function: Callable[..., Any], *arguments: Any) -> jax.stages.Lowered:
@@ -168,16 +186,6 @@ def blob(executable: bytes, interface: ProgramInterface, params: np.ndarray, car
     return ProgramBlob(executable, interface, params, carry, "sha256:" + hasher.hexdigest())
 
 
-def refuse_custom_calls(stablehlo: str) -> None:
-    """Re-check of the exported text: no custom call may survive to the compiler.
-
-    Raises:
-        WorkerFailed: with the name of the call.
-    """
-    for name in _CUSTOM_CALL.findall(stablehlo):
-        raise WorkerFailed("custom call in the exported program", name)
-
-
 # ---------------------------------------------------------------- loop
 def use_dtype(dtype: str) -> None:
     """Let JAX know float64 where a scenario asks for it; one dtype a process."""
@@ -186,16 +194,20 @@ def use_dtype(dtype: str) -> None:
 
 def load(program: ProgramBlob) -> Program:
     """Load an executable for this process's device and warm it up; nothing is traced or compiled."""
-    dispatch.in_calling_thread()
+    devices.in_calling_thread()
     arguments = jax.tree.structure(((0, Vectors(0, 0), 0, 0), {}))
     results = jax.tree.structure((Vectors(0, 0), 0))
     compiled = serialize_executable.deserialize_and_load(program.executable, arguments, results)
-    loaded = Program(compiled, program.interface, program.params, program.carry, program.sha256)
-    dtype = np.dtype(program.interface.controller.dtype)
-    observed, true = (np.zeros(size, dtype) for size in program.interface.inputs)
+    return warmed(Program(compiled, program.interface, program.params, program.carry, program.sha256))
+
+
+def warmed(program: Program) -> Program:
+    """A program that has run twice on zeros."""
+    lanes, dtype = program.carry.floats.shape[:-1], np.dtype(program.interface.controller.dtype)
+    observed, true = (np.zeros((*lanes, size), dtype) for size in program.interface.inputs)
     for _ in range(2):
-        np.asarray(compiled(loaded.params, loaded.start(), observed, true)[1])
-    return loaded
+        np.asarray(program.tick(program.params, program.start(), observed, true)[1])
+    return program
 
 
 def migrate(old: ProgramInterface, new: ProgramInterface, carry: Vectors, fresh: Vectors) -> Vectors:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from healing_runtime import stl
-from healing_runtime.compile import export, programs, wire
+from healing_runtime.compile import export, key, programs, wire
 from healing_runtime.compile.export import ExportedController
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.codec import digest, read
@@ -19,6 +19,7 @@ from healing_runtime.core.errors import SandboxFailed, SubsetError, WorkerFailed
 from healing_runtime.core.records import AssertionFile, Source
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.core.status import Stage
+from healing_runtime.gate.hangar import Hangar
 from healing_runtime.gate.records import Candidate, Context, Course, Traced
 from healing_runtime.gate.warming import warm_up
 from healing_runtime.language import controller, passes, trace
@@ -120,16 +121,27 @@ def ask_trace(sandbox: Sandbox, source: Source, original: Source, course: Course
     return Traced(findings, None, str(answer.header["error"]), answer.header["line"])
 
 
-def ask_build(sandbox: Sandbox, exported: ExportedController, course: Course, table: SignalTable) -> ProgramBlob:
-    """Compile in a worker. WorkerFailed if it did not survive it or found a custom call."""
+def ask_build(
+    sandbox: Sandbox, exported: ExportedController, course: Course, table: SignalTable, hangar: Hangar | None = None
+) -> ProgramBlob:
+    """Take the program out of the hangar, or compile it in a worker.
+
+    SubsetError if the worker's re-check refuses, WorkerFailed if it did not survive it.
+    """
     interface, blobs = wire.exported_message(exported)
 
     def built(one_kernel: bool) -> ProgramBlob:
         s = course.scenario
         request = BuildRequest(course.files, s.mission, table, s.control_hz, s.dtype, one_kernel)
         message = Message({"request": request, "exported": interface}, blobs)
+        known = None if hangar is None else key.key_of(message.header, message.blobs, key.machine())
+        if hangar is not None and known is not None and (kept := hangar.find(known)) is not None:
+            return kept
         answer = sandbox.run(Job("healing_runtime.gate.build:build_job", message, BUILD_LIMITS))
-        return wire.read_blob(answer.header, answer.blobs)
+        program = wire.read_blob(answer.header, answer.blobs)
+        if hangar is not None and known is not None:
+            hangar.keep(known, program)
+        return program
 
     try:
         return built(one_kernel=True)
@@ -145,8 +157,8 @@ def ask_build(sandbox: Sandbox, exported: ExportedController, course: Course, ta
 class Garage:
     """Programs of one source for several courses: traced once a rate and dtype, compiled once for equal judges."""
 
-    def __init__(self, sandbox: Sandbox, context: Context, source: Source) -> None:
-        self._sandbox, self._context, self._source = sandbox, context, source
+    def __init__(self, sandbox: Sandbox, context: Context, source: Source, hangar: Hangar | None = None) -> None:
+        self._sandbox, self._context, self._source, self._hangar = sandbox, context, source, hangar
         self._traced: dict[tuple[int, str], Traced] = {}
         self._built: dict[str, ProgramBlob] = {}
 
@@ -165,7 +177,7 @@ class Garage:
             exported = self._traced[clock].exported
             if exported is None:
                 raise SubsetError(self._traced[clock].export_error)
-            self._built[course.judges] = ask_build(sandbox, exported, course, context.table)
+            self._built[course.judges] = ask_build(sandbox, exported, course, context.table, self._hangar)
         return self._built[course.judges]
 
 
@@ -201,7 +213,9 @@ def check_passes(candidate: Candidate) -> Candidate:
     return candidate.passed(Stage.PASSES, {"warnings": warnings})
 
 
-def exporter(sandbox: Sandbox, course: Course, table: SignalTable) -> Callable[[Candidate], Candidate]:
+def exporter(
+    sandbox: Sandbox, course: Course, table: SignalTable, hangar: Hangar | None = None
+) -> Callable[[Candidate], Candidate]:
     """Stage 6: it exports, and compiles into an executable together with the monitors."""
 
     def check(candidate: Candidate) -> Candidate:
@@ -210,9 +224,11 @@ def exporter(sandbox: Sandbox, course: Course, table: SignalTable) -> Callable[[
             reason, line = (traced.export_error, traced.export_line) if traced else ("nothing was traced", None)
             return candidate.stopped(Stage.EXPORT, reason, line)
         try:
-            program = ask_build(sandbox, traced.exported, course, table)
+            program = ask_build(sandbox, traced.exported, course, table, hangar)
         except SandboxFailed:
             raise
+        except SubsetError as error:
+            return candidate.stopped(Stage.EXPORT, error.message)
         except WorkerFailed as error:
             return candidate.stopped(Stage.EXPORT, f"compiling did not end well: {error}")
         # The executable's own bytes differ from one compilation to the next; what it was compiled from does not.

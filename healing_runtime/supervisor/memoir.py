@@ -29,6 +29,8 @@ from healing_runtime.telemetry.mcap import LogDrain, LogWriter, digest_of, read_
 from healing_runtime.telemetry.record import RunFolder
 
 MANIFEST_FORMAT = 1
+LEDGER = "ledger.sqlite3"
+"""Name of the ledger, beside the run folders."""
 PATCH_FILES = ("patch.diff", "patched.py", "evidence.json")
 
 
@@ -64,7 +66,7 @@ class Memoir:
     ) -> Memoir:
         """Make the run folder and its manifest; nothing of a run exists before this."""
         parent = settings.out or prepared.workspace.runs
-        ledger = Ledger(parent / "ledger.sqlite3") if settings.remember else None
+        ledger = Ledger(parent / LEDGER) if settings.remember else None
         folder = RunFolder.create(parent, prepared.scenario.name)
         fingerprint = pin_platform()
         manifest = {
@@ -193,7 +195,6 @@ class Memoir:
         story: IncidentStory,
         outcome: Repaired,
         sources: tuple[Source, Source],
-        program: ProgramBlob,
         evidence: Evidence,
     ) -> None:
         """A patch that is about to fly: durable before it does."""
@@ -222,7 +223,6 @@ class Memoir:
                     "state": "probation",
                 },
             )
-            self.ledger.record_executable(program.sha256, story.patch)
 
     def swapped(self, story: IncidentStory, resume: int) -> None:
         """The patch flies."""

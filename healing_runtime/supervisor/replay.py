@@ -21,7 +21,7 @@ from healing_runtime.core.platform import fingerprint
 from healing_runtime.core.records import AssertionFile, Proposal, RepairRequest, Scenario, Source
 from healing_runtime.language import source as sources
 from healing_runtime.repair.repair import Reason, RecordedRefusal
-from healing_runtime.supervisor.memoir import MANIFEST_FORMAT
+from healing_runtime.supervisor.memoir import LEDGER, MANIFEST_FORMAT
 from healing_runtime.supervisor.preparation import Prepared, judged_by
 from healing_runtime.supervisor.result import RunResult
 from healing_runtime.supervisor.run import ABORTED
@@ -106,6 +106,7 @@ def replay(
             wall_budget=False,
             remember=False,
             until_tick=_cut_at(folder) if verify else None,
+            executables=folder.path.parent / LEDGER,
         )
         result = Runtime(prepared, progress=progress, settings=settings).run()
         if not verify:

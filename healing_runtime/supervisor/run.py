@@ -9,7 +9,7 @@ from typing import Any
 
 from healing_runtime.brains import catalogue
 from healing_runtime.brains.brain import Brain, BrainContext
-from healing_runtime.compile import programs
+from healing_runtime.compile.loader import Loader
 from healing_runtime.compile.programs import Program
 from healing_runtime.core.codec import digest
 from healing_runtime.core.errors import OutsideError
@@ -40,10 +40,11 @@ class Run:
         examiner: Examiner,
         memoir: Memoir,
         program: Program,
+        loader: Loader,
         narrate: Narrate,
     ) -> None:
         self.prepared, self.settings, self.examiner = prepared, settings, examiner
-        self.memoir, self.narrate = memoir, narrate
+        self.memoir, self.loader, self.narrate = memoir, loader, narrate
         scenario = prepared.scenario
         self.deck = Deck(prepared.robot.make(), scenario, program, memoir.journal)
         self.machine = Machine(memoir.transition)
@@ -214,13 +215,14 @@ class Run:
 
     # ------------------------------------------------------------ swapping
     def _swap(self, outcome: Repaired, story: IncidentStory, patched: Source) -> None:
-        """Write down what the gate accepted, load it, and put it in between two ticks."""
+        """Write down what the gate accepted while it loads, and put it in between two ticks."""
         deck = self.deck
         resume = deck.tick if outcome.decision.resume_tick is None else outcome.decision.resume_tick
         blob = self.examiner.program(outcome.decision)
+        loading = self.loader.load(blob)
         evidence = self.examiner.evidence(outcome, story.incident, self.source)
-        self.memoir.accepted(story, outcome, (self.source, patched), blob, evidence)
-        program = programs.load(blob)
+        self.memoir.accepted(story, outcome, (self.source, patched), evidence)
+        program = loading.result()
         carry = self.examiner.carry_at(resume, blob)
         pardoned = self._close_obligations() if self._freezes else ()
         self.machine.fire(Event.SWAP, deck.tick)

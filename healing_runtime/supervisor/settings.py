@@ -15,6 +15,7 @@ class Settings:
 
     `brain` is a name of `brains/catalogue.py` or `none`; `make_brain` replaces it (replay hands in the recorded
     proposals). `wall_budget` False leaves the scenario's wall budget out, as a replay must.
+    `executables` is the ledger that names executables of earlier runs; None is the one that this run writes to.
     `until_tick` ends the flight there without a verdict on what is open, for the replay of a run that was cut off.
     """
 
@@ -26,3 +27,4 @@ class Settings:
     wall_budget: bool = True
     remember: bool = True
     until_tick: int | None = None
+    executables: Path | None = None

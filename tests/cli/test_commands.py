@@ -81,6 +81,24 @@ def test_doctor_tells_versions_devices_confinement_and_keys_but_no_key(home, cap
     assert found["brains"]["gemini"] == "GEMINI_API_KEY is set" and "a-secret" not in text
 
 
+def test_doctor_tells_of_the_cache_and_makes_none(home, capsys, monkeypatch):
+    from healing_runtime.compile.cache import VARIABLE, Cache
+
+    folder = home / "executables"
+    monkeypatch.setenv(VARIABLE, str(folder))
+    assert answer(capsys, "doctor")["cache"] == {"folder": str(folder), "entries": 0, "bytes": 0, "usable": "yes"}
+    assert not folder.exists()
+    Cache(folder).store(b"a program")
+    assert answer(capsys, "doctor")["cache"] == {"folder": str(folder), "entries": 1, "bytes": 9, "usable": "yes"}
+    folder.chmod(0o755)
+    found = answer(capsys, "doctor")["cache"]
+    assert found["entries"] == 0 and "no: " in found["usable"] and "chmod 700" in found["usable"]
+    monkeypatch.setenv(VARIABLE, "off")
+    assert answer(capsys, "doctor")["cache"]["usable"].startswith("no: HEALING_RUNTIME_CACHE")
+    assert execute(["doctor"]) == 0
+    assert "folder: none" in capsys.readouterr().out
+
+
 # ---------------------------------------------------------------- bench
 def test_bench_needs_a_checkout(home, monkeypatch):
     monkeypatch.setattr(workspace, "catalogue_root", lambda: home)

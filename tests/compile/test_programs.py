@@ -1,62 +1,20 @@
 """From a source to bytes and back, for a robot of one line."""
 
+import dataclasses
 import json
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import psutil
 import pytest
 
-from healing_runtime import stl
 from healing_runtime.compile import export, programs, wire
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.codec import plain
-from healing_runtime.core.errors import Location, SubsetError, WorkerFailed
-from healing_runtime.core.records import AssertionFile, AssertionText
-from healing_runtime.core.signals import Layout, Signal, SignalTable
-from healing_runtime.core.status import Severity, Status
-from healing_runtime.language import controller, source, trace
-
-HZ = 10
-TABLE = SignalTable(
-    observed=Layout((Signal("position", "m"),)),
-    action=Layout((Signal("velocity", "m/s", low=-1.0, high=1.0),)),
-    true=Layout((Signal("position", "m"), Signal("speed", "m/s"))),
-)
-SOURCE = '''"""Go home."""
-import jax.numpy as jnp
-
-PARAMS = {"gain": 0.5}
-
-
-def init(params):
-    return {"integral_m_s": jnp.zeros(()), "ticks": jnp.zeros((), jnp.int32)}
-
-
-def control(obs, state, params):
-    integral = state["integral_m_s"] + obs["position_m"] * obs["dt_s"]
-    assert integral < 3.0, "the integral stays small"
-    action = {"velocity_mps": -params["gain"] * obs["position_m"]}
-    assert obs["position_m"] < 5.0, "not too far"
-    assert next_state["ticks"] > state["ticks"], "time goes on"
-    next_state = {"integral_m_s": integral, "ticks": state["ticks"] + 1}
-    return action, next_state
-'''
-
-
-def traced(text):
-    parsed = source.parse(text, name="home", path="home.py")
-    return trace.trace(controller.load(parsed), TABLE, 1.0 / HZ, np.dtype("float32"))
-
-
-def requirements():
-    where = Location("r.yaml", 1, 1)
-    texts = (
-        AssertionText("slow", "always (speed < 2 m/s)", where),
-        AssertionText("near", "always (position < 1 m)", where, severity=Severity.WARNING),
-        AssertionText("home", "eventually (position < 0.1 m)", where, mission=True),
-    )
-    return stl.bind([AssertionFile("r", "r.yaml", "sha256:0", "line", texts)], TABLE, HZ)
+from healing_runtime.core.errors import SubsetError, WorkerFailed
+from healing_runtime.core.status import Status
+from tests.compile.line import HZ, SOURCE, TABLE, requirements, run, traced
 
 
 @pytest.fixture(scope="module")
@@ -67,16 +25,6 @@ def exported():
 @pytest.fixture(scope="module")
 def blob(exported):
     return programs.build(exported, requirements(), TABLE, HZ)
-
-
-def run(program, samples):
-    """Rows for (position, speed) samples."""
-    carry, rows = program.start(), []
-    for position, speed in samples:
-        observed, true = np.array([position], np.float32), np.array([position, speed], np.float32)
-        carry, packed = program.tick(program.params, carry, observed, true)
-        rows.append(np.asarray(packed))
-    return rows, carry
 
 
 def test_one_packed_row_holds_action_verdicts_and_memory(blob):
@@ -211,25 +159,33 @@ def test_memory_moves_by_name_and_monitors_move_whole(exported, blob):
     assert now[new.interface.slices["state_ints"]] == 3.0
 
 
-def test_a_custom_call_is_refused_whatever_the_trace_said():
-    text = jax.jit(jnp.linalg.cholesky).lower(jnp.eye(3)).as_text()
-    with pytest.raises(WorkerFailed, match="custom call"):
-        programs.refuse_custom_calls(text)
-    programs.refuse_custom_calls(jax.jit(jnp.sin).lower(1.0).as_text())
+def test_nothing_is_compiled_that_the_re_check_refuses(exported, monkeypatch):
+    lapack = jax.export.export(jax.jit(jnp.linalg.cholesky))(np.eye(3, dtype=np.float32))
+    monkeypatch.setattr(programs, "lower", lambda *_: pytest.fail("lowered"))
+    for part in ("control", "contract"):
+        with pytest.raises(SubsetError, match="custom_call"):
+            hostile = dataclasses.replace(exported, **{part: bytes(lapack.serialize())})
+            programs.build(hostile, requirements(), TABLE, HZ)
 
 
-def test_memory_is_flat_over_many_ticks(blob):
-    """What leaks 50 bytes a tick would show."""
-    import resource
+MANY = pytest.param(1_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])
 
-    program = programs.load(blob)
+
+@pytest.mark.parametrize("ticks", [100_000, MANY])
+def test_resident_memory_is_flat_over_many_ticks(blob, ticks):
+    """What leaks 50 bytes a tick would show in the fewer ticks, 5 in the many."""
+    program, process = programs.load(blob), psutil.Process()
     observed, true = np.array([0.5], np.float32), np.array([0.5, 0.1], np.float32)
     carry = program.start()
-    for _ in range(2_000):
-        carry, packed = program.tick(program.params, carry, observed, true)
-        np.asarray(packed)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(100_000):
-        carry, packed = program.tick(program.params, carry, observed, true)
-        np.asarray(packed)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 4_096, "KiB"
+
+    def fly(count, carry):
+        for _ in range(count):
+            carry, packed = program.tick(program.params, carry, observed, true)
+            np.asarray(packed)
+        return carry
+
+    carry = fly(20_000, carry)
+    before = process.memory_info().rss
+    carry = fly(ticks, carry)
+    assert process.memory_info().rss - before < 4 << 20
+    assert int(np.asarray(carry.ints)[0]) == 20_000 + ticks

@@ -1,0 +1,251 @@
+"""The re-check: what an exported program may hold, whatever was said of it before it was exported.
+
+A program reaches the builder from a process that ran a stranger's source. So its StableHLO is parsed and walked here,
+operation by operation, through every region and every function, against a list of what is known; what is not on the
+list is refused by name, and so is a loop that may not end. Nothing is compiled before this has passed.
+
+StableHLO: https://openxla.org/stablehlo/spec. What XLA's own parser does with hostile bytes is its own affair; the
+builder is a confined process.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from jax import export as jax_export
+from jax.interpreters import mlir
+from jax.interpreters.mlir import ir
+
+from healing_runtime.compile.trips import trips_of
+from healing_runtime.core.errors import SubsetError
+from healing_runtime.language.passes.program import Budget
+
+MAX_BYTES = 8 << 20
+MAX_OPERATIONS = 100_000
+"""Operations of a module, and of its `main` once every call is written out."""
+MAX_DEPTH = 40
+"""Regions within regions, and calls within calls."""
+MAX_TRIPS = Budget().trips
+"""Product of nested trip counts, calls included."""
+MAX_ELEMENTS = 1 << 24
+"""Numbers in one value."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_MATHEMATICS = _words("acos acosh asin asinh atanh cosh erf erf_inv erfc next_after sinh tan")
+"""Functions that JAX exports as a composite operation with its decomposition beside it."""
+
+OPERATIONS: frozenset[str] = (
+    _words("func.call func.return")
+    | {
+        f"stablehlo.{name}"
+        for name in _words("""
+            abs add and atan2 bitcast_convert broadcast_in_dim case cbrt ceil clamp compare composite concatenate
+            constant convert cosine divide dot_general dynamic_slice dynamic_update_slice exponential
+            exponential_minus_one floor gather iota is_finite log log_plus_one logistic maximum minimum multiply negate
+            not optimization_barrier or pad power reduce reduce_window remainder reshape return reverse
+            round_nearest_afz round_nearest_even rsqrt scatter select sign sine slice sort sqrt subtract tan tanh
+            transpose while xor
+        """)
+    }
+    | {f"chlo.{name}" for name in _MATHEMATICS}
+)
+"""What the functions of the vocabulary and the monitors lower to, on every device; a test lowers them all.
+
+`stablehlo.custom_call` has no entry, and needs none: JAX writes it for shardings and for checks of shapes that are not
+fixed, and a controller has neither.
+"""
+
+ATTRIBUTES: frozenset[str] = _words("""
+    arg_attrs broadcast_dimensions callee compare_type comparison_direction composite_attributes decomposition dimension
+    dimension_numbers dimensions dot_dimension_numbers edge_padding_high edge_padding_low function_type
+    indices_are_sorted interior_padding iota_dimension is_stable limit_indices name padding permutation precision_config
+    res_attrs scatter_dimension_numbers slice_sizes start_indices strides sym_name sym_visibility unique_indices value
+    version window_dimensions jax.uses_shape_polymorphism mhlo.num_partitions mhlo.num_replicas
+""")
+"""Of operations. XLA reads more from others: where something runs, how it is compiled, what it aliases."""
+
+ARGUMENT_ATTRIBUTES: frozenset[str] = _words("jax.buffer_donor jax.result_info tf.aliasing_output")
+"""Of a function's arguments and results: what is donated, and JAX's names."""
+
+_CALLS = {"func.call": "callee", "stablehlo.composite": "decomposition"}
+"""Operations that call a function, and the attribute that names it."""
+
+_MANY = 1 << 40
+"""More than any bound here; counts stop there."""
+
+_ELEMENTS = _words("f32 f64 i1 i32 i64 ui32")
+
+
+class _Function(NamedTuple):
+    """A function of a module.
+
+    Its own operations and largest product of nested trip counts, what it calls how often, and inside of how many trips.
+    """
+
+    operations: int
+    calls: Mapping[str, int]
+    trips: int
+    trips_around: Mapping[str, int]
+
+
+def read_exported(data: bytes, platform: str = "cpu") -> jax_export.Exported:
+    """Exported bytes as a program that has passed the re-check and may be called.
+
+    Raises:
+        SubsetError: they are no exported program, or one that the re-check refuses; with the reason.
+    """
+    if len(data) > MAX_BYTES:
+        raise _refused(f"it has {len(data)} bytes; at most {MAX_BYTES} are taken")
+    try:
+        exported = jax_export.deserialize(bytearray(data))
+    except Exception as error:
+        raise _refused(f"it cannot be read ({type(error).__name__})") from None
+    if exported.platforms != (platform,):
+        raise _refused(f"it was exported for {', '.join(exported.platforms)} and is to run on {platform}")
+    if exported.nr_devices != 1 or exported.ordered_effects or exported.unordered_effects:
+        raise _refused("it has effects or wants several devices")
+    if exported.disabled_safety_checks:
+        raise _refused("it was exported with checks turned off")
+    check(exported)
+    return exported
+
+
+def check(exported: jax_export.Exported) -> None:
+    """Walk the module that calling the program would hand to the compiler.
+
+    Raises:
+        SubsetError: something is not on the list, or there is too much of it.
+    """
+    with mlir.make_ir_context():
+        try:
+            module = exported.mlir_module(serialized=False)
+            module.operation.verify()
+        except Exception as error:
+            raise _refused(f"its StableHLO cannot be read ({_first_line(error)})") from None
+        functions: dict[str, _Function] = {}
+        _check_attributes(module.operation)
+        for operation in module.body.operations:
+            if operation.operation.name != "func.func":
+                raise _refused(f"{operation.operation.name} outside a function")
+            functions[ir.StringAttr(operation.attributes["sym_name"]).value] = _function(operation.operation)
+        if "main" not in functions:
+            raise _refused("it has no function main")
+        operations, trips = _written_out(functions)
+        if sum(f.operations for f in functions.values()) > MAX_OPERATIONS or operations > MAX_OPERATIONS:
+            raise _refused(f"it has more than {MAX_OPERATIONS} operations")
+        if trips > MAX_TRIPS:
+            raise _refused(f"its nested loops make {trips} trips; at most {MAX_TRIPS} are allowed")
+
+
+def _function(function: Any) -> _Function:
+    count, most, calls, around = 0, 1, Counter[str](), dict[str, int]()
+    if not function.regions[0].blocks:
+        raise _refused("it declares a function that it does not define")
+    for operation, trips in _operations(function, 1, 0):
+        count, most = count + 1, max(most, trips)
+        if count > MAX_OPERATIONS:
+            raise _refused(f"it has more than {MAX_OPERATIONS} operations")
+        name = operation.name
+        if name not in OPERATIONS and operation != function:
+            raise _refused(f"{name} is not an operation of TensorLang")
+        _check_attributes(operation)
+        for result in operation.results:
+            _check_type(result.type)
+        if name == "stablehlo.composite":
+            _check_composite(operation)
+        if name in _CALLS:
+            called = ir.FlatSymbolRefAttr(operation.attributes[_CALLS[name]]).value
+            calls[called] += 1
+            around[called] = max(around.get(called, 1), trips)
+    return _Function(count, calls, most, around)
+
+
+def _operations(operation: Any, trips: int, depth: int) -> Iterator[tuple[Any, int]]:
+    """An operation and everything inside it, each with the product of the trips around it."""
+    if depth > MAX_DEPTH:
+        raise _refused(f"its regions are nested more than {MAX_DEPTH} deep")
+    yield operation, trips
+    if operation.name == "stablehlo.while":
+        own = trips_of(operation)
+        if own is None:
+            raise _refused("a loop that does not count up to a constant")
+        trips *= max(own, 1)
+    for region in operation.regions:
+        for block in region.blocks:
+            for argument in block.arguments:
+                _check_type(argument.type)
+            for inner in block.operations:
+                yield from _operations(inner.operation, trips, depth + 1)
+
+
+def _check_attributes(operation: Any) -> None:
+    for name in operation.attributes:
+        if name not in ATTRIBUTES:
+            raise _refused(f"{operation.name} has the attribute {name}, which is not one of TensorLang's")
+        if name in ("arg_attrs", "res_attrs"):
+            for one in ir.ArrayAttr(operation.attributes[name]):
+                for inner in ir.DictAttr(one):
+                    if inner.name not in ARGUMENT_ATTRIBUTES:
+                        raise _refused(f"an argument has the attribute {inner.name}, which is not one of TensorLang's")
+
+
+def _check_composite(operation: Any) -> None:
+    name = ir.StringAttr(operation.attributes["name"]).value
+    if name.removeprefix("chlo.") not in _MATHEMATICS or not name.startswith("chlo."):
+        raise _refused(f"the composite {name} is not an operation of TensorLang")
+
+
+def _check_type(found: Any) -> None:
+    if not isinstance(found, ir.RankedTensorType) or not found.has_static_shape or found.encoding is not None:
+        raise _refused(f"a value of type {found}; every value is an array of fixed shape")
+    if str(found.element_type) not in _ELEMENTS:
+        raise _refused(f"a value of type {found}; {', '.join(sorted(_ELEMENTS))} are what TensorLang has")
+    if math.prod(found.shape) > MAX_ELEMENTS:
+        raise _refused(f"a value of type {found}; at most {MAX_ELEMENTS} numbers are allowed")
+
+
+def _written_out(functions: Mapping[str, _Function]) -> tuple[int, int]:
+    """Most operations and most nested trips with every call replaced by what it calls (the compiler does that).
+
+    Raises:
+        SubsetError: a function calls itself, by whatever way.
+    """
+    callers: dict[str, list[str]] = {name: [] for name in functions}
+    for name, function in functions.items():
+        for called in function.calls:
+            callers.setdefault(called, []).append(name)
+    waits = {name: len(function.calls) for name, function in functions.items()}
+    ready = [name for name, count in waits.items() if not count]
+    sizes, trips, depths = dict[str, int](), dict[str, int](), dict[str, int]()
+    while ready:
+        name = ready.pop()
+        own = functions[name]
+        size = own.operations + sum(times * sizes[called] for called, times in own.calls.items())
+        most = max(own.trips, *(around * trips[called] for called, around in own.trips_around.items()), 1)
+        sizes[name], trips[name] = min(size, _MANY), min(most, _MANY)
+        depths[name] = 1 + max((depths[called] for called in own.calls), default=0)
+        for caller in callers[name]:
+            waits[caller] -= 1
+            if not waits[caller]:
+                ready.append(caller)
+    if len(sizes) < len(functions):
+        raise _refused("its functions call themselves, or what is not there")
+    if max(depths.values()) > MAX_DEPTH:
+        raise _refused(f"its calls are nested more than {MAX_DEPTH} deep")
+    return max(sizes.values()), max(trips.values())
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if "error:" in line] or [type(error).__name__]
+    return lines[0].rpartition("error: ")[2][:200]
+
+
+def _refused(why: str) -> SubsetError:
+    return SubsetError(f"the exported program is refused: {why}.")

@@ -1,0 +1,115 @@
+"""Executables of earlier runs: their bytes in the private cache, their hashes in this workspace's ledger.
+
+Only bytes that the ledger names for a build are ever used, and their hash is checked before anything in them is read.
+Whatever goes wrong here, the program is built as if nothing had been kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from healing_runtime.compile import wire
+from healing_runtime.compile.cache import Cache, place
+from healing_runtime.compile.programs import ProgramBlob
+from healing_runtime.core.errors import RecordError, WorkerFailed
+from healing_runtime.ledger.store import Ledger
+
+
+class Hangar:
+    """What a run may use instead of building it again, and where it leaves what it built.
+
+    Args:
+        ledger: path of the ledger with the hashes. It is never made here; until it is there, what is to be kept waits.
+        cache: where the bytes lie; None keeps nothing and finds nothing.
+        narrate: told once if the cache cannot be used.
+    """
+
+    def __init__(self, ledger: Path, cache: Cache | None, narrate: Callable[[str], None] = lambda _: None) -> None:
+        self._path, self._cache, self._narrate = ledger, cache, narrate
+        self._lock = threading.RLock()
+        self._ledger: Ledger | None = None
+        self._waiting: list[tuple[str, ProgramBlob]] = []
+        self._given: set[str] = set()
+        self._told = False
+
+    @classmethod
+    def beside(cls, ledger: Path, narrate: Callable[[str], None] = lambda _: None) -> Self:
+        """The hangar of a ledger with the user's cache."""
+        folder = place()
+        return cls(ledger, None if folder is None else Cache(folder), narrate)
+
+    def find(self, key: str) -> ProgramBlob | None:
+        """The program that was built for this key, if its bytes are still what the ledger says."""
+        with self._lock, contextlib.suppress(RecordError, OSError):
+            ledger = self._opened()
+            sha256 = None if ledger is None else ledger.executable(key)
+            if sha256 is None or self._cache is None:
+                return None
+            data = self._cache.fetch(sha256)
+            self._tell()
+            if data is None:
+                return None
+            try:
+                program = wire.read_blob_file(data, key)
+            except WorkerFailed:
+                self._cache.discard(sha256)
+            else:
+                self._given.add(program.sha256)
+                return program
+        return None
+
+    def gave(self, program: ProgramBlob) -> bool:
+        """Whether a program came from here."""
+        return program.sha256 in self._given
+
+    def stop(self, why: str) -> None:
+        """Find and keep nothing any more, and say why."""
+        with self._lock:
+            self._cache = None
+            self._narrate(why)
+
+    def keep(self, key: str, program: ProgramBlob) -> None:
+        """Remember what was built for this key."""
+        if self._cache is not None:
+            with self._lock:
+                self._waiting.append((key, program))
+                self.settle()
+
+    def settle(self) -> None:
+        """Put away what waits for the ledger, if that is there by now."""
+        with self._lock, contextlib.suppress(RecordError, OSError):
+            ledger = self._opened()
+            while ledger is not None and self._cache is not None and self._waiting:
+                key, program = self._waiting.pop()
+                sha256 = self._cache.store(wire.blob_file(program, key))
+                self._tell()
+                if sha256 is not None:
+                    ledger.record_executable(sha256, key)
+
+    def close(self) -> None:
+        """Put away what can be, and let go of the ledger; idempotent."""
+        with self._lock:
+            self.settle()
+            if self._ledger is not None:
+                self._ledger.close()
+                self._ledger = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _opened(self) -> Ledger | None:
+        if self._ledger is None and self._path.is_file():
+            self._ledger = Ledger(self._path)
+        return self._ledger
+
+    def _tell(self) -> None:
+        if self._cache is not None and self._cache.trouble and not self._told:
+            self._told = True
+            self._narrate(self._cache.trouble)

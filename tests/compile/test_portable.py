@@ -1,0 +1,202 @@
+"""The program surface: portable bytes, memory, cost, devices; from a source to a tick elsewhere and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from healing_runtime import tensorlang as tl
+from healing_runtime.compile import devices, portable, wire
+from healing_runtime.compile.vectors import Vectors
+from healing_runtime.core.errors import FileFormatError, InputError, SubsetError
+from tests.compile.line import HZ, SOURCE, TABLE, requirements, run, traced
+
+LINE = SimpleNamespace(signals=TABLE)
+SAMPLES = [(0.9, 0.5), (-2.0, 1.5), (6.0, 3.0), (float("nan"), 0.0), (0.05, 0.1)]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    path = tmp_path_factory.mktemp("controllers") / "home.py"
+    path.write_text(SOURCE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def program(source):
+    return tl.compile(tl.load(source), LINE, requirements(), control_hz=HZ)
+
+
+# ---------------------------------------------------------------- bytes and back
+def test_a_program_comes_back_from_its_bytes_with_the_same_rows(program):
+    again = tl.load_program(program.export())
+    assert (again.sha256, again.interface, again.cost()) == (program.sha256, program.interface, program.cost())
+    assert again.export() == program.export()
+    for a, b in zip(run(program, SAMPLES)[0], run(again, SAMPLES)[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_another_process_gives_the_same_rows(program, tmp_path):
+    (tmp_path / "program").write_bytes(program.export())
+    code = (
+        "import sys, numpy as np\n"
+        "from healing_runtime import tensorlang as tl\n"
+        "from tests.compile.line import run\n"
+        "program = tl.load_program(open(sys.argv[1], 'rb').read())\n"
+        f"np.save(sys.argv[2], run(program, {SAMPLES!r}.copy())[0])\n"
+    ).replace("nan", "float('nan')")
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    command = [sys.executable, "-c", code, str(tmp_path / "program"), str(tmp_path / "rows.npy")]
+    subprocess.run(command, env=environment, check=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "rows.npy"), run(program, SAMPLES)[0])
+
+
+def test_equal_sources_export_to_equal_bytes(program, source):
+    assert tl.compile(tl.load(source), LINE, requirements(), control_hz=HZ).export() == program.export()
+
+
+def test_a_batch_comes_back_too(source):
+    batch = tl.compile(tl.load(source), LINE, requirements(), control_hz=HZ, lanes=3)
+    again = tl.load_program(batch.export())
+    rng = np.random.default_rng(1)
+    inputs = [rng.normal(size=(3, size)).astype(np.float32) for size in batch.interface.inputs]
+    rows = [np.asarray(p.tick(p.params, p.start(), *inputs)[1]) for p in (batch, again)]
+    np.testing.assert_array_equal(*rows)
+
+
+def test_what_was_loaded_as_an_executable_cannot_be_exported(program):
+    loaded = dataclasses.replace(program, portable=b"", bounds=None)
+    for ask in (loaded.export, loaded.cost):
+        with pytest.raises(InputError, match="loaded as an executable"):
+            ask()
+
+
+# ---------------------------------------------------------------- bytes that are not ours
+def test_bytes_that_are_no_program_are_refused(program):
+    data = program.export()
+    for other in (b"", b"HRP1", bytes(100), data[:-1], data + b"x", b"XXXX" + data[4:]):
+        with pytest.raises(FileFormatError, match="no portable program"):
+            tl.load_program(other)
+
+
+def test_a_flipped_byte_is_found_before_anything_is_parsed(program, monkeypatch):
+    monkeypatch.setattr(wire, "unpacked", lambda _: pytest.fail("parsed"))
+    data = program.export()
+    for at in range(0, len(data), 101):
+        changed = bytearray(data)
+        changed[at] ^= 0x55
+        with pytest.raises(FileFormatError, match="damaged"):
+            tl.load_program(bytes(changed))
+
+
+def test_a_program_that_does_not_compile_is_refused_in_one_line(program, monkeypatch):
+    def fails(*_):
+        raise ValueError("it does not\nverify")
+
+    monkeypatch.setattr(portable.programs, "lower", fails)
+    with pytest.raises(SubsetError, match=r"does not compile: ValueError: it does not verify\.$"):
+        tl.load_program(program.export())
+
+
+def altered(program, **changes):
+    """The exported file with other contents."""
+    found = portable.read(program.export())
+    return portable.written(dataclasses.replace(found, **changes))
+
+
+def test_a_custom_call_in_the_bytes_is_refused(program):
+    lapack = jax.export.export(jax.jit(jnp.linalg.cholesky))(np.eye(3, dtype=np.float32))
+    with pytest.raises(SubsetError, match="custom_call"):
+        tl.load_program(altered(program, stablehlo=bytes(lapack.serialize())))
+
+
+def test_bytes_that_do_not_fit_what_is_said_of_them_are_refused(program):
+    other = jax.export.export(jax.jit(jnp.sin))(np.zeros(3, np.float32))
+    wrong = {
+        "params": np.zeros(5, np.float32),
+        "carry": Vectors(np.zeros(99, np.float32), program.carry.ints),
+        "interface": dataclasses.replace(program.interface, packed_size=3),
+        "stablehlo": bytes(other.serialize()),
+    }
+    for part, value in wrong.items():
+        with pytest.raises(SubsetError, match="does not take and give"):
+            tl.load_program(altered(program, **{part: value}))
+
+
+def test_bytes_of_another_version_are_refused(program):
+    header, blobs = wire.unpacked(program.export()[:-32])
+    data = wire.packed({**header, "kind": "portable program, 99"}, blobs)
+    with pytest.raises(FileFormatError, match="portable program, 99"):
+        tl.load_program(data + hashlib.sha256(data).digest())
+
+
+# ---------------------------------------------------------------- memory and cost
+def test_memory_is_told_and_the_whole_carry_is_reused(program):
+    memory = program.memory()
+    inputs = 4 * (len(program.params) + sum(program.interface.inputs))
+    assert memory.arguments == memory.carry + inputs
+    assert memory.outputs >= memory.carry + 4 * program.interface.packed_size
+    assert memory.aliased == memory.carry == sum(part.nbytes for part in program.carry) > 0
+    assert memory.temporary >= 0 and memory.code >= 0
+
+
+def test_cost_counts_every_trip_of_a_loop_and_what_judges(source, program):
+    loop = "lax.fori_loop(0, 1000, lambda i, c: c * params['gain'], obs['position_m'])".replace("'", '"')
+    text = SOURCE.replace('-params["gain"] * obs["position_m"]', loop)
+    text = text.replace("import jax.numpy as jnp\n", "import jax.numpy as jnp\nfrom jax import lax\n")
+    looping = portable.export_tick(traced(text), requirements(), HZ)
+    alone = portable.export_tick(traced(SOURCE), (), HZ)
+    assert looping.bounds.flops > 1000 + program.cost().flops
+    assert program.cost().flops > alone.bounds.flops > 0
+    assert program.cost().live_bytes >= program.memory().carry
+
+
+# ---------------------------------------------------------------- devices
+def test_a_device_that_is_not_here_is_refused_with_those_that_are(source):
+    with pytest.raises(InputError, match=r"there is no device 'cuda' here; there is: cpu\.$"):
+        tl.compile(tl.load(source), LINE, device="cuda")
+    with pytest.raises(InputError, match="'gpu' is no device; give cpu, cuda or tpu"):
+        tl.compile(tl.load(source), LINE, device="gpu")
+
+
+def test_a_program_for_a_device_that_is_not_here_says_so_when_it_is_loaded(source):
+    for_tpu = portable.export_tick(traced(SOURCE), requirements(), HZ, "tpu")
+    assert portable.read(portable.written(for_tpu)).platform == "tpu"
+    with pytest.raises(InputError, match="no device 'tpu' here"):
+        tl.load_program(portable.written(for_tpu))
+
+
+def test_the_device_that_is_asked_for_is_the_one_that_is_used(monkeypatch, program):
+    asked = []
+    monkeypatch.setattr(portable, "device_of", lambda kind: asked.append(kind) or devices.device_of(kind))
+    tl.load_program(program.export())
+    assert asked == ["cpu"]
+
+
+# ---------------------------------------------------------------- dtypes
+def test_a_float64_program_ticks_in_float64(source):
+    try:
+        program = tl.compile(tl.load(source), LINE, requirements(), control_hz=HZ, dtype="float64")
+        carry, packed = program.tick(program.params, program.start(), np.array([1 / 3]), np.array([1 / 3, 0.0]))
+        assert np.asarray(packed).dtype == np.float64 and np.asarray(carry.floats).dtype == np.float64
+        assert np.asarray(packed)[0] == -0.5 * (1 / 3)
+        again = tl.load_program(program.export())
+        np.testing.assert_array_equal(
+            packed, again.tick(again.params, again.start(), np.array([1 / 3]), np.array([1 / 3, 0.0]))[1]
+        )
+    finally:
+        jax.config.update("jax_enable_x64", False)
+
+
+def test_another_dtype_is_refused(source):
+    with pytest.raises(InputError, match="give float32 or float64"):
+        tl.compile(tl.load(source), LINE, dtype="float16")

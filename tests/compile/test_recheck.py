@@ -1,0 +1,256 @@
+"""The re-check of exported programs: what the language needs passes, on every device; what is not known does not."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import export as jax_export
+from jax.interpreters import mlir
+
+from healing_runtime.compile import recheck
+from healing_runtime.core.errors import SubsetError
+from healing_runtime.language.harvest import harvest
+from tests.compile.modules import CALL, FUNCTION, INNER, LOOP, ORDINARY, SINE, carrying, module, refused
+from tests.language.test_vocabulary import BOOLEAN, CALLS, INDEX, MATRIX, NAMES, M, X, member
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+
+# ---------------------------------------------------------------- what passes
+def example(path: str):
+    """A function of the vocabulary, and what to call it with."""
+    function, call = member(path), CALLS.get(path)
+    x = M if path.rsplit(".", 1)[1] in MATRIX else X
+    x = x > 0 if path in BOOLEAN else x
+    if call is not None:
+        names = call.__code__.co_varnames[1 : call.__code__.co_argcount]
+        return (lambda *a: call(function, *a)), [{"x": X, "m": M, "i": INDEX}[name] for name in names]
+    for attempt in (lambda y: function(y), lambda y: function(y, y)):
+        try:
+            jax.eval_shape(attempt, x)
+            return attempt, [x]
+        except TypeError:
+            continue
+    raise AssertionError(f"{path} takes neither one array nor two")
+
+
+@pytest.fixture(scope="module")
+def examples():
+    return {path: example(path) for path in NAMES}
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_everything_that_the_vocabulary_lowers_to_is_known_on_every_device(examples, platform):
+    for path, (function, arguments) in examples.items():
+        harvested = jax.jit(lambda *a, f=function: harvest(f)(*a)[0])
+        exported = jax_export.export(harvested, platforms=[platform])(*arguments)
+        recheck.read_exported(bytes(exported.serialize()), platform)
+        assert "custom_call" not in exported.mlir_module(), path
+
+
+def test_no_name_of_another_kind_is_on_the_list():
+    for word in ("custom_call", "infeed", "outfeed", "send", "recv", "callback", "token", "rng", "all_", "collective"):
+        assert not [name for name in recheck.OPERATIONS if word in name]
+
+
+# ---------------------------------------------------------------- what does not
+CUSTOM = '{call_target_name = "pwn", has_side_effect = true} : (tensor<2xf32>) -> tensor<2xf32>'
+SPELLED = {
+    "pretty": "%y = stablehlo.custom_call @pwn(%x) : (tensor<2xf32>) -> tensor<2xf32>",
+    "generic": f'%y = "stablehlo.custom_call"(%x) {CUSTOM}',
+    "escaped": rf'%y = "stable\68lo.custom\5Fcall"(%x) {CUSTOM}',
+    "quoted target": r'%y = stablehlo.custom_call @"\00 stablehlo.add"(%x) : (tensor<2xf32>) -> tensor<2xf32>',
+    "sharding": "%y = stablehlo.custom_call @Sharding(%x) : (tensor<2xf32>) -> tensor<2xf32>",
+}
+
+
+@pytest.mark.parametrize("body", SPELLED.values(), ids=SPELLED)
+def test_a_custom_call_is_refused_however_it_is_spelled(body):
+    refused(module(body), "stablehlo.custom_call")
+
+
+def test_a_custom_call_inside_a_loop_is_found():
+    call = "stablehlo.custom_call @pwn(%v) : (tensor<2xf32>) -> tensor<2xf32>\n%u = stablehlo.abs"
+    refused(module(LOOP.format(**ORDINARY | {"inner": call})), "stablehlo.custom_call")
+
+
+@pytest.mark.parametrize("called", [True, False])
+def test_a_custom_call_in_a_private_function_is_found(called):
+    private = """func.func private @p(%a: tensor<2xf32>) -> tensor<2xf32> {
+        %b = stablehlo.custom_call @pwn(%a) : (tensor<2xf32>) -> tensor<2xf32>
+        return %b : tensor<2xf32> }"""
+    body = "%y = call @p(%x) : (tensor<2xf32>) -> tensor<2xf32>" if called else "%y = stablehlo.abs %x : tensor<2xf32>"
+    refused(module(body, private), "stablehlo.custom_call")
+
+
+TOKEN = "%t = stablehlo.create_token : !stablehlo.token\n"
+TRAFFIC = {
+    "infeed": TOKEN + '%y, %u = "stablehlo.infeed"(%t) {infeed_config = ""}'
+    " : (!stablehlo.token) -> (tensor<2xf32>, !stablehlo.token)",
+    "outfeed": TOKEN + '%u = "stablehlo.outfeed"(%x, %t) {outfeed_config = ""}'
+    " : (tensor<2xf32>, !stablehlo.token) -> !stablehlo.token\n%y = stablehlo.abs %x : tensor<2xf32>",
+    "send": TOKEN + '%u = "stablehlo.send"(%x, %t) {channel_handle = #stablehlo.channel_handle<handle = 1, type = 2>,'
+    " is_host_transfer = true} : (tensor<2xf32>, !stablehlo.token) -> !stablehlo.token\n"
+    "%y = stablehlo.abs %x : tensor<2xf32>",
+    "recv": TOKEN + '%y, %u = "stablehlo.recv"(%t) {channel_handle = #stablehlo.channel_handle<handle = 1, type = 3>,'
+    " is_host_transfer = true} : (!stablehlo.token) -> (tensor<2xf32>, !stablehlo.token)",
+}
+
+
+@pytest.mark.parametrize("name", TRAFFIC)
+def test_traffic_with_the_host_is_refused(name):
+    refused(module(TRAFFIC[name]), "stablehlo.create_token|stablehlo." + name)
+
+
+@pytest.mark.parametrize("name", TRAFFIC)
+def test_traffic_is_refused_by_its_own_name_too(name, monkeypatch):
+    """Even if tokens were known."""
+    monkeypatch.setattr(recheck, "OPERATIONS", recheck.OPERATIONS | {"stablehlo.create_token"})
+    monkeypatch.setattr(recheck, "_check_type", lambda found: None)
+    refused(module(TRAFFIC[name]), f"stablehlo.{name} is not")
+
+
+def test_operations_that_pure_code_does_not_need_are_refused():
+    draw = "%s = stablehlo.constant dense<2> : tensor<1xi64>\n%a = stablehlo.constant dense<0.0> : tensor<f32>\n"
+    draw += "%y = stablehlo.rng %a, %a, %s, distribution = UNIFORM : (tensor<f32>, tensor<f32>, tensor<1xi64>)"
+    refused(module(draw + " -> tensor<2xf32>"), "stablehlo.rng")
+
+
+def test_recursion_is_refused():
+    refused(module(CALL.format("main")), "call themselves")
+    both = FUNCTION.format("p", INNER.format("b", "q", "a")) + FUNCTION.format("q", INNER.format("b", "p", "a"))
+    refused(module(CALL.format("p"), both), "call themselves")
+
+
+def test_a_call_of_what_is_not_there_is_refused():
+    text = CALL.format("p"), FUNCTION.format("p", "%b = stablehlo.abs %a : tensor<2xf32>")
+    recheck.check(module(*text))
+    with mlir.make_ir_context():
+        found = module(*text).mlir_module(serialized=False)
+        found.body.operations[1].attributes["sym_name"] = mlir.ir.StringAttr.get("q")
+        renamed = mlir.module_to_bytecode(found)
+    refused(carrying(renamed), "cannot be read")
+    refused(module(CALL.format("p"), "func.func private @p(tensor<2xf32>) -> tensor<2xf32>"), "does not define")
+
+
+def test_calls_that_multiply_are_counted_as_the_compiler_writes_them_out():
+    """Thirty functions that call the next one twice: small to read, larger than any memory."""
+    chain = "".join(
+        FUNCTION.format(f"f{i}", INNER.format("c", f"f{i + 1}", "a") + INNER.format("b", f"f{i + 1}", "c"))
+        for i in range(30)
+    )
+    end = FUNCTION.format("f30", "%b = stablehlo.abs %a : tensor<2xf32>")
+    refused(module(CALL.format("f0"), chain + end), "more than")
+
+
+def test_calls_that_are_nested_too_deep_are_refused_soon():
+    """A chain as long as it may be, in the order that is worst for whoever looks for its end."""
+    count = 10_000
+    chain = "".join(FUNCTION.format(f"f{i}", INNER.format("b", f"f{i + 1}", "a")) for i in range(count))
+    end = FUNCTION.format(f"f{count}", "%b = stablehlo.abs %a : tensor<2xf32>")
+    refused(module(CALL.format("f0"), chain + end), "calls are nested")
+
+
+def test_a_module_without_a_beginning_is_refused():
+    body = "%y = stablehlo.abs %x : tensor<2xf32>"
+    with mlir.make_ir_context():
+        found = module(body).mlir_module(serialized=False)
+        found.body.operations[0].attributes["sym_name"] = mlir.ir.StringAttr.get("begin")
+        refused(carrying(mlir.module_to_bytecode(found)), "no function main")
+
+
+def test_a_module_within_a_module_is_refused():
+    body = "%y = stablehlo.abs %x : tensor<2xf32>"
+    refused(module(body, "module @inner { }"), "outside a function|cannot be read")
+
+
+def test_a_huge_module_is_refused_soon(monkeypatch):
+    lines = "\n".join(f"%v{i + 1} = stablehlo.abs %v{i} : tensor<2xf32>" for i in range(2_000))
+    text = "%v0 = stablehlo.abs %x : tensor<2xf32>\n" + lines + "\n%y = stablehlo.abs %v2000 : tensor<2xf32>"
+    recheck.check(module(text))
+    monkeypatch.setattr(recheck, "MAX_OPERATIONS", 1_000)
+    refused(module(text), "more than 1000 operations")
+    with pytest.raises(SubsetError, match="bytes"):
+        recheck.read_exported(bytes(recheck.MAX_BYTES + 1))
+
+
+def test_regions_that_are_nested_too_deep_are_refused():
+    body = ""
+    for i in range(45):
+        body += f"""%k{i} = stablehlo.constant dense<0> : tensor<i32>
+            %r{i} = "stablehlo.case"(%k{i}) ({{ """
+    body += "stablehlo.return %x : tensor<2xf32>"
+    for i in reversed(range(45)):
+        body += " }) : (tensor<i32>) -> tensor<2xf32>\n"
+        body += f"stablehlo.return %r{i} : tensor<2xf32>" if i else f"%y = stablehlo.abs %r{i} : tensor<2xf32>"
+    refused(module(body), "nested")
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    ['mhlo.frontend_attributes = {_xla_compute_type = "host"}', 'mhlo.sharding = "{replicated}"', "anything = 1 : i32"],
+)
+def test_attributes_from_which_xla_reads_more_are_refused(attribute):
+    refused(module(f'%y = "stablehlo.abs"(%x) {{{attribute}}} : (tensor<2xf32>) -> tensor<2xf32>'), "attribute")
+
+
+def test_attributes_of_arguments_are_refused():
+    private = """func.func private @p(%a: tensor<2xf32> {mhlo.memory_kind = "pinned_host"}) -> tensor<2xf32> {
+        return %a : tensor<2xf32> }"""
+    refused(module(CALL.format("p"), private), r"mhlo\.memory_kind")
+
+
+@pytest.mark.parametrize("name", ["my.thing", "chlo.top_k", "other.acos"])
+def test_a_composite_of_another_name_is_refused(name):
+    body = f'%y = stablehlo.composite "{name}" %x {{decomposition = @p}} : (tensor<2xf32>) -> tensor<2xf32>'
+    refused(module(body, FUNCTION.format("p", "%b = stablehlo.abs %a : tensor<2xf32>")), "composite")
+
+
+def test_types_of_another_kind_are_refused():
+    narrow = "%h = stablehlo.convert %x : (tensor<2xf32>) -> tensor<2xf8E4M3FN>\n"
+    refused(module(narrow + "%y = stablehlo.convert %h : (tensor<2xf8E4M3FN>) -> tensor<2xf32>"), "f8E4M3FN")
+
+
+def test_a_value_larger_than_any_memory_is_refused():
+    wide = "%w = stablehlo.broadcast_in_dim %x, dims = [1] : (tensor<2xf32>) -> tensor<9000000x2xf32>\n"
+    refused(module(wide + "%y = stablehlo.abs %x : tensor<2xf32>"), "numbers are allowed")
+
+
+def test_an_unknown_dialect_is_refused():
+    with mlir.make_ir_context() as context:
+        context.allow_unregistered_dialects = True
+        text = """module { func.func public @main(%x: tensor<2xf32>) -> tensor<2xf32> {
+            %y = "evil.run"(%x) : (tensor<2xf32>) -> tensor<2xf32>
+            return %y : tensor<2xf32> } }"""
+        serialized = mlir.module_to_bytecode(mlir.ir.Module.parse(text))
+    refused(carrying(serialized), "cannot be read|evil.run")
+
+
+# ---------------------------------------------------------------- the program around the module
+def test_a_program_for_another_device_is_refused():
+    recheck.read_exported(bytes(SINE.serialize()), "cpu")
+    with pytest.raises(SubsetError, match="exported for cpu and is to run on cuda"):
+        recheck.read_exported(bytes(SINE.serialize()), "cuda")
+
+
+def test_a_program_with_checks_turned_off_is_refused():
+    off = jax_export.DisabledSafetyCheck.custom_call("pwn")
+    changed = dataclasses.replace(SINE, disabled_safety_checks=(off,))
+    with pytest.raises(SubsetError, match="checks turned off"):
+        recheck.read_exported(bytes(changed.serialize()))
+
+
+def test_what_is_no_program_is_refused():
+    whole = bytes(SINE.serialize())
+    for data in (b"", b"{}", bytes(200), whole[:-30], whole[: len(whole) // 2]):
+        with pytest.raises(SubsetError, match="refused"):
+            recheck.read_exported(data)
+
+
+def test_lapack_is_refused():
+    cholesky = jax_export.export(jax.jit(jnp.linalg.cholesky))(np.eye(3, dtype=np.float32))
+    with pytest.raises(SubsetError, match=r"stablehlo\.custom_call"):
+        recheck.read_exported(bytes(cholesky.serialize()))
