@@ -19,7 +19,8 @@ from healing_runtime.core import margins
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.margins import Margin
 from healing_runtime.core.status import Status
-from healing_runtime.language.primitive import assert_p, holds_assert, subjaxprs
+from healing_runtime.language.holders import subjaxprs
+from healing_runtime.language.primitive import assert_p, holds_assert
 
 Out = TypeVar("Out")
 
