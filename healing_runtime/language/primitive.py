@@ -68,8 +68,8 @@ def reset(value: ArrayLike) -> Any:
 
 
 def _run(rho: Any, ok: Any, *, label: str) -> list[Any]:
-    _abstract(rho, ok, label=label)
-    worst = np.min(rho, initial=np.inf)
+    _abstract(np.asarray(rho), np.asarray(ok), label=label)
+    worst = np.min(np.asarray(rho, np.float64), initial=np.inf)
     if np.isnan(worst):
         raise AssertionError(f'"{label}" is invalid: its margin is NaN')
     if not np.all(ok):
