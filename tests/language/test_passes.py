@@ -63,7 +63,7 @@ ORDINARY = {
         'return {"a": 0.0, "b": 0.0, "c": 1.0}',
     ),
     "swapped with a copy": (
-        'return {"thrust_n": 0.0}, {"a": tl.copy(state["b"]), "b": obs["altitude_m"] + state["a"]}',
+        'return {"thrust_n": state["a"]}, {"a": tl.copy(state["b"]), "b": obs["altitude_m"] + state["a"]}',
         'return {"a": 0.0, "b": 0.0}',
     ),
     "bounded loop": (
