@@ -45,9 +45,10 @@ STILL = [
     "jnp.minimum({x}, jnp.minimum({x}, {x}))",
     "jnp.power({x}, 1.0)",
     "jnp.flip(jnp.flip({x}))",
-    "jnp.concatenate([jnp.reshape({x}, (1, -1))], axis=0).reshape",
+    "jnp.ones({shape}).at[...].set({x})",
+    "lax.dynamic_update_slice(jnp.ones({shape}), {x}, jnp.zeros(len({shape}), jnp.int32))",
+    "lax.dynamic_slice({x}, [0] * len({shape}), {shape})",
 ]
-STILL = [form for form in STILL if not form.endswith(".reshape")]
 # Ways to write a value down without reading it.
 UNREAD = [
     "0.0 * {x}",

@@ -248,6 +248,11 @@ def _overwritten(table: Table, eqn: JaxprEqn, operands: list[Number]) -> Number 
     return operands[1] if _passes(eqn, 1) else None
 
 
+def _scattered(table: Table, eqn: JaxprEqn, operands: list[Number]) -> Number | None:
+    """`x.at[:].set(y)`: no index, and a window as large as the array."""
+    return operands[2] if not eqn.params["dimension_numbers"].scatter_dims_to_operand_dims and _passes(eqn, 2) else None
+
+
 _RULES: Mapping[str, _Rule] = {
     "abs": _zero_from_zero,
     "add": _binary(np.add, neutral=0),
@@ -283,6 +288,7 @@ _RULES: Mapping[str, _Rule] = {
     "reduce_sum": _zero_from_zero,
     "reshape": _view,
     "rev": _involution,
+    "scatter": _scattered,
     "select_n": _select,
     "sin": _zero_from_zero,
     "slice": _still,
