@@ -14,7 +14,7 @@ from typing import Any
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from healing_runtime.language.passes import algebra
-from healing_runtime.language.passes.algebra import Number, Table
+from healing_runtime.language.passes.numbers import Number, Table
 
 _FRESH = frozenset({"copy_p", "copy", "tensorlang.reset"})
 _CALLS = frozenset({"jit", "closed_call", "custom_jvp_call", "custom_vjp_call"})
@@ -75,6 +75,11 @@ def _results(table: Table, eqn: JaxprEqn, operands: list[Number]) -> list[Number
         same = algebra.simplified(table, eqn, operands)
         if same is not None:
             return [same]
+    return own(table, eqn, operands)
+
+
+def own(table: Table, eqn: JaxprEqn, operands: list[Number]) -> list[Number]:
+    """The results of an operation that depends on all of its operands."""
     return _own(table, eqn, operands, [table.union(operands)] * len(eqn.outvars))
 
 
@@ -89,8 +94,8 @@ def _branches(table: Table, eqn: JaxprEqn, operands: list[Number]) -> list[Numbe
     if which is not None:
         return _outputs(table, branches[max(0, min(int(which), len(branches) - 1))], operands[1:])
     columns = list(zip(*(_outputs(table, branch, operands[1:]) for branch in branches), strict=True))
-    own = _own(table, eqn, operands, [table.union([operands[0], *column]) for column in columns])
-    return [column[0] if len(set(column)) == 1 else n for column, n in zip(columns, own, strict=True)]
+    each = _own(table, eqn, operands, [table.union([operands[0], *column]) for column in columns])
+    return [column[0] if len(set(column)) == 1 else n for column, n in zip(columns, each, strict=True)]
 
 
 def _loop(table: Table, eqn: JaxprEqn, operands: list[Number]) -> list[Number]:
@@ -104,7 +109,7 @@ def _loop(table: Table, eqn: JaxprEqn, operands: list[Number]) -> list[Number]:
     outs = _outputs(table, p["jaxpr"], [*consts, *carry, *slices])
     reads = _over_trips(table, dict(zip(carry, outs, strict=False)), outs)
     outside = dict(zip([*carry, *slices], [*before, *xs], strict=True))
-    own = _own(
+    each = _own(
         table,
         eqn,
         operands,
@@ -112,7 +117,7 @@ def _loop(table: Table, eqn: JaxprEqn, operands: list[Number]) -> list[Number]:
     )
     return [
         before[i] if i < count and out == carry[i] else out if i < count and outside.keys().isdisjoint(read) else n
-        for i, (out, read, n) in enumerate(zip(outs, reads, own, strict=True))
+        for i, (out, read, n) in enumerate(zip(outs, reads, each, strict=True))
     ]
 
 
