@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from healing_runtime.language import passes
-from healing_runtime.language.passes import Budget, Program, effects, intervals, primitives
-from healing_runtime.language.passes.finite import check as finite
+from healing_runtime.language.passes import Budget, Program, effects, primitives
 
 ORDINARY = {
     "previous-error PID": (
@@ -189,87 +188,3 @@ def test_signature_sees_a_changed_program(traced):
     good = traced('return {"thrust_n": 1.0}, {"a": state["a"]}', init='return {"a": 0.0}')
     bad = dataclasses.replace(good, state0={"a": np.zeros(3, np.float32)})
     assert 'state["a"] is float32[]; return float32[3].' in [f.message for f in passes.run(bad)]
-
-
-# ---------------------------------------------------------------- finite
-@pytest.mark.parametrize(
-    ("expression", "text"),
-    [
-        ("1.0 / h", "division"),
-        ("jnp.sqrt(h)", "square root"),
-        ("jnp.log(h)", "logarithm"),
-        ("jnp.arccos(h)", "arc cosine"),
-        ("h / jnp.linalg.norm(obs['velocity_mps'])", "division"),
-        ("h ** 0.5", "power"),
-        ("lax.fori_loop(0, 3, lambda i, c: c / h, 1.0)", "division"),
-        ("1.0 / (h * h)", "division"),
-        ("1.0 / jnp.exp(h)", "division"),
-        ("1.0 / jnp.maximum(h, 1e-6)", None),
-        ("1.0 / (h * h + 1.0)", None),
-        ("1.0 / (jnp.abs(h) + 1e-3)", None),
-        ("1.0 / (1.5 + jnp.sin(h))", None),
-        ("jnp.sqrt(h * h)", None),
-        ("jnp.linalg.norm(obs['velocity_mps'])", None),
-        ("jnp.sqrt(jnp.maximum(h, 0.0))", None),
-        ("jnp.arccos(jnp.clip(h, -1.0, 1.0))", None),
-        ("jnp.where(h > 0.1, 1.0 / h, 0.0)", None),
-        ("h / 3.0", None),
-        ("h / jnp.array([2.0, 4.0])[0]", None),
-        ("lax.cond(h > 0.0, lambda x: x + 1.0, lambda x: 2.0, h) / 7.0", None),
-    ],
-)
-def test_finite_warns_of_unguarded_operations(traced, expression, text):
-    found = list(finite(traced(f'h = obs["altitude_m"]\nreturn {{"thrust_n": {expression}}}, {{}}'), Budget()))
-    if text is None:
-        assert found == []
-    else:
-        assert text in found[0].message and found[0].severity == "warning" and found[0].line == 13
-
-
-def test_finite_looks_only_at_the_action(traced):
-    body = 'x = 1.0 / obs["altitude_m"]\nassert x < 5.0, "ratio"\nreturn {"thrust_n": 1.0}, {"x": x + state["x"]}'
-    assert list(finite(traced(body, init='return {"x": 0.0}'), Budget())) == []
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda x, y: x * y,
-        lambda x, y: x - y,
-        lambda x, y: jnp.clip(x, -0.5, 2.0) / (jnp.abs(y) + 0.5),
-        lambda x, y: jnp.sqrt(x * x) + y**2,
-        lambda x, y: jnp.where(x > y, x, -y),
-        lambda x, y: jnp.max(jnp.stack([x, y])) * jnp.exp(-jnp.abs(x)),
-        lambda x, y: jnp.tanh(x) * jnp.sin(y) + jnp.sum(jnp.array([x, y, 1.0])),
-        lambda x, y: (x * y) ** 4 / 3.0,
-    ],
-)
-def test_intervals_hold_every_value(function):
-    """Property: on boxes of inputs, no sampled value leaves the interval."""
-    jaxpr = jax.make_jaxpr(function)(0.0, 0.0)
-
-    def bounds(jaxpr, args):
-        env = dict(zip(jaxpr.jaxpr.invars, args, strict=True))
-        env |= {v: intervals.of_constant(c) for v, c in zip(jaxpr.jaxpr.constvars, jaxpr.consts, strict=True)}
-
-        def read(v):
-            return intervals.of_constant(v.val) if hasattr(v, "val") else env[v]
-
-        for eqn in jaxpr.jaxpr.eqns:
-            operands = [read(v) for v in eqn.invars]
-            inner = eqn.params.get("jaxpr")
-            env.update(
-                zip(eqn.outvars, bounds(inner, operands) if inner else intervals.transfer(eqn, operands), strict=True)
-            )
-        return [read(v) for v in jaxpr.jaxpr.outvars]
-
-    rng = np.random.default_rng(0)
-    values = jax.vmap(function)
-    for _ in range(10):
-        low = rng.uniform(-3, 2, 2)
-        high = low + rng.uniform(0, 3, 2)
-        (interval,) = bounds(jaxpr, [intervals.Interval(*pair) for pair in zip(low, high, strict=True)])
-        samples = rng.uniform(low, high, (200, 2)).astype(np.float32)
-        found = np.asarray(values(samples[:, 0], samples[:, 1]))
-        slack = 1e-4 * (1 + np.abs(found).max())
-        assert found.min() >= interval.low - slack and found.max() <= interval.high + slack

@@ -8,7 +8,7 @@ reads. Observations and state may be anything; parameters and the control period
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -165,6 +165,8 @@ class _Walk:
         name = eqn.primitive.name
         if name in ("gt", "ge", "lt", "le", "eq", "ne"):
             self._tests[number] = (name, operands[0], operands[1])
+        elif name == "convert_element_type" and operands[0] in self._tests:
+            self._tests[number] = self._tests[operands[0]]
         elif name == "abs":
             self._sizes[number] = operands[0]
         elif name == "reduce_max":
@@ -186,7 +188,10 @@ class _Walk:
             case "jit" | "closed_call" | "custom_jvp_call" | "custom_vjp_call":
                 return self._closed(p.get("jaxpr") or p["call_jaxpr"], operands, path, guarded)
             case "cond":
-                each = [self._closed(branch, operands[1:], path, guarded) for branch in p["branches"]]
+                each = [
+                    self._closed(branch, self._taken(operands, i, len(p["branches"])), path, guarded)
+                    for i, branch in enumerate(p["branches"])
+                ]
                 columns = list(zip(*each, strict=True))
                 own = identity.own(self._table, eqn, operands)
                 self._bounded(own, [intervals.hull(*map(self.bound, column)) for column in columns])
@@ -194,6 +199,14 @@ class _Walk:
             case "scan":
                 return self._loop(eqn, operands, path, guarded)
         return None
+
+    def _taken(self, operands: list[Number], index: int, branches: int) -> list[Number]:
+        """The operands of a branch, with what its being taken says of them."""
+        test = self._tests.get(operands[0]) if branches == 2 else None
+        if test is None:
+            return operands[1:]
+        told = [tested(n, self.bound(n), test, bool(index), self.bound, self._sizes) for n in operands[1:]]
+        return [n if b == self.bound(n) else self.unknown(b) for n, b in zip(operands[1:], told, strict=True)]
 
     def _closed(
         self, closed: ClosedJaxpr, args: Sequence[Number], path: tuple[JaxprEqn, ...], guarded: bool
@@ -205,9 +218,9 @@ class _Walk:
         p = eqn.params
         first, count = p["num_consts"], p["num_carry"]
         consts, before, xs = operands[:first], operands[first : first + count], operands[first + count :]
-        start = [self.bound(n) for n in before]
-        known = list(start)
+        known = [self.bound(n) for n in before]
         told = len(self.found)
+        widen: Callable[[Interval, Interval], Interval] = intervals.hull  # to what a trip makes of it; then for good
         while True:
             carry = [self.unknown(bound) for bound in known]
             del self.found[told:]
@@ -215,10 +228,10 @@ class _Walk:
                 p["jaxpr"], [*consts, *carry, *(self.unknown(self.bound(n)) for n in xs)], path, guarded
             )
             after = [self.bound(n) for n in outs[:count]]
-            kept = [_kept(bound, out) for bound, out in zip(known, after, strict=True)]
+            kept = [widen(bound, out) for bound, out in zip(known, after, strict=True)]
             if kept == known:
                 break
-            known = kept
+            known, widen = kept, _kept
         own = identity.own(self._table, eqn, operands)
         return self._bounded(own, [*known, *(self.bound(n) for n in outs[count:])])
 

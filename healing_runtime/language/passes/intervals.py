@@ -42,7 +42,8 @@ def of_constant(value: Any) -> Interval:
 
 def hull(*parts: Interval) -> Interval:
     """The smallest interval that holds all."""
-    return Interval(min(p.low for p in parts), max(p.high for p in parts), max(0.0, min(p.apart for p in parts)))
+    low, high, apart = min(p.low for p in parts), max(p.high for p in parts), min(p.apart for p in parts)
+    return Interval(low, high, apart if low <= 0.0 <= high else 0.0)  # elsewhere the bounds say it
 
 
 def compared(a: Interval, relation: str, b: Interval) -> Interval:
