@@ -8,46 +8,21 @@ on the branch not taken stays *vacuous*. Do it first; take gradients and batches
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.extend import linear_util
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
 
-from healing_runtime.core import margins
 from healing_runtime.core.errors import InputError
-from healing_runtime.core.margins import Margin
-from healing_runtime.core.status import Status
-from healing_runtime.language.primitive import assert_p, holds_assert, subjaxprs
+from healing_runtime.language import records as made
+from healing_runtime.language.holders import subjaxprs
+from healing_runtime.language.primitive import assert_p, holds_assert
+from healing_runtime.language.records import Harvested, Record, Records, first_violation, merge
 
 Out = TypeVar("Out")
-
-
-class Harvested(NamedTuple):
-    """One assert, over everything one call of the function did; all scalars.
-
-    Attributes:
-        rho: the worst margin; +inf where it was not reached.
-        ok: the Boolean that decides at zero.
-        at_index: iteration of the outermost loop at which the worst margin was first reached; -1 outside of loops.
-        status: int32 code of `core.status.Status`: true, false, vacuous or invalid.
-    """
-
-    rho: Array
-    ok: Array
-    at_index: Array
-    status: Array
-
-
-class _Record(NamedTuple):
-    rho: Array
-    ok: Array
-    at_index: Array
-    reached: Array
-
-
-_Records = dict[str, _Record]
 
 
 def harvest(fn: Callable[..., Out]) -> Callable[..., tuple[Out, dict[str, Harvested]]]:
@@ -69,8 +44,8 @@ def harvest(fn: Callable[..., Out]) -> Callable[..., tuple[Out, dict[str, Harves
 
 def harvest_jaxpr(jaxpr: ClosedJaxpr, *args: Any) -> tuple[list[Any], dict[str, Harvested]]:
     """Evaluate a closed jaxpr on flat arguments; its results, and its asserts by label."""
-    out, records = _evaluate(jaxpr.jaxpr, jaxpr.consts, args)
-    return out, {label: _published(record) for label, record in records.items()}
+    out, records, _ = _evaluate(jaxpr.jaxpr, jaxpr.consts, args, 0)
+    return out, {label: made.published(record) for label, record in records.items()}
 
 
 def labels(jaxpr: Jaxpr | ClosedJaxpr) -> tuple[str, ...]:
@@ -94,63 +69,53 @@ def _silenced(eqn: JaxprEqn) -> JaxprEqn:
     if not holds_assert(eqn):
         return eqn
 
-    def inner(value: Any) -> Any:
+    def inner(key: str, value: Any) -> Any:
         if isinstance(value, ClosedJaxpr):
             return ClosedJaxpr(silenced(value.jaxpr), value.consts)
         if isinstance(value, Jaxpr):
             return silenced(value)
-        return type(value)(map(inner, value)) if type(value) in (tuple, list) else value
+        if key in ("jvp_jaxpr_fun", "fwd_jaxpr_thunk"):
+            return _silenced_rule(value)
+        return type(value)(inner(key, item) for item in value) if type(value) in (tuple, list) else value
 
-    return eqn.replace(params={key: inner(value) for key, value in eqn.params.items()})
-
-
-# ---------------------------------------------------------------- records
-def _new() -> _Record:
-    return _Record(jnp.array(jnp.inf, jnp.result_type(float)), jnp.array(True), jnp.int32(-1), jnp.array(False))
+    return eqn.replace(params={key: inner(key, value) for key, value in eqn.params.items()})
 
 
-def _observed(rho: Array, ok: Array) -> _Record:
-    worst = margins.worst(Margin(rho, ok))
-    return _Record(worst.rho.astype(jnp.result_type(float)), worst.ok, jnp.int32(-1), jnp.array(True))
+def _silenced_rule(rule: Any) -> Any:
+    """The rule of a custom derivative, which often calls the function itself; it returns a jaxpr and more."""
 
+    def silent(*args: Any) -> tuple[Any, ...]:
+        jaxpr, *rest = rule.call_wrapped(*args)
+        return silenced(jaxpr), *rest
 
-def _merge(a: _Record, b: _Record) -> _Record:
-    """Both happened, `a` first. The worse margin counts, NaN is worse than any, in a tie the violated one."""
-    tie = (a.rho == b.rho) & a.ok & ~b.ok
-    later = b.reached & ~jnp.isnan(a.rho) & (~a.reached | (b.rho < a.rho) | jnp.isnan(b.rho) | tie)
-    return _Record(
-        jnp.minimum(a.rho, b.rho), a.ok & b.ok, jnp.where(later, b.at_index, a.at_index), a.reached | b.reached
-    )
-
-
-def _add(records: _Records, label: str, record: _Record) -> None:
-    records[label] = _merge(records[label], record) if label in records else record
-
-
-def _published(record: _Record) -> Harvested:
-    decided = jnp.where(record.ok, jnp.int32(Status.TRUE), jnp.int32(Status.FALSE))
-    decided = jnp.where(jnp.isnan(record.rho), jnp.int32(Status.INVALID), decided)
-    status = jnp.where(record.reached, decided, jnp.int32(Status.VACUOUS))
-    return Harvested(record.rho, record.ok, record.at_index, status)
+    return linear_util.wrap_init(silent, debug_info=rule.debug_info)
 
 
 # ---------------------------------------------------------------- the interpreter
-def _evaluate(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any]) -> tuple[list[Any], _Records]:
+_Clock = int | Array
+"""How many asserts have been judged."""
+
+
+def _evaluate(
+    jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], clock: _Clock
+) -> tuple[list[Any], Records, _Clock]:
     values: dict[Any, Any] = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *args], strict=True))
-    records: _Records = {}
+    records: Records = {}
     for eqn in jaxpr.eqns:
         operands = [v.val if isinstance(v, Literal) else values[v] for v in eqn.invars]
         if eqn.primitive is assert_p:
-            _add(records, eqn.params["label"], _observed(*operands))
+            rho, ok = operands
+            made.add(records, eqn.params["label"], made.observed(rho, ok, clock))
+            clock = clock + 1
             continue
         if holds_assert(eqn):
-            results, inner = _rule(eqn)(eqn, operands)
+            results, inner, clock = _rule(eqn)(eqn, operands, clock)
             for label, record in inner.items():
-                _add(records, label, record)
+                made.add(records, label, record)
         else:
             results = _bind(eqn, operands)
         values.update(zip(eqn.outvars, results, strict=True))
-    return [v.val if isinstance(v, Literal) else values[v] for v in jaxpr.outvars], records
+    return [v.val if isinstance(v, Literal) else values[v] for v in jaxpr.outvars], records, clock
 
 
 def _bind(eqn: JaxprEqn, operands: Sequence[Any]) -> Sequence[Any]:
@@ -158,76 +123,69 @@ def _bind(eqn: JaxprEqn, operands: Sequence[Any]) -> Sequence[Any]:
     return results if eqn.primitive.multiple_results else [results]
 
 
-_Rule = Callable[[JaxprEqn, list[Any]], tuple[Sequence[Any], _Records]]
+_Judged = tuple[Sequence[Any], Records, _Clock]
+_Rule = Callable[[JaxprEqn, list[Any], _Clock], _Judged]
 
 
 def _rule(eqn: JaxprEqn) -> _Rule:
     try:
         return _RULES[eqn.primitive.name]
     except KeyError:
-        found = ", ".join(f'"{label}"' for sub in subjaxprs(eqn) for label in labels(sub))
+        inside = dict.fromkeys(label for sub in subjaxprs(eqn) for label in labels(sub))
+        found = ", ".join(f'"{label}"' for label in inside)
         raise InputError(f"the assert {found} stands inside {eqn.primitive.name}; move it outside of it.") from None
 
 
-def _jit(eqn: JaxprEqn, operands: list[Any]) -> tuple[Sequence[Any], _Records]:
-    closed = eqn.params["jaxpr"]
-    return _evaluate(closed.jaxpr, closed.consts, operands)
+def _closed(closed: ClosedJaxpr, operands: Sequence[Any], clock: _Clock) -> tuple[list[Any], Records, _Clock]:
+    return _evaluate(closed.jaxpr, closed.consts, operands, clock)
 
 
-def _checkpoint(eqn: JaxprEqn, operands: list[Any]) -> tuple[Sequence[Any], _Records]:
-    def run(*args: Any) -> tuple[list[Any], _Records]:
-        return _evaluate(eqn.params["jaxpr"], (), args)
+def _checkpoint(eqn: JaxprEqn, operands: list[Any], clock: _Clock) -> _Judged:
+    def run(clock: _Clock, *args: Any) -> tuple[list[Any], Records, _Clock]:
+        return _evaluate(eqn.params["jaxpr"], (), args, clock)
 
-    return jax.checkpoint(run, prevent_cse=eqn.params["prevent_cse"], policy=eqn.params["policy"])(*operands)
+    return jax.checkpoint(run, prevent_cse=eqn.params["prevent_cse"], policy=eqn.params["policy"])(clock, *operands)
 
 
-def _custom(eqn: JaxprEqn, operands: list[Any]) -> tuple[Sequence[Any], _Records]:
+def _custom(eqn: JaxprEqn, operands: list[Any], clock: _Clock) -> _Judged:
     """Values keep their custom derivative, without the asserts; those come from a second, undifferentiated look."""
     closed = eqn.params["call_jaxpr"]
-    _, records = _evaluate(closed.jaxpr, closed.consts, [lax.stop_gradient(o) for o in operands])
-    stripped = eqn.replace(params=eqn.params | {"call_jaxpr": _stripped(closed)})
-    return _bind(stripped, operands), records
+    _, records, clock = _closed(closed, [lax.stop_gradient(o) for o in operands], clock)
+    return _bind(_silenced(eqn), operands), records, clock
 
 
-def _stripped(closed: ClosedJaxpr) -> ClosedJaxpr:
-    def run(*args: Any) -> list[Any]:
-        return _evaluate(closed.jaxpr, closed.consts, args)[0]
-
-    return jax.make_jaxpr(run)(*closed.in_avals)
-
-
-def _cond(eqn: JaxprEqn, operands: list[Any]) -> tuple[Sequence[Any], _Records]:
+def _cond(eqn: JaxprEqn, operands: list[Any], clock: _Clock) -> _Judged:
     branches = eqn.params["branches"]
     names = tuple(dict.fromkeys(label for branch in branches for label in labels(branch)))
 
-    def run(closed: ClosedJaxpr) -> Callable[..., tuple[list[Any], list[_Record]]]:
-        def branch(*args: Any) -> tuple[list[Any], list[_Record]]:
-            out, records = _evaluate(closed.jaxpr, closed.consts, args)
-            return out, [records.get(name, _new()) for name in names]
+    def run(closed: ClosedJaxpr) -> Callable[..., tuple[list[Any], list[Record], Array]]:
+        def branch(*args: Any) -> tuple[list[Any], list[Record], Array]:
+            out, records, after = _closed(closed, args, clock)
+            return out, [records.get(name, made.unreached()) for name in names], jnp.int32(after)
 
         return branch
 
-    out, records = lax.switch(operands[0], [run(branch) for branch in branches], *operands[1:])
-    return out, dict(zip(names, records, strict=True))
+    out, records, after = lax.switch(operands[0], [run(branch) for branch in branches], *operands[1:])
+    return out, dict(zip(names, records, strict=True)), after
 
 
-def _scan(eqn: JaxprEqn, operands: list[Any]) -> tuple[Sequence[Any], _Records]:
+def _scan(eqn: JaxprEqn, operands: list[Any], clock: _Clock) -> _Judged:
     p = eqn.params
     closed, first, last = p["jaxpr"], p["num_consts"], p["num_consts"] + p["num_carry"]
     consts, carry, xs = operands[:first], operands[first:last], operands[last:]
 
     def body(loop: tuple[Any, ...], x: Any) -> tuple[tuple[Any, ...], Any]:
-        i, values, records = loop
-        out, found = _evaluate(closed.jaxpr, closed.consts, [*consts, *values, *x])
-        merged = {label: _merge(records[label], _at(record, i)) for label, record in found.items()}
-        return (i + 1, out[: p["num_carry"]], merged), out[p["num_carry"] :]
+        i, values, records, clock = loop
+        out, found, clock = _closed(closed, [*consts, *values, *x], clock)
+        return (i + 1, out[: p["num_carry"]], _merged(records, found, i), clock), out[p["num_carry"] :]
 
-    start = (jnp.int32(0), carry, {label: _new() for label in labels(closed)})
-    (_, carry, records), ys = lax.scan(body, start, xs, p["length"], reverse=p["reverse"], unroll=p["unroll"])
-    return [*carry, *ys], records
+    (_, carry, records, clock), ys = lax.scan(
+        body, _before(carry, closed, clock), xs, p["length"], reverse=p["reverse"], unroll=p["unroll"]
+    )
+    return [*carry, *ys], records, clock
 
 
-def _while(eqn: JaxprEqn, operands: list[Any]) -> tuple[Sequence[Any], _Records]:
+def _while(eqn: JaxprEqn, operands: list[Any], clock: _Clock) -> _Judged:
     p = eqn.params
     n_cond, n_body = p["cond_nconsts"], p["body_nconsts"]
     cond_consts, body_consts, carry = operands[:n_cond], operands[n_cond : n_cond + n_body], operands[n_cond + n_body :]
@@ -238,27 +196,29 @@ def _while(eqn: JaxprEqn, operands: list[Any]) -> tuple[Sequence[Any], _Records]
         )
 
     def cond(loop: tuple[Any, ...]) -> Any:
-        return _evaluate(test.jaxpr, test.consts, [*cond_consts, *loop[1]])[0][0]
+        return _closed(test, [*cond_consts, *loop[1]], 0)[0][0]
 
     def body(loop: tuple[Any, ...]) -> tuple[Any, ...]:
-        i, values, records = loop
-        out, found = _evaluate(step.jaxpr, step.consts, [*body_consts, *values])
-        return i + 1, out, {label: _merge(records[label], _at(record, i)) for label, record in found.items()}
+        i, values, records, clock = loop
+        out, found, clock = _closed(step, [*body_consts, *values], clock)
+        return i + 1, out, _merged(records, found, i), clock
 
-    start = (jnp.int32(0), carry, {label: _new() for label in labels(step)})
-    _, carry, records = lax.while_loop(cond, body, start)
-    return carry, records
+    _, carry, records, clock = lax.while_loop(cond, body, _before(carry, step, clock))
+    return carry, records, clock
 
 
-def _at(record: _Record, i: Array) -> _Record:
-    return record._replace(at_index=jnp.asarray(i, jnp.int32))
+def _before(carry: Sequence[Any], body: ClosedJaxpr, clock: _Clock) -> tuple[Any, ...]:
+    """What a loop starts with: iteration, values, records, clock."""
+    return jnp.int32(0), carry, {label: made.unreached() for label in labels(body)}, jnp.int32(clock)
+
+
+def _merged(records: Records, found: Records, i: Array) -> Records:
+    return {label: merge(records[label], record.at(i)) for label, record in found.items()}
 
 
 _RULES: dict[str, _Rule] = {
-    "jit": _jit,
-    "closed_call": lambda eqn, operands: _evaluate(
-        eqn.params["call_jaxpr"].jaxpr, eqn.params["call_jaxpr"].consts, operands
-    ),
+    "jit": lambda eqn, operands, clock: _closed(eqn.params["jaxpr"], operands, clock),
+    "closed_call": lambda eqn, operands, clock: _closed(eqn.params["call_jaxpr"], operands, clock),
     "checkpoint": _checkpoint,
     "remat2": _checkpoint,
     "custom_jvp_call": _custom,
@@ -268,4 +228,13 @@ _RULES: dict[str, _Rule] = {
     "while": _while,
 }
 
-__all__ = ["Harvested", "harvest", "harvest_jaxpr", "jaxpr_as_fun", "labels", "silenced", "subjaxprs"]
+__all__ = [
+    "Harvested",
+    "first_violation",
+    "harvest",
+    "harvest_jaxpr",
+    "jaxpr_as_fun",
+    "labels",
+    "silenced",
+    "subjaxprs",
+]

@@ -8,19 +8,19 @@ holds an assert, though nothing reads its results.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import jax.numpy as jnp
 import numpy as np
 from jax._src.interpreters import ad as reverse  # the one table of rules that jax.interpreters does not show
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Primitive, primitives
-from jax.interpreters import ad, batching, mlir, partial_eval
+from jax.extend.core import JaxprEqn, Primitive
+from jax.interpreters import ad, batching, mlir
 from jax.typing import ArrayLike
 
 from healing_runtime.core import margins
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.margins import Margin
+from healing_runtime.language import holders
 
 assert_p = Primitive("tensorlang.assert")
 assert_p.multiple_results = True
@@ -33,21 +33,33 @@ def assert_(condition: Margin | ArrayLike, label: str) -> None:
     """Assert a margin, or a Boolean (whose margin is plus or minus infinity), usable in any JAX function.
 
     Args:
-        condition: a `core.margins.Margin`, a Boolean or Boolean array, or a floating-point margin (positive:
-            satisfied). Of an array the worst element counts.
+        condition: a `core.margins.Margin`, a Boolean or Boolean array, or a real margin (positive: satisfied). Of an
+            array the worst element counts; an empty one is satisfied.
         label: names the assert among the harvested ones.
 
     Raises:
         AssertionError: run eagerly and violated (NaN is a violation).
+        InputError: the condition is no real number, margin or Boolean, or the label no text.
     """
-    if isinstance(condition, Margin):
-        margin = condition
-    elif jnp.issubdtype(jnp.result_type(condition), jnp.bool_):
-        margin = margins.boolean(condition)
-    else:
-        rho = jnp.asarray(condition)
-        margin = Margin(rho, rho > 0)
-    assert_p.bind(*margin, label=label)
+    if not isinstance(label, str) or not label.strip():
+        raise InputError(
+            f'the label of an assert is {label!r}; give it a text that names it, as in tl.assert_(m, "low").'
+        )
+    margin = condition if isinstance(condition, Margin) else _margin(condition, label)
+    assert_p.bind(jnp.asarray(margin.rho), jnp.asarray(margin.ok, bool), label=label)
+
+
+def _margin(condition: ArrayLike, label: str) -> Margin:
+    try:
+        value = jnp.asarray(condition)
+    except (TypeError, ValueError, OverflowError):
+        value = None
+    if value is not None and jnp.issubdtype(value.dtype, jnp.bool_):
+        return margins.boolean(value)
+    if value is None or not (jnp.issubdtype(value.dtype, jnp.floating) or jnp.issubdtype(value.dtype, jnp.integer)):
+        what = f"a {type(condition).__name__}" if value is None else f"an array of {value.dtype}"
+        raise InputError(f'the assert "{label}" stands on {what}; assert a Boolean or a real margin.')
+    return Margin(value, value > 0)
 
 
 def reset(value: ArrayLike) -> Any:
@@ -56,7 +68,8 @@ def reset(value: ArrayLike) -> Any:
 
 
 def _run(rho: Any, ok: Any, *, label: str) -> list[Any]:
-    worst = np.min(rho, initial=np.inf)
+    _abstract(np.asarray(rho), np.asarray(ok), label=label)
+    worst = np.min(np.asarray(rho, np.float64), initial=np.inf)
     if np.isnan(worst):
         raise AssertionError(f'"{label}" is invalid: its margin is NaN')
     if not np.all(ok):
@@ -80,71 +93,14 @@ def _batch(args: Any, dims: Any, *, label: str) -> tuple[list[Any], list[Any]]:
     return assert_p.bind(*lanes, label=label), []
 
 
-def _keep(used_outputs: list[bool], eqn: Any) -> tuple[list[bool], Any]:
-    """Dead-code elimination would drop what has neither results nor effects, and so let an assert pass in silence."""
-    return [True] * len(eqn.invars), eqn
-
-
-def subjaxprs(eqn: JaxprEqn) -> Iterator[Jaxpr]:
-    """The jaxprs in an equation's parameters."""
-    for value in eqn.params.values():
-        for item in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(item, ClosedJaxpr):
-                yield item.jaxpr
-            elif isinstance(item, Jaxpr):
-                yield item
-
-
 def holds_assert(eqn: JaxprEqn) -> bool:
     """Whether an equation is an assert, or one stands in its jaxprs at whatever depth."""
-    return eqn.primitive is assert_p or any(holds_assert(inner) for sub in subjaxprs(eqn) for inner in sub.eqns)
-
-
-_HOLDERS = (
-    primitives.closed_call_p,
-    primitives.cond_p,
-    primitives.custom_jvp_call_p,
-    primitives.custom_vjp_call_p,
-    primitives.jit_p,
-    primitives.remat_p,
-    primitives.scan_p,
-    primitives.while_p,
-)
-"""What can hold asserts inside."""
-
-_Dce = Callable[[list[bool], Any], tuple[list[bool], Any]]
-
-
-def _keeping(rule: _Dce | None) -> _Dce:
-    """A rule of dead-code elimination that keeps an equation whole if it holds an assert."""
-
-    def keep(used_outputs: list[bool], eqn: Any) -> tuple[list[bool], Any]:
-        if holds_assert(eqn):
-            return _keep(used_outputs, eqn)
-        if rule is not None:
-            return rule(used_outputs, eqn)
-        return ([False] * len(eqn.invars), None) if not any(used_outputs) and not eqn.effects else _keep([], eqn)
-
-    return keep
-
-
-def _cond_batch(axis_data: Any, args: Any, dims: Any, *, branches: Any, **params: Any) -> Any:
-    """A batched condition becomes a select of both branches, where an assert would judge lanes that never got there."""
-    held = [eqn for branch in branches for eqn in branch.jaxpr.eqns if holds_assert(eqn)]
-    if dims[0] is not None and held:
-        raise InputError(
-            "an assert stands in a branch that some lanes of a batch take and others do not; harvest first, then batch:"
-            " jax.vmap(tl.harvest(fn))."
-        )
-    return _batched_cond(axis_data, args, dims, branches=branches, **params)
-
-
-_batched_cond: Any = batching.fancy_primitive_batchers[primitives.cond_p]
+    return holders.holds(eqn, assert_p)
 
 
 def _linearize(*_: Any, label: str, **__: Any) -> NoReturn:
     # Reverse mode takes a loop apart into what it knows and what it does not, and forgets what has no result.
-    raise InputError(f'the assert "{label}" would be lost in a gradient; harvest first: tl.harvest(fn) returns it.')
+    raise holders.lost(f'the assert "{label}"')
 
 
 def _lower(context: Any, *args: Any, label: str) -> NoReturn:
@@ -155,12 +111,9 @@ assert_p.def_impl(_run)
 assert_p.def_abstract_eval(_abstract)
 ad.primitive_jvps[assert_p] = _jvp
 batching.primitive_batchers[assert_p] = _batch
-partial_eval.dce_rules[assert_p] = _keep
-for _holder in _HOLDERS:
-    partial_eval.dce_rules[_holder] = _keeping(partial_eval.dce_rules.get(_holder))
 mlir.register_lowering(assert_p, _lower)
-batching.fancy_primitive_batchers[primitives.cond_p] = _cond_batch
 reverse.primitive_linearizations[assert_p] = _linearize
+holders.guard(assert_p)
 
 reset_p.def_impl(lambda value: value)
 reset_p.def_abstract_eval(lambda value: value.update(weak_type=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _FREE = words("""
     broadcast_in_dim concatenate convert_element_type copy copy_p dynamic_slice dynamic_update_slice gather iota
-    pad reshape rev select_n slice split squeeze stack stop_gradient tile transpose tensorlang.assert tensorlang.reset
+    pad reshape rev slice split squeeze stack stop_gradient tile transpose tensorlang.assert tensorlang.reset
 """)
 _COSTLY = words("""
     acos acosh asin asinh atan atan2 atanh cbrt cos cosh div erf erf_inv erfc exp exp2 expm1 log log1p logistic
@@ -26,6 +26,9 @@ _COSTLY = words("""
 """)
 _COSTLY_FLOPS = 16.0
 """Operations that a transcendental function or a division is counted as."""
+
+_ARGUMENT_FLOPS = 10.0
+"""Operations an element of argmax and argmin: two comparisons of values, two of indices, with NaN and ties."""
 
 
 class Cost(NamedTuple):
@@ -87,29 +90,64 @@ def of_program(program: Program, budget: Budget) -> Iterator[Finding]:
     """What is above the budget, blamed on its dearest line."""
     found = estimate(program.jaxpr)
     constants = constant_bytes(program.jaxpr)
-    checks = (
-        (found.flops, budget.flops, "operations", "flops"),
-        (found.traffic_bytes, budget.traffic_bytes, "bytes of memory traffic", "traffic_bytes"),
-        (found.live_bytes, budget.live_bytes, "bytes alive at once", "live_bytes"),
-        (constants, budget.constant_bytes, "bytes of constants", ""),
-        (found.equations, budget.equations, "operations in the program", ""),
+    checks: tuple[tuple[float, float, str, _Weigh], ...] = (
+        (found.flops, budget.flops, "operations", lambda eqn: _equation(eqn).flops),
+        (
+            found.traffic_bytes,
+            budget.traffic_bytes,
+            "bytes of memory traffic",
+            lambda eqn: _equation(eqn).traffic_bytes,
+        ),
+        (found.live_bytes, budget.live_bytes, "bytes alive at once", _held),
+        (constants, budget.constant_bytes, "bytes of constants", _handed(program.jaxpr.jaxpr.constvars)),
+        (found.equations, budget.equations, "operations in the program", lambda eqn: _equation(eqn).equations),
     )
-    for value, limit, what, field in checks:
+    for value, limit, what, weigh in checks:
         if value > limit:
-            line, column = _dearest(program, field) if field else (0, 0)
             message = f"{program.name} needs {value:.3g} {what}; at most {limit:.3g} are allowed. Use smaller arrays."
-            yield Finding("cost", "error", message, line, column)
+            yield Finding("cost", "error", message, *program.position(_dearest(program.jaxpr.jaxpr, weigh)))
 
 
-def _dearest(program: Program, field: str) -> tuple[int, int]:
-    jaxpr = program.jaxpr.jaxpr
-    dearest = max(jaxpr.eqns, key=lambda eqn: getattr(_equation(eqn), field))
-    return program.position((dearest,))
+_Weigh = Callable[[JaxprEqn], float]
+
+
+def _dearest(jaxpr: Jaxpr, weigh: _Weigh) -> tuple[JaxprEqn, ...]:
+    """The path to the equation that weighs most, inside the one that holds it."""
+    path: tuple[JaxprEqn, ...] = ()
+    bodies = [jaxpr]
+    while bodies:
+        inside = max(bodies, key=lambda body: sum(map(weigh, body.eqns)))
+        heaviest = max(inside.eqns, key=weigh, default=None)
+        if heaviest is None or weigh(heaviest) == 0.0:
+            break
+        path, bodies = (*path, heaviest), list(_bodies(heaviest))
+    return path
+
+
+def _held(eqn: JaxprEqn) -> float:
+    """Bytes that an equation makes, or the most that are alive inside it."""
+    return max(_equation(eqn).live_bytes, sum(map(_bytes, eqn.outvars)))
+
+
+def _handed(constvars: Sequence[Any]) -> _Weigh:
+    """Bytes of the constants that an equation is handed or holds."""
+
+    def weigh(eqn: JaxprEqn) -> float:
+        held = [v for value in eqn.params.values() for v in (value if isinstance(value, tuple | list) else (value,))]
+        handed = sum(_bytes(v) for v in constvars if any(v is used for used in eqn.invars))
+        return handed + sum(constant_bytes(v) for v in held if isinstance(v, ClosedJaxpr))
+
+    return weigh
+
+
+def _bodies(eqn: JaxprEqn) -> Iterator[Jaxpr]:
+    """The programs that an equation runs; what a scatter does to two elements is none."""
+    return iter(()) if eqn.primitive.name.startswith("scatter") else subjaxprs(eqn)
 
 
 def _equation(eqn: JaxprEqn) -> Cost:
     name = eqn.primitive.name
-    inner = [estimate(sub) for sub in subjaxprs(eqn)]
+    inner = [estimate(sub) for sub in _bodies(eqn)]
     if inner:
         times = eqn.params["length"] if name == "scan" else 1
         return Cost(
@@ -133,6 +171,14 @@ def _flops(eqn: JaxprEqn, name: str) -> float:
         return 2.0 * depth * math.prod(_shape(eqn.outvars[0]))
     if name == "sort":
         return largest * max(1.0, math.log2(largest + 1))
+    if name.startswith("cum"):  # lowered to a window as long as the axis
+        return largest * _shape(eqn.invars[0])[eqn.params["axis"]]
+    if name.startswith("scatter"):
+        return float(math.prod(_shape(eqn.invars[2])))
+    if name in ("argmax", "argmin"):
+        return largest * _ARGUMENT_FLOPS
+    if name == "integer_pow":
+        return largest * 2.0 * abs(eqn.params["y"]).bit_length()
     return largest * (_COSTLY_FLOPS if name in _COSTLY else 1.0)
 
 

@@ -1,22 +1,27 @@
 """`finite`: warnings about operations that can give NaN or infinity on a path to the action.
 
 Interval arithmetic over the jaxpr: an operand whose interval excludes the bad values is guarded
-(`jnp.maximum(x, 1e-6)`, `x * x + 1.0`, a clip); so is a result that only `jnp.where` reads. Inputs may be anything.
+(`jnp.maximum(x, 1e-6)`, `x * x + 1.0`, a clip, `jnp.where(x > 1e-6, x, 1.0)`); so is a result that only `jnp.where`
+reads. Observations and state may be anything; parameters and the control period are what they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 from jax.interpreters import partial_eval
 
 from healing_runtime.language.findings import Finding
 from healing_runtime.language.harvest import silenced
-from healing_runtime.language.passes import intervals
-from healing_runtime.language.passes.intervals import Interval
+from healing_runtime.language.passes import algebra, identity, intervals
+from healing_runtime.language.passes.guards import Test, selected_only, tested
+from healing_runtime.language.passes.intervals import ANYTHING, Interval
+from healing_runtime.language.passes.numbers import Number, Table
 from healing_runtime.language.passes.program import Budget, Program
 
 if TYPE_CHECKING:
@@ -33,8 +38,12 @@ _HINTS = {
     "asin": ("an arc sine outside of [-1, 1]", "guard it, as in jnp.arcsin(jnp.clip(x, -1.0, 1.0))"),
     "atanh": ("an inverse hyperbolic tangent outside of (-1, 1)", "guard it with jnp.clip"),
     "acosh": ("an inverse hyperbolic cosine below 1", "guard it with jnp.maximum(x, 1.0)"),
+    "integer_pow": ("a negative power of something that can be zero", "guard it with jnp.maximum(x, 1e-6)"),
     "pow": ("a power of something that can be negative or zero", "guard it with jnp.maximum(x, 0.0)"),
 }
+
+
+_VIEWS = frozenset({"broadcast_in_dim", "reshape", "squeeze"})
 
 
 def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
@@ -44,98 +53,210 @@ def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
     used = [i < actions for i in range(len(jaxpr.outvars))]
     slim, _ = partial_eval.dce_jaxpr(silenced(jaxpr), used, instantiate=True)
     consts = dict(zip(jaxpr.constvars, traced.jaxpr.consts, strict=True))
-    known = [intervals.of_constant(consts[v]) for v in slim.constvars]
-    program = Program("control", traced.jaxpr, traced.controller)
-    found: list[Finding] = []
-    _walk(program, slim, known, [intervals.ANYTHING] * len(slim.invars), (), found)
-    yield from found
+    walk = _Walk(Program("control", traced.jaxpr, traced.controller))
+    known = [intervals.of_constant(leaf) for leaf in jax.tree.leaves(traced.params)]
+    known += [ANYTHING] * traced.state_tree.num_leaves
+    known += [
+        _exactly(traced.dt_s) if key == "dt_s" else ANYTHING for key in sorted((*traced.table.observed.by_key, "dt_s"))
+    ]
+    walk.run(slim, [consts[v] for v in slim.constvars], [walk.unknown(bound) for bound in known], (), False)
+    yield from walk.found
 
 
-def _walk(
-    program: Program,
-    jaxpr: Jaxpr,
-    consts: list[Interval],
-    args: list[Interval],
-    within: tuple[JaxprEqn, ...],
-    found: list[Finding],
-    results_guarded: bool = False,
-) -> list[Interval]:
-    env: dict[Any, Interval] = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *args], strict=True))
-    guarded = _read_by_select_only(jaxpr, results_guarded)
+def _exactly(value: float) -> Interval:
+    return Interval(value, value)
 
-    def read(v: Any) -> Interval:
-        return intervals.of_constant(v.val) if isinstance(v, Literal) else env.get(v, intervals.ANYTHING)
 
-    for eqn in jaxpr.eqns:
-        operands = [read(v) for v in eqn.invars]
-        path = (*within, eqn)
-        inside = all(v in guarded for v in eqn.outvars)
+class _Walk:
+    """One evaluation in intervals, by the numbers of values (`algebra`): what is the same value has the same bounds."""
+
+    def __init__(self, program: Program) -> None:
+        self.found: list[Finding] = []
+        self._program = program
+        self._table = Table()
+        self._bounds: dict[Number, Interval] = {}
+        self._tests: dict[Number, Test] = {}
+        self._sizes: dict[Number, Number] = {}
+        self._peaks: dict[Number, tuple[str, Number, tuple[int, ...]]] = {}
+
+    def unknown(self, bound: Interval) -> Number:
+        """A value like no other, with bounds."""
+        number = self._table.source()
+        self._bounds[number] = bound
+        return number
+
+    def bound(self, number: Number) -> Interval:
+        """What is known of a value."""
+        return self._bounds.get(number, ANYTHING)
+
+    def run(
+        self, jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Number], within: tuple[JaxprEqn, ...], guarded: bool
+    ) -> list[Number]:
+        """Numbers of the results; `guarded` says that only a selection reads them."""
+        numbers: dict[Any, Number] = dict(zip(jaxpr.invars, args, strict=True))
+        numbers |= {v: self._constant(c, v.aval) for v, c in zip(jaxpr.constvars, consts, strict=True)}
+
+        def read(v: Any) -> Number:
+            return self._constant(v.val, v.aval) if isinstance(v, Literal) else numbers[v]
+
+        selected = selected_only(jaxpr, guarded)
+        for eqn in jaxpr.eqns:
+            operands, path = [read(v) for v in eqn.invars], (*within, eqn)
+            safe = all(v in selected for v in eqn.outvars)
+            name = eqn.primitive.name
+            if name in _HINTS and not safe and _can_fail(eqn, [self.bound(n) for n in operands]):
+                what, hint = _HINTS[name]
+                place = self._program.position(path)
+                self.found.append(Finding("finite", "warning", f"{what} reaches the action; {hint}.", *place))
+            results = self._nested(eqn, operands, path, safe)
+            if results is None:
+                results = self._simple(eqn, operands)
+            numbers.update(zip(eqn.outvars, results, strict=True))
+        return [read(v) for v in jaxpr.outvars]
+
+    def _constant(self, value: Any, aval: Any) -> Number:
+        number = self._table.constant(value, aval)
+        self._bounds.setdefault(number, intervals.of_constant(value))
+        return number
+
+    def _bounded(self, numbers: Sequence[Number], bounds: Sequence[Interval]) -> list[Number]:
+        for number, bound in zip(numbers, bounds, strict=True):
+            self._bounds.setdefault(number, bound)
+        return list(numbers)
+
+    # ------------------------------------------------------------ operations
+    def _simple(self, eqn: JaxprEqn, operands: list[Number]) -> list[Number]:
+        if len(eqn.outvars) == 1:
+            same = algebra.simplified(self._table, eqn, operands)
+            if same is not None:
+                value = self._table.value(same)
+                if value is not None:
+                    self._bounds.setdefault(same, intervals.of_constant(value))
+                if same not in self._bounds:
+                    self._bounds[same] = self._transfer(eqn, operands)[0]
+                    if eqn.primitive.name in _VIEWS:
+                        self._note(eqn, operands, same)
+                return [same]
+        own = identity.own(self._table, eqn, operands)
+        if own[0] not in self._bounds:
+            self._bounded(own, self._transfer(eqn, operands))
+            self._note(eqn, operands, own[0])
+        return own
+
+    def _transfer(self, eqn: JaxprEqn, operands: list[Number]) -> list[Interval]:
+        bounds = [self.bound(n) for n in operands]
+        twice = len(operands) == 2 and operands[0] == operands[1]
+        match eqn.primitive.name:
+            case "mul" if twice:
+                return [intervals.square(eqn, bounds[0])]
+            case "dot_general" if twice and not eqn.outvars[0].aval.shape:  # type: ignore[attr-defined]
+                return [intervals.added(intervals.square(eqn, bounds[0]), math.prod(eqn.invars[0].aval.shape))]  # type: ignore[attr-defined]
+            case "select_n" if operands[0] in self._tests and len(operands) == 3:
+                test = self._tests[operands[0]]
+                cases = enumerate(zip(operands[1:], bounds[1:], strict=True))
+                return [intervals.hull(*(tested(n, b, test, bool(i), self.bound, self._sizes) for i, (n, b) in cases))]
+            case "reduce_sum" if self._peaks.get(operands[0], ("",))[0] == "one":
+                if set(self._peaks[operands[0]][2]) <= set(eqn.params["axes"]):
+                    return [Interval(1.0, math.inf)]
+        return intervals.transfer(eqn, bounds)
+
+    def _note(self, eqn: JaxprEqn, operands: list[Number], number: Number) -> None:
+        """What a later selection, or the sum of a softmax, can make use of."""
         name = eqn.primitive.name
-        if name in _HINTS and not inside and _can_fail(eqn, operands):
-            what, hint = _HINTS[name]
-            found.append(Finding("finite", "warning", f"{what} reaches the action; {hint}.", *program.position(path)))
-        results = _nested(program, eqn, operands, path, found, inside)
-        if results is None:
-            results = intervals.transfer(eqn, operands)
-        env.update(zip(eqn.outvars, results, strict=True))
-    return [read(v) for v in jaxpr.outvars]
+        if name in ("gt", "ge", "lt", "le", "eq", "ne"):
+            self._tests[number] = (name, operands[0], operands[1])
+        elif name == "convert_element_type" and operands[0] in self._tests:
+            self._tests[number] = self._tests[operands[0]]
+        elif name == "abs":
+            self._sizes[number] = operands[0]
+        elif name == "reduce_max":
+            self._peaks[number] = ("max", operands[0], tuple(eqn.params["axes"]))
+        elif name in _VIEWS and self._peaks.get(operands[0], ("",))[0] == "max":
+            self._peaks[number] = self._peaks[operands[0]]
+        elif name == "sub" and self._peaks.get(operands[1], ("", -1))[:2] == ("max", operands[0]):
+            self._peaks[number] = ("zero", number, self._peaks[operands[1]][2])
+        elif name == "exp" and self._peaks.get(operands[0], ("",))[0] == "zero":
+            self._peaks[number] = ("one", number, self._peaks[operands[0]][2])
+
+    # ------------------------------------------------------------ what holds programs
+    def _nested(
+        self, eqn: JaxprEqn, operands: list[Number], path: tuple[JaxprEqn, ...], guarded: bool
+    ) -> list[Number] | None:
+        """Results of an equation that holds jaxprs; None for an ordinary one."""
+        p = eqn.params
+        match eqn.primitive.name:
+            case "jit" | "closed_call" | "custom_jvp_call" | "custom_vjp_call":
+                return self._closed(p.get("jaxpr") or p["call_jaxpr"], operands, path, guarded)
+            case "cond":
+                each = [
+                    self._closed(branch, self._taken(operands, i, len(p["branches"])), path, guarded)
+                    for i, branch in enumerate(p["branches"])
+                ]
+                columns = list(zip(*each, strict=True))
+                own = identity.own(self._table, eqn, operands)
+                self._bounded(own, [intervals.hull(*map(self.bound, column)) for column in columns])
+                return [c[0] if len(set(c)) == 1 else n for c, n in zip(columns, own, strict=True)]
+            case "scan":
+                return self._loop(eqn, operands, path, guarded)
+        return None
+
+    def _taken(self, operands: list[Number], index: int, branches: int) -> list[Number]:
+        """The operands of a branch, with what its being taken says of them."""
+        test = self._tests.get(operands[0]) if branches == 2 else None
+        if test is None:
+            return operands[1:]
+        told = [tested(n, self.bound(n), test, bool(index), self.bound, self._sizes) for n in operands[1:]]
+        return [n if b == self.bound(n) else self.unknown(b) for n, b in zip(operands[1:], told, strict=True)]
+
+    def _closed(
+        self, closed: ClosedJaxpr, args: Sequence[Number], path: tuple[JaxprEqn, ...], guarded: bool
+    ) -> list[Number]:
+        return self.run(closed.jaxpr, closed.consts, args, path, guarded)
+
+    def _loop(self, eqn: JaxprEqn, operands: list[Number], path: tuple[JaxprEqn, ...], guarded: bool) -> list[Number]:
+        """Bounds that a carry starts with hold where the body keeps them; those that it leaves are given up."""
+        p = eqn.params
+        first, count = p["num_consts"], p["num_carry"]
+        consts, before, xs = operands[:first], operands[first : first + count], operands[first + count :]
+        known = [self.bound(n) for n in before]
+        told = len(self.found)
+        widen: Callable[[Interval, Interval], Interval] = intervals.hull  # to what a trip makes of it; then for good
+        while True:
+            carry = [self.unknown(bound) for bound in known]
+            del self.found[told:]
+            outs = self._closed(
+                p["jaxpr"], [*consts, *carry, *(self.unknown(self.bound(n)) for n in xs)], path, guarded
+            )
+            after = [self.bound(n) for n in outs[:count]]
+            kept = [widen(bound, out) for bound, out in zip(known, after, strict=True)]
+            if kept == known:
+                break
+            known, widen = kept, _kept
+        own = identity.own(self._table, eqn, operands)
+        return self._bounded(own, [*known, *(self.bound(n) for n in outs[count:])])
 
 
-def _nested(
-    program: Program,
-    eqn: JaxprEqn,
-    operands: list[Interval],
-    path: tuple[JaxprEqn, ...],
-    found: list[Finding],
-    inside: bool,
-) -> list[Interval] | None:
-    """Results of an equation that holds jaxprs; None for an ordinary one."""
-
-    def run(closed: ClosedJaxpr, args: list[Interval]) -> list[Interval]:
-        consts = [intervals.of_constant(c) for c in closed.consts]
-        return _walk(program, closed.jaxpr, consts, args, path, found, inside)
-
-    p = eqn.params
-    match eqn.primitive.name:
-        case "jit" | "closed_call" | "custom_jvp_call" | "custom_vjp_call":
-            return run(p.get("jaxpr") or p["call_jaxpr"], operands)
-        case "cond":
-            each = [run(branch, operands[1:]) for branch in p["branches"]]
-            return [intervals.hull(*column) for column in zip(*each, strict=True)]
-        case "scan":
-            first, last = p["num_consts"], p["num_consts"] + p["num_carry"]
-            out = run(p["jaxpr"], [*operands[:first], *[intervals.ANYTHING] * p["num_carry"], *operands[last:]])
-            carry = [intervals.hull(a, b) for a, b in zip(operands[first:last], out, strict=False)]
-            return [*carry, *out[p["num_carry"] :]]
-    return None
-
-
-def _read_by_select_only(jaxpr: Jaxpr, results_guarded: bool) -> set[Any]:
-    """Values that `select_n` alone reads, as one of its cases; through `jit` of `jnp.where` too."""
-    readers: dict[Any, bool] = {}
-    for eqn in jaxpr.eqns:
-        select = eqn.primitive.name == "select_n" or eqn.params.get("name") == "_where"
-        for index, v in enumerate(eqn.invars):
-            if not isinstance(v, Literal):
-                readers[v] = readers.get(v, True) and select and index > 0
-    for v in jaxpr.outvars:
-        if not isinstance(v, Literal):
-            readers[v] = readers.get(v, True) and results_guarded
-    return {v for v, only in readers.items() if only}
+def _kept(bound: Interval, after: Interval) -> Interval:
+    """The bounds of a carry that a trip of the body does not leave."""
+    low = bound.low if after.low >= bound.low else -math.inf
+    high = bound.high if after.high <= bound.high else math.inf
+    return Interval(low, high, bound.gap if after.apart >= bound.gap else 0.0)
 
 
 def _can_fail(eqn: JaxprEqn, operands: list[Interval]) -> bool:
     aval: Any = eqn.outvars[0].aval
     if not np.issubdtype(aval.dtype, np.floating):
         return False
-    low, high = operands[0]
+    low, high = operands[0][:2]
     match eqn.primitive.name:
         case "div" | "rem":
-            return operands[1].low <= 0.0 <= operands[1].high
+            return operands[1].apart <= 0.0
+        case "integer_pow":
+            return eqn.params["y"] < 0 and operands[0].apart <= 0.0
         case "sqrt":
             return low < 0.0
         case "rsqrt" | "log":
-            return low <= 0.0
+            return low < 0.0 or operands[0].apart <= 0.0
         case "log1p":
             return low <= -1.0
         case "acos" | "asin":

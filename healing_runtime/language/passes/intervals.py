@@ -1,6 +1,6 @@
 """Interval arithmetic on jaxpr equations: bounds on every element of a value, for the pass `finite`.
 
-An interval says what a finite value can be; NaN and overflow are not tracked.
+An interval says what a finite value can be, and how near to zero; NaN and overflow are not tracked.
 """
 
 from __future__ import annotations
@@ -12,12 +12,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.extend.core import JaxprEqn
 
+TINY = 5e-324
+"""Anything but zero."""
+
 
 class Interval(NamedTuple):
-    """Closed bounds."""
+    """Closed bounds; every element is at least `gap` from zero, also where the bounds lie on both sides of it."""
 
     low: float
     high: float
+    gap: float = 0.0
+
+    @property
+    def apart(self) -> float:
+        """The least that an element can be in size."""
+        return max(self.gap, self.low, -self.high)
 
 
 ANYTHING = Interval(-math.inf, math.inf)
@@ -33,27 +42,42 @@ def of_constant(value: Any) -> Interval:
 
 def hull(*parts: Interval) -> Interval:
     """The smallest interval that holds all."""
-    return Interval(min(p.low for p in parts), max(p.high for p in parts))
+    low, high, apart = min(p.low for p in parts), max(p.high for p in parts), min(p.apart for p in parts)
+    return Interval(low, high, apart if low <= 0.0 <= high else 0.0)  # elsewhere the bounds say it
+
+
+def compared(a: Interval, relation: str, b: Interval) -> Interval:
+    """What is known of `a` where `a relation b` holds; relations by the names of their primitives."""
+    strictly = TINY if relation in ("gt", "lt") else 0.0
+    match relation:
+        case "gt" | "ge":
+            return Interval(max(a.low, b.low), a.high, max(a.gap, strictly if b.low == 0.0 else 0.0))
+        case "lt" | "le":
+            return Interval(a.low, min(a.high, b.high), max(a.gap, strictly if b.high == 0.0 else 0.0))
+        case "ne" if b.low == b.high == 0.0:
+            return a._replace(gap=max(a.gap, TINY))
+        case "eq":
+            return Interval(max(a.low, b.low), min(a.high, b.high))
+    return a
 
 
 def transfer(eqn: JaxprEqn, operands: list[Interval]) -> list[Interval]:
     """Bounds on the results of an equation, given bounds on its operands."""
     rule = _RULES.get(eqn.primitive.name)
     result = rule(eqn, *operands) if rule else ANYTHING
-    if math.isnan(result.low) or math.isnan(result.high):
+    if result.low > result.high or math.isnan(result.low) or math.isnan(result.high):
         result = ANYTHING
     return [result] * len(eqn.outvars)
 
 
 def _product(a: Interval, b: Interval) -> Interval:
-    corners = [0.0 if 0.0 in (x, y) else x * y for x in a for y in b]
+    corners = [0.0 if 0.0 in (x, y) else x * y for x in a[:2] for y in b[:2]]
     return Interval(min(corners), max(corners))
 
 
 def _mul(eqn: JaxprEqn, a: Interval, b: Interval) -> Interval:
-    if eqn.invars[0] is eqn.invars[1]:
-        return _square(eqn, a)
-    return _product(a, b)
+    gap = a.apart * b.apart
+    return _product(a, b)._replace(gap=gap if 1e-30 < gap < math.inf else 0.0)  # single precision underflows
 
 
 def _div(eqn: JaxprEqn, a: Interval, b: Interval) -> Interval:
@@ -63,17 +87,17 @@ def _div(eqn: JaxprEqn, a: Interval, b: Interval) -> Interval:
 
 
 def _abs(eqn: JaxprEqn, a: Interval) -> Interval:
-    inside = a.low <= 0.0 <= a.high
-    return Interval(0.0 if inside else min(abs(a.low), abs(a.high)), max(abs(a.low), abs(a.high)))
+    return Interval(max(0.0, a.apart), max(abs(a.low), abs(a.high)))
 
 
-def _square(eqn: JaxprEqn, a: Interval) -> Interval:
+def square(eqn: JaxprEqn, a: Interval) -> Interval:
+    """`a * a`."""
     size = _abs(eqn, a)
     return Interval(_squared(size.low), _squared(size.high))
 
 
 def _squared(x: float) -> float:
-    return x * x
+    return x * x if x > 1e-18 else 0.0  # single precision underflows
 
 
 def _integer_pow(eqn: JaxprEqn, a: Interval) -> Interval:
@@ -100,7 +124,11 @@ def _exp(eqn: JaxprEqn, a: Interval) -> Interval:
 def _reduce_sum(eqn: JaxprEqn, a: Interval) -> Interval:
     before: Any = eqn.invars[0].aval
     after: Any = eqn.outvars[0].aval
-    count = math.prod(before.shape) // max(1, math.prod(after.shape))
+    return added(a, math.prod(before.shape) // max(1, math.prod(after.shape)))
+
+
+def added(a: Interval, count: int) -> Interval:
+    """The sum of `count` elements."""
     return Interval(a.low * count if count else 0.0, a.high * count if count else 0.0)
 
 
@@ -127,16 +155,18 @@ _RULES: Mapping[str, _Rule] = {
     "cosh": lambda eqn, a: Interval(1.0, math.inf),
     "div": _div,
     "dynamic_slice": _same,
+    "erf": lambda eqn, a: Interval(-1.0, 1.0),
     "exp": _exp,
     "exp2": _exp,
     "gather": lambda eqn, a, *_: hull(a, Interval(0.0, 0.0)),
     "integer_pow": _integer_pow,
     "iota": lambda eqn, *_: Interval(0.0, float(max(0, eqn.params["shape"][eqn.params["dimension"]] - 1))),
+    "log1p": lambda eqn, a: Interval(math.log1p(a.low) if a.low > -1.0 else -math.inf, math.inf),
     "logistic": lambda eqn, a: Interval(0.0, 1.0),
     "max": lambda eqn, a, b: Interval(max(a.low, b.low), max(a.high, b.high)),
     "min": lambda eqn, a, b: Interval(min(a.low, b.low), min(a.high, b.high)),
     "mul": _mul,
-    "neg": lambda eqn, a: Interval(-a.high, -a.low),
+    "neg": lambda eqn, a: Interval(-a.high, -a.low, a.gap),
     "reduce_max": _same,
     "reduce_min": _same,
     "reduce_sum": _reduce_sum,
@@ -148,7 +178,7 @@ _RULES: Mapping[str, _Rule] = {
     "slice": _same,
     "sort": _same,
     "sqrt": lambda eqn, a: Interval(math.sqrt(max(a.low, 0.0)), math.sqrt(max(a.high, 0.0))),
-    "square": _square,
+    "square": square,
     "squeeze": _same,
     "stack": lambda eqn, *parts: hull(*parts),
     "stop_gradient": _same,

@@ -2,31 +2,27 @@
 
 Linear is the buffer, not the value: reads are unlimited. `obs`, `params` and a leaf's own previous value are free.
 Values are told apart by `passes.identity`: the same operation on the same operands is the same value, however often it
-is written, and what only moves elements about without changing them is its operand. Arithmetic is not simplified: a
-leaf times zero, or plus zero, is a value of its own here, and keeps the leaf from being a leak. So does a leaf that
-reads only itself. Diagnostic asserts count for nothing; contract asserts keep what they read.
+is written; what hands its operand on unchanged is its operand, and what comes out the same whatever an operand is does
+not read it. Diagnostic asserts count for nothing; contract asserts keep what they read. A leaf that feeds only itself,
+or others that do, reaches a successor and so is no leak by definition; since nothing ever sees it, it is warned of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import jax
-from jax.extend.core import Jaxpr, Literal
-from jax.interpreters import partial_eval
+from jax.extend.core import JaxprEqn, Var
 
-from healing_runtime.language.blame import refusal
+from healing_runtime.language.blame import equation_position, refusal
 from healing_runtime.language.findings import Finding
-from healing_runtime.language.harvest import silenced
 from healing_runtime.language.passes import identity
+from healing_runtime.language.passes.identity import Values
 from healing_runtime.language.passes.program import Budget
-from healing_runtime.language.primitive import reset_p
 
 if TYPE_CHECKING:
     from healing_runtime.language.trace import Traced
-
-_TRANSPARENT = frozenset({"jit", "closed_call", "custom_jvp_call"})
 
 
 def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
@@ -37,92 +33,112 @@ def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
     first = traced.params_tree.num_leaves
     incoming = jaxpr.invars[first : first + len(names)]
     successors = jaxpr.outvars[traced.action_tree.num_leaves :]
+    place = _Places(traced)
     if len(successors) != len(incoming):
-        yield _finding(traced, f"{len(incoming)} state leaves have {len(successors)} successors; keep init's structure")
+        message = f"{len(incoming)} state leaves have {len(successors)} successors; keep init's structure"
+        yield place.finding(None, message)
         return
     for name, before, after in zip(names, incoming, successors, strict=True):
         if (before.aval.shape, before.aval.dtype) != (after.aval.shape, after.aval.dtype):
-            yield _finding(traced, f"{name} changes its shape or dtype from tick to tick")
+            yield place.finding(after, f"{name} changes its shape or dtype from tick to tick; keep init's")
+    if not names:
+        return
     values = identity.of_jaxpr(traced.jaxpr)
-    constant = _constants(jaxpr, values, successors)
+    yield from _constants(place, values, names, successors)
+    yield from _aliases(place, values, names, incoming, successors)
+    yield from _leaks(traced, place, values, names, incoming, successors)
+
+
+def _constants(place: _Places, values: Values, names: list[str], successors: Sequence[Any]) -> Iterator[Finding]:
     for name, after in zip(names, successors, strict=True):
-        if after in constant:
-            yield _finding(
-                traced, f"{name} becomes the same constant at every tick; write tl.reset(value) if that is meant"
-            )
-    yield from _aliases(traced, values, names, incoming, [None if v in constant else v for v in successors])
-    yield from _leaks(traced, names, first)
+        if not values.reads(after):
+            message = f"{name} becomes the same constant at every tick; write tl.reset(value) if that is meant"
+            yield place.finding(after, message)
 
 
 def _aliases(
-    traced: Traced, values: Mapping[Any, Any], names: list[str], incoming: list[Any], successors: list[Any]
+    place: _Places, values: Values, names: list[str], incoming: Sequence[Any], successors: Sequence[Any]
 ) -> Iterator[Finding]:
-    owner = {values[v]: name for v, name in zip(incoming, names, strict=True)}
+    owner = {values.number(v): name for v, name in zip(incoming, names, strict=True)}
     seen: dict[Any, str] = {}
     for name, after in zip(names, successors, strict=True):
-        if after is None:
+        value = values.number(after)
+        if not values.reads(after):
             continue
-        value = values[after]
         if owner.get(value, name) != name:
-            yield _finding(traced, f"{name} becomes {owner[value]} itself; write tl.copy({owner[value]})")
+            yield place.finding(after, f"{name} becomes {owner[value]} itself; write tl.copy({owner[value]})")
         elif value in seen:
-            yield _finding(traced, f"{name} and {seen[value]} become the same value; write tl.copy for one of them")
+            message = f"{name} and {seen[value]} become the same value; write tl.copy for one of them"
+            yield place.finding(after, message)
         seen.setdefault(value, name)
 
 
-def _leaks(traced: Traced, names: list[str], first: int) -> Iterator[Finding]:
-    jaxpr = silenced(traced.jaxpr.jaxpr)
-    _, used = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
+def _leaks(
+    traced: Traced,
+    place: _Places,
+    values: Values,
+    names: list[str],
+    incoming: Sequence[Any],
+    successors: Sequence[Any],
+) -> Iterator[Finding]:
+    leaves = [values.number(v) for v in incoming]
+    action = frozenset().union(*(values.reads(v) for v in traced.jaxpr.jaxpr.outvars[: traced.action_tree.num_leaves]))
     judged = _judged(traced, len(names))
-    for index, name in enumerate(names):
-        if not used[first + index] and not judged[index]:
-            yield _finding(
-                traced, f"{name} is written and never read by the action, the state or a contract assert; remove it"
-            )
+    kept = {n for n, yes in zip(leaves, judged, strict=True) if yes}
+    reads = {n: values.reads(after) for n, after in zip(leaves, successors, strict=True)}
+    seen = _reaching(reads, (action & set(leaves)) | kept)
+    anywhere = action.union(*reads.values())
+    for n, name, after in zip(leaves, names, successors, strict=True):
+        if n not in anywhere and n not in kept:
+            message = f"{name} is written and never read by the action, the state or a contract assert; remove it"
+            yield place.finding(after, message)
+        elif n not in seen:
+            message = f"{name} feeds only itself or state that nothing else reads; let the action read it, or remove it"
+            yield place.finding(after, message, "warning")
+
+
+def _reaching(reads: Mapping[Any, frozenset[Any]], seen: set[Any] | frozenset[Any]) -> set[Any]:
+    """The leaves that the action or a contract assert sees now or at a later tick."""
+    found = set(seen)
+    while more := {n for leaf in found for n in reads[leaf] if n in reads} - found:
+        found |= more
+    return found
 
 
 def _judged(traced: Traced, leaves: int) -> list[bool]:
     """Which leaves a contract assert reads, before or after the tick: kept for the judge, not leaked."""
     contract = traced.contract_jaxpr.jaxpr
-    _, used = partial_eval.dce_jaxpr(contract, [True] * len(contract.outvars))
+    if not contract.outvars:
+        return [False] * leaves
+    values = identity.of_jaxpr(traced.contract_jaxpr)
+    used = frozenset().union(*(values.reads(v) for v in contract.outvars))
+    read = [values.number(v) in used for v in contract.invars]
     before = traced.obs_tree.num_leaves
     after = before + leaves + traced.action_tree.num_leaves
-    return [a or b for a, b in zip(used[before : before + leaves], used[after : after + leaves], strict=True)]
+    return [a or b for a, b in zip(read[before : before + leaves], read[after : after + leaves], strict=True)]
 
 
-def _jaxprs(value: Any) -> Iterator[Jaxpr]:
-    for item in value if isinstance(value, tuple | list) else (value,):
-        inner = getattr(item, "jaxpr", item)
-        if isinstance(inner, Jaxpr):
-            yield inner
+class _Places:
+    """Where in the source the values of `control` are made; asked only when there is something to say."""
 
+    def __init__(self, traced: Traced) -> None:
+        self._traced = traced
+        self._maker: dict[Any, JaxprEqn] = {}
 
-def _constants(jaxpr: Jaxpr, values: Mapping[Any, Any], successors: list[Any]) -> list[Any]:
-    """The successors that no input reaches, or that are the same value as one that none reaches."""
-    dependent = _dependent(jaxpr, [True] * len(jaxpr.invars))
-    fixed = {number for v, number in values.items() if v not in dependent}
-    return [v for v in successors if isinstance(v, Literal) or values[v] in fixed]
+    def finding(self, value: Any, message: str, severity: Literal["error", "warning"] = "error") -> Finding:
+        """A finding at the operation that makes a value, or else at the return."""
+        where = refusal(self._traced.controller, "control", message).where
+        assert where is not None
+        line, column = self._made(value)
+        return Finding("linearity", severity, message + ".", line or where.line, column if line else where.column)
 
-
-def _dependent(jaxpr: Jaxpr, varying: list[bool]) -> set[Any]:
-    """The values that depend on an input, or are marked with `tl.reset`."""
-    found = {v for v, yes in zip(jaxpr.invars, varying, strict=True) if yes}
-    for eqn in jaxpr.eqns:
-        inputs = [not isinstance(v, Literal) and v in found for v in eqn.invars]
-        inner = next((sub for value in eqn.params.values() for sub in _jaxprs(value)), None)
-        if eqn.primitive.name in _TRANSPARENT and inner is not None:
-            deeper = _dependent(inner, inputs)
-            found.update(
-                out
-                for out, v in zip(eqn.outvars, inner.outvars, strict=True)
-                if not isinstance(v, Literal) and v in deeper
-            )
-        elif any(inputs) or eqn.primitive is reset_p:
-            found.update(eqn.outvars)
-    return found
-
-
-def _finding(traced: Traced, message: str) -> Finding:
-    where = refusal(traced.controller, "control", message).where
-    assert where is not None
-    return Finding("linearity", "error", message + ".", where.line, where.column)
+    def _made(self, value: Any) -> tuple[int, int]:
+        if not self._maker:
+            self._maker = {v: eqn for eqn in self._traced.jaxpr.jaxpr.eqns for v in eqn.outvars}
+        while isinstance(value, Var) and value in self._maker:
+            eqn = self._maker[value]
+            line, column = equation_position(self._traced.controller, eqn)
+            if line:
+                return line, column
+            value = next((v for v in eqn.invars if isinstance(v, Var)), None)
+        return 0, 0
