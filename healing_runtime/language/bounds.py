@@ -9,6 +9,7 @@ import ast
 from typing import NoReturn
 
 from healing_runtime.core.errors import Location, SubsetError
+from healing_runtime.language import wording
 from healing_runtime.language.caps import MAX_DEPTH, MAX_NODES
 from healing_runtime.language.scope import Module, Unbounded, dotted, static_number
 
@@ -64,7 +65,9 @@ class _Work:
 
     def function(self, node: ast.FunctionDef, stack: tuple[ast.FunctionDef, ...], at: ast.AST | None = None) -> int:
         if node in stack:
-            self.refuse(at or node, f"{node.name} calls itself; write a loop with a constant bound")
+            others = [f.name for f in stack[stack.index(node) + 1 :]]
+            through = f" through {wording.listed(others)}" if others else ""
+            self.refuse(at or node, f"{node.name} calls itself{through}; write a loop with a constant bound")
         if node not in self.done:
             self.done[node] = sum(self.node(s, (*stack, node)) for s in node.body)
         return self.done[node]
@@ -120,10 +123,17 @@ class _Work:
                 return self.trips(only)
             case ast.Call(func=ast.Name(id="zip"), args=[_, *_]):
                 return min(self.trips(part) for part in node.args)
+        if isinstance(node, ast.Name) and node.id in ("obs", "state", "params"):
+            self.refuse(
+                node,
+                f'a dictionary has no order and is not looped over; write its values out, as in ({node.id}["a"],'
+                f' {node.id}["b"])',
+            )
+        what = wording.shown(node, "this")
         self.refuse(
             node,
-            "the trip count of this loop is not a constant; loop over range(4), a tuple written out, or use lax.scan or"
-            " lax.fori_loop",
+            f"the trip count of a loop over {what} is not a constant in the text; compute with the whole array, or"
+            f" write for i in range(4) and {what}[i] inside, or lax.scan",
         )
 
     def range_trips(self, node: ast.expr, arguments: list[ast.expr]) -> int:
@@ -132,11 +142,20 @@ class _Work:
         except Unbounded:
             values = [None]
         if not all(isinstance(v, int) for v in values):
+            lengths = [n for n in ast.walk(node) if isinstance(n, ast.Attribute | ast.Name) and _of_array(n)]
+            if lengths:
+                self.refuse(
+                    node, "range needs constant integers, and lengths are not in the text; write the number: range(4)"
+                )
             self.refuse(node, "range needs constant integers; write range(4), or use lax.fori_loop")
         numbers = [v for v in values if isinstance(v, int)]
         if len(numbers) == 3 and numbers[2] == 0:
-            self.refuse(node, "the step of a range cannot be zero")
+            self.refuse(node, "the step of a range cannot be zero; write 1 or -1")
         trips = len(range(*numbers))
         if trips > MAX_TRIPS:
             self.refuse(node, f"{trips} unrolled iterations are too many (at most {MAX_TRIPS}); use lax.fori_loop")
         return trips
+
+
+def _of_array(node: ast.Name | ast.Attribute) -> bool:
+    return node.id == "len" if isinstance(node, ast.Name) else node.attr in ("shape", "size")

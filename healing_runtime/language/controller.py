@@ -93,7 +93,8 @@ def _run(code: CodeType) -> dict[str, Any]:
 def _rewrite(parsed: Parsed) -> ast.Module:
     """The tree that runs: no imports, no PARAMS, asserts as margins, the contract as a function.
 
-    `+ * **`, new containers and unpacking are guarded (`runtime`); `x += y` is `x = x + y`, which changes nothing.
+    `+ * **`, new containers, unpacking and indices are guarded (`runtime`, `indexing`); `x += y` is `x = x + y`, which
+    changes nothing.
     """
     contract = {a.slug for a in parsed.contract}
     tree = syntax_tree(parsed.source.text)
@@ -130,6 +131,16 @@ def _pattern(target: ast.expr) -> ast.expr:
     if isinstance(target, ast.Tuple | ast.List):
         return ast.Tuple([_pattern(part) for part in target.elts], ast.Load())
     return ast.Constant(None)
+
+
+def _index(node: ast.expr) -> ast.expr:
+    """What stands between square brackets as a value: `1:` becomes a call of slice."""
+    if isinstance(node, ast.Slice):
+        bounds = [part or ast.Constant(None) for part in (node.lower, node.upper, node.step)]
+        return ast.copy_location(ast.Call(ast.Name(PREFIX + "slice", ast.Load()), bounds, []), node)
+    if isinstance(node, ast.Tuple):
+        return ast.copy_location(ast.Tuple([_index(part) for part in node.elts], ast.Load()), node)
+    return node
 
 
 class _Rewriter(ast.NodeTransformer):
@@ -172,7 +183,11 @@ class _Rewriter(ast.NodeTransformer):
             node.slice.elts = [self.visit(part) for part in node.slice.elts]
         else:
             node.slice = self.visit(node.slice)
-        return node
+        if isinstance(node.ctx, ast.Store) or (
+            isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
+        ):
+            return node
+        return ast.copy_location(self._call("item", node.value, _index(node.slice)), node)
 
     def visit(self, node: Any) -> Any:
         # Numbers written out cannot grow; what mentions a name can.

@@ -15,7 +15,7 @@ import numpy as np
 from healing_runtime.core.codec import digest
 from healing_runtime.core.errors import InputError, Location, SubsetError
 from healing_runtime.core.records import Source
-from healing_runtime.language import asserts, bounds, caps, subset
+from healing_runtime.language import asserts, bounds, caps, not_python, subset
 from healing_runtime.language.asserts import AssertStatement
 from healing_runtime.language.syntax_tree import syntax_tree
 
@@ -53,8 +53,7 @@ def parse(text: str, *, name: str = "controller", path: str = "controller.py") -
     try:
         tree = syntax_tree(text)
     except SyntaxError as error:
-        where = Location(path, error.lineno or 0, error.offset or 0)
-        raise SubsetError(f"not Python: {error.msg}; mend the line.", where=where) from None
+        raise not_python.refusal(error, text, path) from None
     except (RecursionError, MemoryError, ValueError):
         raise SubsetError("code is nested too deep; name the parts.", where=Location(path)) from None
     bounds.check_shape(tree, path)
@@ -63,7 +62,7 @@ def parse(text: str, *, name: str = "controller", path: str = "controller.py") -
         bounds.check_work(names, path)
     except RecursionError:
         raise SubsetError("functions call one another too deep; make fewer of them.", where=Location(path)) from None
-    _check_compiles(tree, path)
+    _check_compiles(tree, text, path)
     params = _literal(names.constants["PARAMS"], path) if "PARAMS" in names.constants else {}
     found = asserts.statements(tree, path)
     return Parsed(
@@ -76,15 +75,14 @@ def parse(text: str, *, name: str = "controller", path: str = "controller.py") -
     )
 
 
-def _check_compiles(tree: ast.Module, path: str) -> None:
+def _check_compiles(tree: ast.Module, text: str, path: str) -> None:
     """Refuse what parses and is not Python all the same: `break` outside a loop, an argument given twice."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             compile(tree, path, "exec", dont_inherit=True)
     except SyntaxError as error:
-        where = Location(path, error.lineno or 0, error.offset or 0)
-        raise SubsetError(f"not Python: {error.msg}; mend the line.", where=where) from None
+        raise not_python.refusal(error, text, path) from None
     except (RecursionError, MemoryError, ValueError, OverflowError):
         raise SubsetError("code is nested too deep; name the parts.", where=Location(path)) from None
 

@@ -79,7 +79,7 @@ BODIES = [
     ("x = 1j", 5, "complex"),
     ("x = 2147483648", 5, "32 bits"),
     ("x = 9 ** 9 ** 9", 5, "overflows"),
-    ("x = 1.0 if obs is None else 2.0", 12, "operator is not part"),
+    ("x = 1.0 if obs is None else 2.0", 12, "ever None"),
     ("x = {1.0, 2.0}", 5, "sets are not part"),
     ("x = (y := 1.0)", 6, "':='"),
     ("x = lambda y: y", 5, "write def"),
@@ -111,13 +111,14 @@ BODIES = [
     ('assert obs, "a`b"', 13, "without"),
     ('assert obs, "a\\x1bb"', 13, "without"),
     ("x = " + "a" * 65, 5, "at most 64"),
-    ('state["x"] = 1.0', 1, "only dictionaries made in this function"),
+    ('state["x"] = 1.0', 1, "cannot be changed"),
     ("jnp = 1.0", 1, "reserved name"),
     ("__x = 1.0", 1, "underscores"),
     ("obs.x = 1.0", 1, "x.at[i].set(value)"),
     ("while True:\n    pass", 1, "tl.while_loop"),
     ("for i in range(state):\n    pass", 10, "range needs constant integers"),
-    ("for i in obs:\n    pass", 10, "not a constant"),
+    ("for i in obs:\n    pass", 10, "not looped over"),
+    ("for i in obs[0]:\n    pass", 10, "not a constant"),
     ("for i in range(2000):\n    pass", 10, "too many"),
     ("for i in range(9):\n    pass\nelse:\n    pass", 5, "else after a for"),
     ("with obs:\n    pass", 1, "with blocks"),
@@ -142,15 +143,15 @@ BODIES = [
 def test_refused_in_control(write, body, column, text):
     error = refusal(write(body + "\n" + RETURN, more="FIXED = 1\n"))
     assert text in error.message, error.message
-    assert error.message.endswith(".") and ("\n" not in error.message)
+    assert error.message.endswith((".", "?")) and ("\n" not in error.message)
     assert error.where.path == "c.py" and error.where.line >= 12
     assert error.where.column == column + 4
 
 
 MODULES = [
     ("import os\n", "the imports are"),
-    ("from jax import random\n", "the imports are"),
-    ("import jax\n", "the imports are"),
+    ("from jax import random\n", "draws nothing"),
+    ("import jax\n", "write import jax.numpy as jnp"),
     ("print(1)\n", "the name print is not known"),
     ("X = 1.0\nX = 2.0\n", "bound twice"),
     ("def f(x):\n    return x\ndef f(x):\n    return x\n", "defined twice"),
