@@ -19,7 +19,7 @@ from healing_runtime.core.margins import Margin, worst
 from healing_runtime.language import namespace
 from healing_runtime.language.asserts import PREFIX, margin, slug
 from healing_runtime.language.source import Parsed
-from healing_runtime.language.syntax_tree import syntax_tree
+from healing_runtime.language.syntax_tree import compiled, syntax_tree
 
 State = Any
 Action = Mapping[str, Any]
@@ -51,7 +51,7 @@ class Controller:
 def load(parsed: Parsed) -> Controller:
     """Make a parsed source callable. Nothing of it runs before a function of the controller is called."""
     filename = f"<tensorlang:{parsed.source.sha256.removeprefix('sha256:')[:16]}>"
-    code = compile(_rewrite(parsed), filename, "exec", dont_inherit=True)
+    code = compiled(_rewrite(parsed), filename)
 
     def contract(obs: Any, state: State, action: Action, next_state: State, params: Any) -> dict[str, Margin]:
         found = _run(code)[PREFIX + "contract"](_own(obs), _own(state), _own(action), _own(next_state), _own(params))

@@ -72,7 +72,9 @@ def _sequence_times(text: str, node: ast.AST, subject: str) -> str:
 
 
 def _not_an_array(text: str, node: ast.AST, subject: str) -> str:
-    kind = _NAMES.get("".join(_CLASS.search(text).group(1, 2)[:1]) if _CLASS.search(text) else "", "no array")  # type: ignore[union-attr]
+    found = re.search(r"<class '(?:\w+\.)*(\w+)'>|of (\{|\[|None)|Value '(\{|\[)", text)
+    said = next((group for group in found.groups() if group), "") if found else ""
+    kind = {"{": "a dictionary", "[": "a list", "None": "None"}.get(said, _NAMES.get(said, "no array"))
     better = {
         "a dictionary": "write one of its keys",
         "None": "write return value at the end of the function that makes it",

@@ -92,10 +92,10 @@ def _decision(path: Path) -> str:
         case _, ast.IfExp(test=test, body=body, orelse=orelse) if test is node:
             better = wording.where(test, wording.shown(body, "a"), wording.shown(orelse, "b"))
             return f"'a if condition else b' decides at once, and the condition is data; write {better}"
-        case _, ast.ListComp() | ast.GeneratorExp() | ast.DictComp():
+        case (ast.expr(), ast.ListComp(elt=element) | ast.GeneratorExp(elt=element)):
             return (
                 "the 'if' of a comprehension depends on data, and so would the length; keep every element, and write"
-                f" {wording.where(node, 'x', '0.0') if isinstance(node, ast.expr) else 'jnp.where(condition, x, 0.0)'}"
+                f" {wording.where(node, wording.shown(element), '0.0')}"
             )
         case ast.Call(func=func), _:
             return f"{wording.shown(func)} decides at once, and this is data; write it with jnp.where"

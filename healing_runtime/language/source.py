@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import warnings
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from healing_runtime.core.errors import InputError, Location, SubsetError
 from healing_runtime.core.records import Source
 from healing_runtime.language import asserts, bounds, caps, not_python, subset
 from healing_runtime.language.asserts import AssertStatement
-from healing_runtime.language.syntax_tree import syntax_tree
+from healing_runtime.language.syntax_tree import compiled, syntax_tree
 
 __all__ = ["AssertStatement", "Parsed", "parse", "with_params"]
 
@@ -78,9 +77,7 @@ def parse(text: str, *, name: str = "controller", path: str = "controller.py") -
 def _check_compiles(tree: ast.Module, text: str, path: str) -> None:
     """Refuse what parses and is not Python all the same: `break` outside a loop, an argument given twice."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            compile(tree, path, "exec", dont_inherit=True)
+        compiled(tree, path)
     except SyntaxError as error:
         raise not_python.refusal(error, text, path) from None
     except (RecursionError, MemoryError, ValueError, OverflowError):
