@@ -432,8 +432,8 @@ MISTAKES = (
             "the bounds of lax.fori_loop are constant integers, and one is a float",
             "write lax.fori_loop(0, 10, body, x)"),
     Mistake("tl.while data",
- '
-            '           'x = tl.while_loop(lambda x: x > 1.0, lambda x: x - 1.0, obs["altitude_m"], max_trips=obs["altitude_m"])', 12, 9,
+            'x = tl.while_loop(lambda x: x > 1.0, lambda x: x - 1.0, obs["altitude_m"], '
+            'max_trips=obs["altitude_m"])', 12, 9,
             "the max_trips of tl.while_loop depends on data",
             "write a constant, the largest that can occur"),
     Mistake("tl.while none", 'x = tl.while_loop(lambda x: x > 1.0, lambda x: x - 1.0, obs["altitude_m"])', 12, 9,

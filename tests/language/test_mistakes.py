@@ -57,7 +57,7 @@ def test_no_two_mistakes_share_a_message():
         assert sum(text in other for other in said) == 1, text
 
 
-# ---------------------------------------------------------------- whatever is written, JAX's own words do not come through
+# ---------------------------------------------------------------- JAX's own words do not come through
 WRONG = (
     "",
     "obs",
