@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 _MEANT = {
-    "\t": "four spaces", "\r": "line ends as \\n alone", "\xa0": "a space", "\u200b": "nothing", "\ufeff": "nothing",
+    "\t": "four spaces", "\r": "line ends as \\n alone", "\xa0": "a space", 
     "\u2018": "\"", "\u2019": "\"", "\u201c": "\"", "\u201d": "\"", "\u00ab": "\"", "\u00bb": "\"",
     "\u2212": "-", "\u2013": "-", "\u2014": "-", "\u2010": "-", "\u2011": "-",
     "\u00d7": "*", "\u00b7": "*", "\u22c5": "*", "\u00f7": "/", "\u2264": "<=", "\u2265": ">=", "\u2260": "!=",
@@ -31,7 +31,7 @@ def described(character: str) -> str:
     if alike:
         return f"{code} looks like {alike} and is not printable ASCII; write {alike}"
     meant = _MEANT.get(character, "")
-    if not name and not meant:
+    if unicodedata.category(character) in ("Cc", "Cf", "Cs") and not meant:
         return f"{code} is not printable ASCII; remove it"
     return f"{code} is not printable ASCII; write {meant or 'plain spaces, letters and digits'}"
 

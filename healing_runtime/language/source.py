@@ -92,7 +92,9 @@ def _literal(node: ast.expr, path: str, *, top: bool = True) -> Any:
             out: dict[str, Any] = {}
             for key, value in zip(keys, values, strict=True):
                 if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
-                    raise SubsetError('a key of PARAMS is a word in quotes, as in {"kp": 4.0}.', where=where)
+                    raise SubsetError(
+                        'a key of PARAMS is no word in quotes; write one, as in {"kp": 4.0}.', where=where
+                    )
                 if key.value in out:
                     raise SubsetError(f'PARAMS has the key "{key.value}" twice; keep one.', where=where)
                 out[key.value] = _literal(value, path, top=False)
@@ -104,9 +106,13 @@ def _literal(node: ast.expr, path: str, *, top: bool = True) -> Any:
             try:
                 flat = np.asarray(numbers, dtype=np.float64)
             except (ValueError, TypeError):
-                raise SubsetError("a list in PARAMS holds numbers, in rows of equal length.", where=where) from None
+                raise SubsetError(
+                    "the rows of this list in PARAMS have no common length; write rows of equal length.", where=where
+                ) from None
             if flat.size == 0:
-                raise SubsetError("a list in PARAMS cannot be empty.", where=where)
+                raise SubsetError(
+                    "a list in PARAMS cannot be empty; write its numbers, or leave the key out.", where=where
+                )
             return numbers
         case ast.Constant(value=bool()):
             pass
@@ -114,9 +120,17 @@ def _literal(node: ast.expr, path: str, *, top: bool = True) -> Any:
             return float(number)
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())):
             return -_literal(node.operand, path, top=False)
-    raise SubsetError(
-        "PARAMS holds plain numbers; write the number out (derived values belong in control).", where=where
-    )
+    raise SubsetError(f"PARAMS holds plain numbers, and this is {_other(node)}.", where=where)
+
+
+def _other(node: ast.expr) -> str:
+    """What stands in the place of a number in PARAMS, and what to write."""
+    match node:
+        case ast.Constant(value=bool() as value):
+            return f"a Boolean; write {float(value)}, and compare it in control"
+        case ast.Constant(value=None):
+            return "None; write a number, or leave the key out"
+    return "an expression; write the number out, or compute it in control"
 
 
 def with_params(parsed: Parsed, params: Any) -> str:

@@ -208,7 +208,14 @@ class Statements:
 RETURNS: Mapping[str, str] = {"init": "return {} for no memory", "control": "return action, next_state"}
 """How the functions of a controller end."""
 
-_KINDS = {"NoneType": "None", "str": "text", "int": "a number", "float": "a number", "dict": "a dictionary"}
+_KINDS = {
+    "NoneType": "None",
+    "str": "text",
+    "int": "a number",
+    "float": "a number",
+    "bytes": "text",
+    "dict": "a dictionary",
+}
 
 
 def _boolean(node: ast.expr) -> bool:
