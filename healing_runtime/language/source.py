@@ -63,7 +63,7 @@ def parse(text: str, *, name: str = "controller", path: str = "controller.py") -
         raise SubsetError("functions call one another too deep; make fewer of them.", where=Location(path)) from None
     _check_compiles(tree, text, path)
     params = _literal(names.constants["PARAMS"], path) if "PARAMS" in names.constants else {}
-    found = asserts.statements(tree, path)
+    found = asserts.statements(tree, names.asserts, path)
     return Parsed(
         source=Source(name, path, text, digest(text)),
         tree=tree,

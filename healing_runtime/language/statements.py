@@ -158,6 +158,7 @@ class Statements:
                 ' as in assert obs["altitude_m"] > 0.0',
             )
         self.expressions.expression(test, scope, extra=names)
+        self.names.module.asserts.append(node)
 
     def label(self, node: ast.expr, label: str) -> None:
         """Plain words on one line."""

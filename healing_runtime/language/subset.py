@@ -14,7 +14,7 @@ from healing_runtime.core.errors import Location, SubsetError
 from healing_runtime.language import advice
 from healing_runtime.language import vocabulary as words
 from healing_runtime.language.expressions import REFUSED, Expressions
-from healing_runtime.language.scope import Module, static_number
+from healing_runtime.language.scope import Module, nested, static_number
 from healing_runtime.language.statements import SIGNATURES, Statements, is_text, keyword
 
 
@@ -40,7 +40,7 @@ class _Checker:
     def module(self, tree: ast.Module) -> Module:
         body = tree.body[1:] if tree.body and is_text(tree.body[0]) else tree.body
         self.found.functions = {s.name: s for s in body if isinstance(s, ast.FunctionDef)}
-        self.fixed_names(tree, body)
+        self.fixed_names(body)
         for statement in body:
             match statement:
                 case ast.Import() | ast.ImportFrom():
@@ -73,18 +73,23 @@ class _Checker:
             if given != parameters:
                 self.names.refuse(self.found.functions[name], f"{name} takes ({', '.join(given)}); write {wanted}")
 
-    def fixed_names(self, tree: ast.Module, body: Iterable[ast.stmt]) -> None:
+    def fixed_names(self, body: list[ast.stmt]) -> None:
         """Constants and functions, at whatever depth: each name has one meaning in the whole source."""
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef):
-                if node.name in self.found.everywhere:
-                    first = self.found.everywhere[node.name].lineno
-                    self.names.refuse(
-                        node, f"{node.name} is defined twice, first in line {first}; give every function its own name"
-                    )
-                self.found.everywhere[node.name] = node
+        self.functions_in(body)
         constants = {s.targets[0].id for s in body if isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name)}
         self.found.fixed = frozenset(constants | set(self.found.everywhere))
+
+    def functions_in(self, body: Iterable[ast.stmt]) -> None:
+        for node in nested(body):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            if node.name in self.found.everywhere:
+                first = self.found.everywhere[node.name].lineno
+                self.names.refuse(
+                    node, f"{node.name} is defined twice, first in line {first}; give every function its own name"
+                )
+            self.found.everywhere[node.name] = node
+            self.functions_in(node.body)
 
     def module_statement(self, statement: ast.stmt) -> NoReturn:
         if isinstance(statement, ast.Expr):
