@@ -133,7 +133,7 @@ def of_import(module: str, names: tuple[str, ...]) -> str:
     for found in (*(f"{module}.{name}" for name in names), module, module.split(".")[0]):
         if found in _IMPORTS:
             return _IMPORTS[found]
-    return f"the imports are: {'; '.join(words.IMPORTS.values())}"
+    return f"use one of these: {', '.join(words.IMPORTS.values())}"
 
 
 def of_name(path: str) -> str:

@@ -156,9 +156,9 @@ def _indices(text: str, node: ast.AST, subject: str) -> str:
 
 def _index_type(text: str, node: ast.AST, subject: str) -> str:
     if isinstance(node, ast.Subscript):
-        return (
-            f"an index is an integer, and {wording.shown(node.slice, 'this')} is none; write jnp.astype(i, jnp.int32)"
-        )
+        number = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        better = str(int(number)) if isinstance(number, float) else "jnp.astype(i, jnp.int32)"
+        return f"an index is an integer, and {wording.shown(node.slice, 'this')} is none; write {better}"
     return f"{subject} is given an index that is no integer; write jnp.astype(i, jnp.int32)"
 
 

@@ -149,7 +149,7 @@ def test_refused_in_control(write, body, column, text):
 
 
 MODULES = [
-    ("import os\n", "the imports are"),
+    ("import os\n", "use one of these"),
     ("from jax import random\n", "draws nothing"),
     ("import jax\n", "write import jax.numpy as jnp"),
     ("print(1)\n", "the name print is not known"),
