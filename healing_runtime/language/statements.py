@@ -134,8 +134,9 @@ class Statements:
         names = words.CONTRACT_NAMES if scope.name == "control" and scope.outer is None else frozenset()
         if isinstance(test, ast.Tuple) and label is None:
             inside, last = test.elts[0] if test.elts else test, test.elts[-1] if test.elts else None
-            text = last.value if isinstance(last, ast.Constant) and isinstance(last.value, str) else None
-            better = f'assert {wording.shown(inside, "condition")}, "{text}"' if text else wording.labelled(inside)
+            text = last.value if isinstance(last, ast.Constant) else None
+            labelled = isinstance(text, str) and _is_label(text)
+            better = f'assert {wording.shown(inside, "condition")}, "{text}"' if labelled else wording.labelled(inside)
             self.names.refuse(node, f"an assert of a tuple always holds; write {better}, without the parentheses")
         if label is None:
             self.expressions.expression(test, scope, extra=names)
@@ -162,7 +163,7 @@ class Statements:
 
     def label(self, node: ast.expr, label: str) -> None:
         """Plain words on one line."""
-        if not (0 < len(label) <= 100) or not any(c.isalnum() for c in label) or not _LABEL.match(label):
+        if not _is_label(label):
             self.names.refuse(
                 node,
                 "an assert's label is one line of 1 to 100 characters with at least one letter or digit, without"
@@ -217,6 +218,10 @@ _KINDS = {
     "bytes": "text",
     "dict": "a dictionary",
 }
+
+
+def _is_label(text: str) -> bool:
+    return 0 < len(text) <= 100 and any(c.isalnum() for c in text) and bool(_LABEL.match(text))
 
 
 def _boolean(node: ast.expr) -> bool:

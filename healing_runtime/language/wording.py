@@ -20,8 +20,11 @@ _BOUNDS = {
 
 def shown(node: ast.AST, otherwise: str = "x") -> str:
     """An expression as its author would write it, on one line; `otherwise` where it is too long to repeat."""
-    text = ast.unparse(node).replace("'", '"')
-    return text if len(text) <= MAX_SHOWN and "\n" not in text else otherwise
+    try:
+        text = ast.unparse(node).replace("'", '"')
+    except ValueError:  # an f-string that no quotes fit, an integer of thousands of digits
+        return otherwise
+    return text if len(text) <= MAX_SHOWN and text.isprintable() else otherwise
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from mistake_table import MISTAKES
 
 from healing_runtime.core.errors import SubsetError
@@ -100,6 +102,27 @@ def test_operators_on_wrong_values_are_refused_in_our_words(operator, write, tab
 def test_indices_of_wrong_values_are_refused_in_our_words(index, write, table):
     for value in OPERANDS:
         assert_our_words(write(f"x = ({value})[{index}]\n{RETURN}", more="def f():\n    x = 1.0\n"), table)
+
+
+# ---------------------------------------------------------------- and nothing else is ever raised
+PIECES = re.compile(r"\w+|[^\w\s]|\s+")
+SEEDS = [m for m in MISTAKES if not m.bare]
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_mangled_mistake_is_accepted_or_refused_in_one_line(data, write, table):
+    pieces = PIECES.findall(whole(data.draw(st.sampled_from(SEEDS)), write))
+    other = PIECES.findall(whole(data.draw(st.sampled_from(SEEDS)), write))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at, of = data.draw(st.integers(0, len(pieces) - 1)), data.draw(st.integers(0, len(other) - 1))
+        length = data.draw(st.integers(0, 3))
+        pieces[at : at + length] = other[of : of + data.draw(st.integers(0, 4))]
+        if not pieces:
+            return
+    message, _, _ = told("".join(pieces), table)
+    assert message == "accepted" or ("; " in message or message.startswith("this line has")), message
+    assert message.isprintable() and len(message) < 600
 
 
 # ---------------------------------------------------------------- the command says the same
