@@ -58,7 +58,7 @@ def meaning(error: Exception, path: Path, known: Mapping[str, Any]) -> str:
             return "a division of constants by zero; write the number that is meant"
         case MemoryError() | OverflowError():
             return f"{_named(node)} is too large; use smaller arrays and numbers"
-    return fitting.sentence(error, node) or f"{_named(node)} does not take these values; {fitting.LOOK_UP}"
+    return fitting.sentence(error, node) or f"{_named(node)} does not take these values; {wording.LOOK_UP}"
 
 
 def _named(node: ast.AST) -> str:

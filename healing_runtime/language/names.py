@@ -8,16 +8,13 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from healing_runtime.core.errors import Location, SubsetError
-from healing_runtime.language import advice
+from healing_runtime.language import advice, wording
 from healing_runtime.language import vocabulary as words
 from healing_runtime.language.caps import MAX_NAME
 from healing_runtime.language.scope import Module, Scope, dotted
 
 MAX_SUGGESTED = 500
 """How many known names a misspelt one is compared with."""
-
-REFERENCE = "docs/tensorlang.md"
-"""Where the language is described."""
 
 
 class Names:
@@ -140,7 +137,7 @@ class Names:
             return hint
         space, _, name = path.rpartition(".")
         near = _near(name, words.FUNCTIONS.get(space, ()))
-        return f"did you mean {space}.{near}?" if near else f"use a function that {REFERENCE} lists"
+        return f"did you mean {space}.{near}?" if near else f"use a function that {wording.REFERENCE} lists"
 
     def _near_names(self, name: str, scope: Scope | None) -> str:
         known = set(self.module.constants) | set(self.module.functions) | words.BUILTINS | self.module.roots

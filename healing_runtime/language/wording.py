@@ -10,6 +10,9 @@ from collections.abc import Sequence
 
 MAX_SHOWN = 80
 """Characters of the user's code that a message repeats."""
+REFERENCE = "docs/tensorlang.md"
+"""Where the language is described."""
+LOOK_UP = f"look the function up in {REFERENCE}, and check number, shapes and dtypes of the arguments"
 
 _METHODS = {"norm": "jnp.linalg.norm", "flatten": "jnp.ravel", "conj": "", "nonzero": "", "sort": ""}
 _SHAPES = {"reshape", "transpose"}

@@ -7,12 +7,11 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healing_runtime.core.errors import InputError, SubsetError
+from healing_runtime.core.errors import SubsetError
 from healing_runtime.language import source
 
 RETURN = 'return {"thrust_n": 1.0}, {}'
@@ -173,23 +172,6 @@ def test_a_namespace_needs_its_import(write):
     assert "add the line: import jax.numpy as jnp" in refusal(write("x = jnp.pi\n" + RETURN, head="")).message
 
 
-@pytest.mark.parametrize(
-    ("params", "text"),
-    [
-        ("PARAMS = 3.0", "is a dictionary"),
-        ('PARAMS = {"a": True}', "plain numbers"),
-        ('PARAMS = {"a": 2.0 * 3.0}', "plain numbers"),
-        ('PARAMS = {"a": [1.0, [2.0]]}', "rows of equal length"),
-        ('PARAMS = {"a": []}', "cannot be empty"),
-        ('PARAMS = {"a": 1.0, "a": 2.0}', "twice"),
-        ("PARAMS = {1: 2.0}", "no word in quotes"),
-        ('PARAMS = {"a": 1e999}', "not finite"),
-    ],
-)
-def test_params_are_plain_finite_numbers(write, params, text):
-    assert text in refusal(write(RETURN, head=params + "\n")).message
-
-
 def test_signatures_are_exact(write):
     text = write(RETURN)
     assert (
@@ -257,37 +239,6 @@ def test_syntax_needs_no_jax():
     code = "import sys, healing_runtime.language.ownership as o; print('jax' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
-
-
-# ---------------------------------------------------------------- parameters back into the text
-NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=64)
-
-
-@settings(max_examples=60, deadline=None)
-@given(NUMBERS, NUMBERS, st.lists(NUMBERS, min_size=2, max_size=2))
-def test_with_params_reads_back(a, b, rows):
-    text = 'PARAMS = {\n    "a": 1.0,  # first\n    "deep": {"b": -2.5},\n    "rows": [1, 2e0],\n}  # end\n'
-    text += "def init(params):\n    return {}\ndef control(obs, state, params):\n    return {}, {}\n"
-    before = source.parse(text)
-    wanted = {"a": a, "deep": {"b": b}, "rows": rows}
-    after = source.parse(source.with_params(before, wanted))
-    assert after.params == wanted
-    assert [line.partition("#")[2] for line in after.source.text.split("\n")] == [
-        line.partition("#")[2] for line in text.split("\n")
-    ]
-
-
-def test_with_params_keeps_every_other_character(write):
-    before = source.parse(write(RETURN))
-    assert source.with_params(before, before.params) == before.source.text
-    changed = source.with_params(before, {"kp": np.float32(0.1), "gains": np.array([1.0, 2.0, 4.5])})
-    assert changed == before.source.text.replace('"kp": 2.0', '"kp": 0.1').replace("3.0]", "4.5]")
-
-
-@pytest.mark.parametrize("params", [{}, {"kp": 1.0, "gains": [1.0]}, {"kp": np.nan, "gains": [1.0, 2.0, 3.0]}])
-def test_with_params_refuses_another_structure(write, params):
-    with pytest.raises(InputError):
-        source.with_params(source.parse(write(RETURN)), params)
 
 
 def test_parse_leaves_the_tree_alone(parsed):
