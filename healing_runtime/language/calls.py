@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from healing_runtime.language import advice, wording
 from healing_runtime.language import vocabulary as words
+from healing_runtime.language.names import near
 from healing_runtime.language.scope import Scope
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ class Calls:
                     f" {wording.shown(node.func, 'the function')} out",
                 )
             if keyword.arg not in allowed:
+                meant = near(keyword.arg, allowed)
+                remedy = f"did you mean {meant}?" if meant else "leave it out"
                 self.names.refuse(
-                    keyword, f"the keyword argument {keyword.arg} is not part of TensorLang here; leave it out"
+                    keyword, f"the keyword argument {keyword.arg} is not part of TensorLang here; {remedy}"
                 )
             if (
                 keyword.arg == "dtype"

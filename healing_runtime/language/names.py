@@ -136,18 +136,18 @@ class Names:
         if hint:
             return hint
         space, _, name = path.rpartition(".")
-        near = _near(name, words.FUNCTIONS.get(space, ()))
-        return f"did you mean {space}.{near}?" if near else f"use a function that {wording.REFERENCE} lists"
+        meant = near(name, words.FUNCTIONS.get(space, ()))
+        return f"did you mean {space}.{meant}?" if meant else f"use a function that {wording.REFERENCE} lists"
 
     def _near_names(self, name: str, scope: Scope | None) -> str:
         known = set(self.module.constants) | set(self.module.functions) | words.BUILTINS | self.module.roots
-        return _near(name, known | (scope.all_names if scope else set()))
+        return near(name, known | (scope.all_names if scope else set()))
 
 
 _DTYPES = {"int": ", or write jnp.int32 as a dtype", "bool": ", or write jnp.bool_ as a dtype"}
 
 
-def _near(name: str, known: Iterable[str]) -> str:
+def near(name: str, known: Iterable[str]) -> str:
     """The known name that was probably meant, if any; looks at a bounded number of them."""
     found = difflib.get_close_matches(name[:MAX_NAME], sorted(known)[:MAX_SUGGESTED], n=1)
     return found[0] if found else ""

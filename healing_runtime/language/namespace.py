@@ -132,7 +132,7 @@ def _found(path: str, name: str) -> Any:
         case "jnp" | "jnp.linalg":
             return getattr(jnp if path == "jnp" else jnp.linalg, name)
         case "lax":
-            return functions.scan if name == "scan" else getattr(lax, name)
+            return getattr(functions if name in ("cond", "scan") else lax, name)
         case "nn":
             return getattr(jax.nn, name)
         case _:
