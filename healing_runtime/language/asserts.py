@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Literal, cast
 
 from healing_runtime.core.errors import Location, SubsetError
@@ -58,31 +58,32 @@ def slug(label: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
 
 
-def statements(tree: ast.Module, path: str) -> tuple[AssertStatement, ...]:
+def statements(tree: ast.Module, found: Sequence[ast.Assert], path: str) -> tuple[AssertStatement, ...]:
     """All asserts in the order of their lines.
+
+    Args:
+        tree: the module.
+        found: its assert statements, each with a label.
+        path: for messages.
 
     Raises:
         SubsetError: two asserts with the same label.
     """
     control = next(s for s in tree.body if isinstance(s, ast.FunctionDef) and s.name == "control")
     lifted = {id(s) for s in control.body if isinstance(s, ast.Assert) and _contract_names_only(s.test)}
-    found: dict[str, AssertStatement] = {}
-    for node in _in_order(tree):
+    known: dict[str, AssertStatement] = {}
+    for node in sorted(found, key=lambda n: (n.lineno, n.col_offset)):
         label = cast(str, cast(ast.Constant, node.msg).value)
         kind: Literal["contract", "diagnostic"] = "contract" if id(node) in lifted else "diagnostic"
         statement = AssertStatement(label, slug(label), ast.unparse(node.test), node.lineno, node.col_offset + 1, kind)
-        if statement.slug in found:
-            first = found[statement.slug]
+        if statement.slug in known:
+            first = known[statement.slug]
             raise SubsetError(
                 f'the label "{label}" is used in line {first.line} already; give every assert its own.',
                 where=Location(path, node.lineno, node.col_offset + 1),
             )
-        found[statement.slug] = statement
-    return tuple(found.values())
-
-
-def _in_order(tree: ast.Module) -> Iterator[ast.Assert]:
-    yield from sorted((n for n in ast.walk(tree) if isinstance(n, ast.Assert)), key=lambda n: (n.lineno, n.col_offset))
+        known[statement.slug] = statement
+    return tuple(known.values())
 
 
 def _contract_names_only(test: ast.expr) -> bool:
@@ -131,4 +132,5 @@ def _fold(name: str, parts: list[ast.expr], at: ast.expr) -> ast.expr:
 
 
 def _call(name: str, *args: ast.expr, at: ast.expr) -> ast.expr:
-    return ast.copy_location(ast.Call(ast.Name(PREFIX + name, ast.Load()), list(args), []), at)
+    function = ast.copy_location(ast.Name(PREFIX + name, ast.Load()), at)
+    return ast.copy_location(ast.Call(function, list(args), []), at)

@@ -1,31 +1,26 @@
-"""Where in the user's source something happened, and what it means there."""
+"""Where in the user's source something happened."""
 
 from __future__ import annotations
 
 import ast
 import contextlib
-import difflib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import CodeType, TracebackType
-from typing import Any
-
-import jax
+from typing import Any, NamedTuple
 
 from healing_runtime.core.errors import HealingError, Location, SubsetError
-from healing_runtime.core.signals import SignalTable
 from healing_runtime.language.controller import Controller
+from healing_runtime.language.meaning import meaning
 
 
-def position(controller: Controller, traceback: TracebackType | None) -> tuple[int, int]:
-    """Line and column, from 1, of the innermost frame that runs the controller's source; (0, 0) if there is none."""
-    found = (0, 0)
-    while traceback:
-        code = traceback.tb_frame.f_code
-        if code.co_filename == controller.filename:
-            found = _place(code, traceback.tb_lasti)
-        traceback = traceback.tb_next
-    return found
+class Span(NamedTuple):
+    """From where to where, as in a syntax tree: lines count from 1, columns from 0."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
 
 
 def equation_position(controller: Controller, eqn: Any) -> tuple[int, int]:
@@ -35,75 +30,84 @@ def equation_position(controller: Controller, eqn: Any) -> tuple[int, int]:
         return 0, 0
     for code, instruction in zip(*traceback.raw_frames(), strict=True):
         if code.co_filename == controller.filename:
-            return _place(code, instruction)
+            found = _span(code, instruction)
+            return found.line, found.column + 1
     return 0, 0
-
-
-def _place(code: CodeType, instruction: int) -> tuple[int, int]:
-    """Line and column, from 1, of a bytecode offset."""
-    line, _, column, _ = next(itertools.islice(code.co_positions(), instruction // 2, None))
-    return line or code.co_firstlineno, 0 if column is None else column + 1
 
 
 def refusal(controller: Controller, function: str, message: str, *, line: int = 0, column: int = 0) -> SubsetError:
     """An error at a place of the source; without one, at the last return of the function it is about."""
     if not line:
-        line, column = _return_of(controller, function)
-    return SubsetError(message + ".", where=Location(controller.parsed.source.path, line, column))
+        place = return_of(controller, function)
+        line, column = place.lineno, place.col_offset + 1
+    stop = "" if message.endswith("?") else "."
+    return SubsetError(message + stop, where=Location(controller.parsed.source.path, line, column))
 
 
 @contextlib.contextmanager
-def blaming(controller: Controller, table: SignalTable | None, function: str) -> Iterator[None]:
-    """Whatever the source raises inside becomes a SubsetError at its line."""
+def blaming(controller: Controller, function: str, known: Mapping[str, Any]) -> Iterator[None]:
+    """Whatever the source raises inside becomes a SubsetError at its line, in the language's own words.
+
+    `known` are the dictionaries that the function is given, by the name of the parameter.
+    """
     try:
         yield
     except HealingError:
         raise
     except Exception as error:
-        line, column = position(controller, error.__traceback__)
-        message = _meaning(error, table, _line(controller, line))
-        raise refusal(controller, function, message, line=line, column=column) from None
+        span = _innermost(controller, error.__traceback__)
+        path = enclosing(controller.parsed.tree, span) if span else []
+        line, column = (span.line, span.column + 1) if span else (0, 0)
+        raise refusal(controller, function, meaning(error, path, known), line=line, column=column) from None
 
 
-def _meaning(error: Exception, table: SignalTable | None, line: str) -> str:
-    match error:
-        case KeyError(args=(key,)):
-            return _unknown_key(str(key), table, line)
-        case jax.errors.TracerBoolConversionError():
-            return (
-                "this condition depends on data; use jnp.where, jnp.logical_and or lax.cond, not if, and, or, min, max"
-            )
-        case jax.errors.TracerIntegerConversionError():
-            return "this index depends on data and is used as a constant; use lax.dynamic_index_in_dim or jnp.take"
-        case jax.errors.ConcretizationTypeError():
-            return "this value depends on data and is used as a constant; keep it an array"
-        case UnboundLocalError() | NameError():
-            return f"{error}; assign it on every path first"
-        case RecursionError():
-            return "the code calls itself without end; write a loop with a constant bound"
-        case ZeroDivisionError():
-            return "a division of constants by zero; write the number that is meant"
-    text = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
-    return text if ";" in text and len(text) < 200 else f"{text[:300]}; mend shapes and arguments of this expression"
+def enclosing(tree: ast.AST, span: Span) -> list[ast.AST]:
+    """The nodes around a span, outermost first; the last is the innermost that fills it, or holds it."""
+    path: list[ast.AST] = [tree]
+    while True:
+        inner = next((child for child in _children(path[-1]) if _holds(child, span)), None)
+        if inner is None:
+            return path
+        path.append(inner)
 
 
-def _unknown_key(key: str, table: SignalTable | None, line: str) -> str:
-    known = [*table.observed.by_key, "dt_s"] if table and "obs" in line else []
-    near = difflib.get_close_matches(key, known, n=3, cutoff=0.4)
-    if known:
-        hint = f"did you mean {' or '.join(near)}?" if near else f"the keys of obs are {', '.join(known)}"
-        return f'"{key}" is not a key of obs; {hint}'.removesuffix(".")
-    return f'there is no key "{key}" here; init, PARAMS and control must agree on it'
+def _children(node: ast.AST) -> Iterator[ast.AST]:
+    """Children that have a place; those of a comprehension's clause count as the comprehension's."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.comprehension | ast.arguments):
+            yield from ast.iter_child_nodes(child)
+        else:
+            yield child
 
 
-def _line(controller: Controller, line: int) -> str:
-    lines = controller.parsed.source.text.split("\n")
-    return lines[line - 1] if 0 < line <= len(lines) else ""
+def _holds(node: ast.AST, span: Span) -> bool:
+    if not isinstance(node, ast.expr | ast.stmt):
+        return False
+    starts = (node.lineno, node.col_offset) <= (span.line, span.column)
+    return starts and (span.end_line, span.end_column) <= (node.end_lineno or 0, node.end_col_offset or 0)
 
 
-def _return_of(controller: Controller, function: str) -> tuple[int, int]:
+def _innermost(controller: Controller, traceback: TracebackType | None) -> Span | None:
+    """The place of the innermost frame that runs the controller's source."""
+    found = None
+    while traceback:
+        code = traceback.tb_frame.f_code
+        if code.co_filename == controller.filename:
+            found = _span(code, traceback.tb_lasti)
+        traceback = traceback.tb_next
+    return found
+
+
+def _span(code: CodeType, instruction: int) -> Span:
+    """Where a bytecode offset comes from."""
+    line, end_line, column, end_column = next(itertools.islice(code.co_positions(), instruction // 2, None))
+    line = line or code.co_firstlineno
+    return Span(line, column or 0, end_line or line, end_column or column or 0)
+
+
+def return_of(controller: Controller, function: str) -> ast.stmt:
+    """The last return of a function of the controller; the function itself if it has none."""
     name = "control" if function == "contract" else function
     body = next(s for s in controller.parsed.tree.body if isinstance(s, ast.FunctionDef) and s.name == name)
     returns = [s for s in ast.walk(body) if isinstance(s, ast.Return)]
-    place = max(returns, key=lambda s: s.lineno) if returns else body
-    return place.lineno, place.col_offset + 1
+    return max(returns, key=lambda s: s.lineno) if returns else body

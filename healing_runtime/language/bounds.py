@@ -9,6 +9,7 @@ import ast
 from typing import NoReturn
 
 from healing_runtime.core.errors import Location, SubsetError
+from healing_runtime.language import wording
 from healing_runtime.language.caps import MAX_DEPTH, MAX_NODES
 from healing_runtime.language.scope import Module, Unbounded, dotted, static_number
 
@@ -24,19 +25,31 @@ def check_shape(tree: ast.AST, path: str) -> None:
     Raises:
         SubsetError: at the first node beyond a cap.
     """
-    pending: list[tuple[ast.AST, int, int]] = [(tree, 0, 1)]
-    count = 0
-    while pending:
-        node, depth, line = pending.pop()
-        count += 1
-        line = getattr(node, "lineno", line)
+    level: list[tuple[ast.AST, int]] = [(tree, 1)]
+    count = depth = 0
+    while level:
+        count += len(level)
         if depth > MAX_DEPTH:
+            line = min(line for _, line in level)
             raise SubsetError(f"code is nested more than {MAX_DEPTH} deep; name the parts.", where=Location(path, line))
         if count > MAX_NODES:
             raise SubsetError(
                 f"the source has more than {MAX_NODES} syntax nodes; make it smaller.", where=Location(path)
             )
-        pending.extend((child, depth + 1, line) for child in ast.iter_child_nodes(node))
+        level = [(child, getattr(child, "lineno", line)) for node, line in level for child in _children(node)]
+        depth += 1
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    """`ast.iter_child_nodes` as a list, several times as fast; contexts such as `Load` left out."""
+    found: list[ast.AST] = []
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if isinstance(value, list):
+            found += [item for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST) and field != "ctx":
+            found.append(value)
+    return found
 
 
 def check_work(names: Module, path: str) -> int:
@@ -64,7 +77,9 @@ class _Work:
 
     def function(self, node: ast.FunctionDef, stack: tuple[ast.FunctionDef, ...], at: ast.AST | None = None) -> int:
         if node in stack:
-            self.refuse(at or node, f"{node.name} calls itself; write a loop with a constant bound")
+            others = [f.name for f in stack[stack.index(node) + 1 :]]
+            through = f" through {wording.listed(others)}" if others else ""
+            self.refuse(at or node, f"{node.name} calls itself{through}; write a loop with a constant bound")
         if node not in self.done:
             self.done[node] = sum(self.node(s, (*stack, node)) for s in node.body)
         return self.done[node]
@@ -84,9 +99,11 @@ class _Work:
             case ast.ListComp() | ast.GeneratorExp() | ast.DictComp():
                 work = self.comprehension(node, stack)
             case ast.Call(func=func) if dotted(func) == "lax.associative_scan":
-                work = 1 + ASSOCIATIVE_CALLS * sum(self.node(child, stack) for child in ast.iter_child_nodes(node))
+                work = 1 + ASSOCIATIVE_CALLS * sum([self.node(child, stack) for child in _children(node)])
+            case ast.Constant():
+                return 1
             case _:
-                work = 1 + sum(self.node(child, stack) for child in ast.iter_child_nodes(node))
+                work = 1 + sum([self.node(child, stack) for child in _children(node)])
         if work > MAX_WORK:
             self.refuse(
                 node,
@@ -120,10 +137,17 @@ class _Work:
                 return self.trips(only)
             case ast.Call(func=ast.Name(id="zip"), args=[_, *_]):
                 return min(self.trips(part) for part in node.args)
+        if isinstance(node, ast.Name) and node.id in ("obs", "state", "params"):
+            self.refuse(
+                node,
+                f'a dictionary has no order and is not looped over; write its values out, as in ({node.id}["a"],'
+                f' {node.id}["b"])',
+            )
+        what = wording.shown(node, "this")
         self.refuse(
             node,
-            "the trip count of this loop is not a constant; loop over range(4), a tuple written out, or use lax.scan or"
-            " lax.fori_loop",
+            f"the trip count of a loop over {what} is not a constant in the text; compute with the whole array, or"
+            f" write for i in range(4) and {what}[i] inside, or lax.scan",
         )
 
     def range_trips(self, node: ast.expr, arguments: list[ast.expr]) -> int:
@@ -132,11 +156,20 @@ class _Work:
         except Unbounded:
             values = [None]
         if not all(isinstance(v, int) for v in values):
+            lengths = [n for n in ast.walk(node) if isinstance(n, ast.Attribute | ast.Name) and _of_array(n)]
+            if lengths:
+                self.refuse(
+                    node, "range needs constant integers, and lengths are not in the text; write the number: range(4)"
+                )
             self.refuse(node, "range needs constant integers; write range(4), or use lax.fori_loop")
         numbers = [v for v in values if isinstance(v, int)]
         if len(numbers) == 3 and numbers[2] == 0:
-            self.refuse(node, "the step of a range cannot be zero")
+            self.refuse(node, "the step of a range cannot be zero; write 1 or -1")
         trips = len(range(*numbers))
         if trips > MAX_TRIPS:
             self.refuse(node, f"{trips} unrolled iterations are too many (at most {MAX_TRIPS}); use lax.fori_loop")
         return trips
+
+
+def _of_array(node: ast.Name | ast.Attribute) -> bool:
+    return node.id == "len" if isinstance(node, ast.Name) else node.attr in ("shape", "size")

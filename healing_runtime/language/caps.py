@@ -7,6 +7,7 @@ import re
 import tokenize
 
 from healing_runtime.core.errors import Location, SubsetError
+from healing_runtime.language.characters import described
 
 MAX_BYTES = 65_536
 MAX_LINES = 2_000
@@ -19,6 +20,7 @@ MAX_PREFIX = 8
 MAX_DEPTH = 64
 MAX_NODES = 20_000
 
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _PREFIX = frozenset({"-", "+", "~", "not", "lambda", "await", "*", "**"})
 _PREFIX_RUN = re.compile(r"[-+~]{9}")
 _LAYOUT = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT})
@@ -32,9 +34,14 @@ def check_text(text: str, path: str) -> None:
         SubsetError: at the first character or token beyond a cap.
     """
     if len(text) > MAX_BYTES:
-        raise SubsetError(f"the source has {len(text)} characters; at most {MAX_BYTES} are read.", where=Location(path))
+        raise SubsetError(
+            f"the source has {len(text)} characters, and at most {MAX_BYTES} are read; make it smaller.",
+            where=Location(path),
+        )
     if text.count("\n") > MAX_LINES:
-        raise SubsetError(f"the source has more than {MAX_LINES} lines.", where=Location(path, MAX_LINES))
+        raise SubsetError(
+            f"the source has more than {MAX_LINES} lines; make it smaller.", where=Location(path, MAX_LINES)
+        )
     for number, line in enumerate(text.split("\n"), start=1):  # the tokenizer's patterns are slow on long lines
         if len(line) > MAX_LINE and _PREFIX_RUN.search(line):
             raise SubsetError(
@@ -49,43 +56,46 @@ def check_text(text: str, path: str) -> None:
     if found:
         line = text.count("\n", 0, found.start()) + 1
         column = found.start() - (text.rfind("\n", 0, found.start()) + 1) + 1
-        name = "a tab" if found[0] == "\t" else f"the character {found[0]!a}"
-        raise SubsetError(
-            f"{name} is not printable ASCII; write plain spaces, letters and digits.",
-            where=Location(path, line, column),
-        )
+        raise SubsetError(f"{described(found[0])}.", where=Location(path, line, column))
     _check_tokens(text, path)
 
 
 def _check_tokens(text: str, path: str) -> None:
-    total = statement = depth = prefix = 0
+    total = statement = prefix = 0
+    opened: list[tuple[str, tuple[int, int]]] = []
     try:
-        for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            where = Location(path, token.start[0], token.start[1] + 1)
+        for kind, string, start, _, _ in tokenize.generate_tokens(io.StringIO(text).readline):
             total, statement = total + 1, statement + 1
-            if token.type == tokenize.NEWLINE:
+            if kind == tokenize.NEWLINE:
                 statement = 0
-            elif token.string in ("(", "[", "{"):
-                depth += 1
-            elif token.string in (")", "]", "}"):
-                depth -= 1
-            if token.type not in _LAYOUT:
-                prefix = prefix + 1 if token.string in _PREFIX else 0
-            if token.type == tokenize.NAME and len(token.string) > MAX_NAME:
-                raise SubsetError(
-                    f"this name has {len(token.string)} characters; at most {MAX_NAME} are read, so shorten it.",
-                    where=where,
-                )
+            elif string in _OPENING:
+                opened.append((string, start))
+            elif string in _CLOSING:
+                if not opened:
+                    raise _refusal(f"this '{string}' closes nothing; remove it", path, start)
+                opened.pop()
+            if kind not in _LAYOUT:
+                prefix = prefix + 1 if string in _PREFIX else 0
+            if kind == tokenize.NAME and len(string) > MAX_NAME:
+                message = f"this name has {len(string)} characters; at most {MAX_NAME} are read, so shorten it"
+                raise _refusal(message, path, start)
             if total > MAX_TOKENS:
-                raise SubsetError(f"the source has more than {MAX_TOKENS} tokens; make it smaller.", where=where)
+                raise _refusal(f"the source has more than {MAX_TOKENS} tokens; make it smaller", path, start)
             if statement > MAX_STATEMENT_TOKENS:
-                raise SubsetError(f"this statement has more than {MAX_STATEMENT_TOKENS} tokens; split it.", where=where)
-            if depth > MAX_BRACKETS:
-                raise SubsetError(f"brackets are nested more than {MAX_BRACKETS} deep; name the parts.", where=where)
+                raise _refusal(f"this statement has more than {MAX_STATEMENT_TOKENS} tokens; split it", path, start)
+            if len(opened) > MAX_BRACKETS:
+                raise _refusal(f"brackets are nested more than {MAX_BRACKETS} deep; name the parts", path, start)
             if prefix > MAX_PREFIX:
-                raise SubsetError(f"more than {MAX_PREFIX} prefix operators in a row; remove them.", where=where)
+                raise _refusal(f"more than {MAX_PREFIX} prefix operators in a row; remove them", path, start)
     except tokenize.TokenError as error:
-        line, column = error.args[1]
-        raise SubsetError(f"{error.args[0]}; close it.", where=Location(path, line, column + 1)) from None
+        if opened:
+            bracket, start = opened[-1]
+            raise _refusal(f"this '{bracket}' is never closed; write the closing one", path, start) from None
+        raise _refusal("this text is never closed; write the closing quotes", path, error.args[1]) from None
     except IndentationError as error:
-        raise SubsetError(f"{error.msg}.", where=Location(path, error.lineno or 0, error.offset or 0)) from None
+        message = f"{error.msg}; write it as far to the right as the block it belongs to"
+        raise _refusal(message, path, (error.lineno or 0, (error.offset or 1) - 1)) from None
+
+
+def _refusal(message: str, path: str, start: tuple[int, int]) -> SubsetError:
+    return SubsetError(f"{message}.", where=Location(path, start[0], start[1] + 1))

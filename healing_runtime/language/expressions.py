@@ -1,39 +1,34 @@
-"""The expressions of the subset: names, attributes, calls, keys, operators (gate.md, "Syntax")."""
+"""The expressions of the subset: an allowlist walk, operators, keys and subscripts (gate.md, "Syntax")."""
 
 from __future__ import annotations
 
 import ast
-import difflib
-from collections.abc import Iterable, Mapping
-from typing import NoReturn
+from collections.abc import Mapping
 
-from healing_runtime.core.errors import Location, SubsetError
+from healing_runtime.language import advice, wording
 from healing_runtime.language import vocabulary as words
-from healing_runtime.language.caps import MAX_NAME
-from healing_runtime.language.scope import MAX_INTEGER, Module, Scope, Unbounded, dotted, static_number
-
-MAX_SUGGESTED = 500
-"""How many known names a misspelt one is compared with."""
+from healing_runtime.language.calls import Calls
+from healing_runtime.language.names import Names
+from healing_runtime.language.scope import MAX_INTEGER, Module, Scope, Unbounded, static_number
 
 REFUSED: Mapping[type, str] = {
-    ast.ClassDef: "classes are not part of TensorLang; keep values in dictionaries and arrays",
+    ast.ClassDef: "classes are not part of TensorLang; write functions, and keep memory in the dictionary of init",
     ast.AsyncFunctionDef: "async functions are not part of TensorLang; write def",
     ast.While: "a while loop has no constant bound; use tl.while_loop(cond, body, init, max_trips=N) or lax.fori_loop",
-    ast.With: "with blocks are not part of TensorLang; a controller has no resources",
-    ast.Try: "try blocks are not part of TensorLang; guard the value with jnp.where or jnp.maximum",
+    ast.With: "with blocks are not part of TensorLang: a controller has no resources; write the lines without it",
+    ast.Try: "try blocks are not part of TensorLang: numbers raise nothing; guard them with jnp.where or jnp.maximum",
     ast.Raise: 'raise is not part of TensorLang; write assert condition, "label"',
     ast.Delete: "del is not part of TensorLang; build a new dictionary without the key",
     ast.Global: "global names cannot be changed; keep memory in the state dictionary",
     ast.Nonlocal: "outer names cannot be changed; pass values as arguments and return them",
-    ast.Import: "imports stand at the top of the file",
-    ast.ImportFrom: "imports stand at the top of the file",
-    ast.AnnAssign: "annotations are not part of TensorLang; write name = value",
+    ast.Import: "imports stand at the top of the file; move the line there",
+    ast.ImportFrom: "imports stand at the top of the file; move the line there",
     ast.NamedExpr: "':=' is not part of TensorLang; write the assignment on its own line",
-    ast.JoinedStr: "f-strings are not part of TensorLang; text is only a label or a key",
-    ast.Await: "await is not part of TensorLang",
+    ast.JoinedStr: "f-strings are not part of TensorLang: text is only a label or a key; write it out in plain quotes",
+    ast.Await: "await is not part of TensorLang; leave it out",
     ast.Yield: "yield is not part of TensorLang; return the value",
     ast.YieldFrom: "yield is not part of TensorLang; return the value",
-    ast.Starred: "starred arguments are not part of TensorLang; write the arguments out",
+    ast.Starred: "starred elements are not part of TensorLang; write the elements out",
     ast.Set: "sets are not part of TensorLang; write a tuple",
     ast.SetComp: "sets are not part of TensorLang; write a list",
     ast.Match: "match is not part of TensorLang; use lax.switch, or if on constants",
@@ -44,20 +39,6 @@ _OPERATORS = (
     ast.USub, ast.UAdd, ast.Not, ast.Invert, ast.And, ast.Or, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq,
 )  # fmt: skip
 
-_VALUE_ADVICE: Mapping[str, str] = {
-    "astype": "write jnp.astype(x, jnp.float32), or leave it out",
-    "get": 'write the subscript, as in state["x"]',
-    "items": "write the keys out",
-    "keys": "write the keys out",
-    "values": "write the keys out",
-    "append": "build the list in one expression",
-    "copy": "arrays never change; leave it out, or use tl.copy in a state",
-    "mean": "write jnp.mean(x)",
-    "reshape": "write jnp.reshape(x, shape)",
-    "dot": "write x @ y",
-    "item": "write the value itself; it stays an array",
-}
-
 
 class Expressions:
     """Checks of expressions in one module. Methods named after what they check; each either returns or refuses.
@@ -65,45 +46,33 @@ class Expressions:
     `extra` holds names that are known only there (the contract names, in an assert).
     """
 
-    def __init__(self, path: str, names: Module) -> None:
-        self.path = path
-        self.names = names
-
-    def refuse(self, node: ast.AST, message: str) -> NoReturn:
-        """Raise at a node."""
-        raise SubsetError(
-            message + ".", where=Location(self.path, getattr(node, "lineno", 0), getattr(node, "col_offset", -1) + 1)
-        )
-
-    def bindable(self, node: ast.AST, name: str) -> None:
-        """A name that is about to be bound: not reserved, not ours."""
-        if name.startswith("__"):
-            self.refuse(node, f"names with two leading underscores are not part of TensorLang; rename {name}")
-        if name in words.ROOTS or name in words.BUILTINS:
-            self.refuse(node, f"{name} is a reserved name and cannot be rebound; choose another name")
-        if name == "PARAMS":
-            self.refuse(node, "PARAMS is the module's dictionary of parameters and cannot be rebound")
-
-    def local(self, node: ast.AST, name: str) -> None:
-        """A name bound inside a function: besides `bindable`, no module constant and no function anywhere.
-
-        The bounds on loops and calls (`bounds`) read constants and functions by name, so a name has one meaning.
-        """
-        self.bindable(node, name)
-        if name in self.names.fixed:
-            kind = "function" if name in self.names.everywhere else "module constant"
-            self.refuse(node, f"{name} is a {kind} of this source and cannot be bound again; choose another name")
+    def __init__(self, path: str, module: Module) -> None:
+        self.module = module
+        self.names = Names(path, module)
+        self.calls = Calls(self)
 
     def arguments(self, args: ast.arguments) -> None:
         """Parameters of a function or lambda: plain and positional."""
         for value in [*args.defaults, *(d for d in args.kw_defaults if d)]:
-            self.refuse(value, "default values are not part of TensorLang; pass the argument")
+            self.names.refuse(
+                value,
+                "default values are not part of TensorLang; leave"
+                f" '={wording.shown(value)}' out and pass it in the call",
+            )
         for odd in [*args.posonlyargs, *args.kwonlyargs, *filter(None, [args.vararg, args.kwarg])]:
-            self.refuse(odd, "only plain positional parameters are part of TensorLang")
+            star = "*" if odd is args.vararg else "**" if odd is args.kwarg else ""
+            self.names.refuse(
+                odd,
+                f"{star}{odd.arg}: only plain positional parameters are part of TensorLang; write each one by its name",
+            )
         for argument in args.args:
             if argument.annotation:
-                self.refuse(argument.annotation, "annotations are not part of TensorLang; remove it")
-            self.local(argument, argument.arg)
+                self.names.refuse(
+                    argument.annotation,
+                    f"annotations are not part of TensorLang; write {argument.arg} without"
+                    f" ': {wording.shown(argument.annotation)}'",
+                )
+            self.names.local(argument, argument.arg)
 
     def expression(self, node: ast.expr, scope: Scope | None, extra: frozenset[str] = frozenset()) -> None:
         """Any expression in the place of a value."""
@@ -111,11 +80,13 @@ class Expressions:
             case ast.Constant():
                 self.constant(node)
             case ast.Name():
-                self.name(node, scope, extra)
+                self.names.read(node, scope, extra)
             case ast.Attribute():
                 self.attribute(node, scope, extra)
             case ast.Call():
-                self.call(node, scope, extra)
+                self.calls.call(node, scope, extra)
+            case ast.Subscript(value=ast.Name(id="PARAMS")):
+                self.names.parameters(node, wording.shown(node.slice, ""), scope)
             case ast.Subscript():
                 self.expression(node.value, scope, extra)
                 self.subscript(node.slice, scope, extra)
@@ -131,8 +102,7 @@ class Expressions:
                 for value in node.values:
                     self.expression(value, scope, extra)
             case ast.Compare():
-                for op in node.ops:
-                    self.operator(node, op)
+                self.comparison(node)
                 for value in [node.left, *node.comparators]:
                     self.expression(value, scope, extra)
             case ast.IfExp():
@@ -149,11 +119,15 @@ class Expressions:
             case ast.ListComp() | ast.GeneratorExp() | ast.DictComp():
                 self.comprehension(node, scope, extra)
             case ast.Lambda():
-                self.refuse(
-                    node, "a lambda is written only as an argument of lax.cond, lax.scan and the like; write def"
+                parameters = ", ".join(a.arg for a in node.args.args)
+                self.names.refuse(
+                    node,
+                    "a lambda is written only as an argument of lax.cond, lax.scan and the like; write def"
+                    f" f({parameters}): and below it return {wording.shown(node.body, '...')}",
                 )
             case _:
-                self.refuse(node, REFUSED.get(type(node), f"{type(node).__name__} is not part of TensorLang"))
+                name = type(node).__name__
+                self.names.refuse(node, REFUSED.get(type(node), f"{name} is not part of TensorLang; write arithmetic"))
 
     def constant(self, node: ast.Constant) -> None:
         """A literal: numbers, None, `...`; text has no place here."""
@@ -161,156 +135,38 @@ class Expressions:
             case bool() | None:
                 pass
             case int() if abs(node.value) > MAX_INTEGER:
-                self.refuse(node, "this integer does not fit into 32 bits")
+                self.names.refuse(node, "this integer does not fit into 32 bits; write it as a float, with a point")
             case float() if node.value in (float("inf"),):
-                self.refuse(node, "this number is not finite; write jnp.inf if that is meant")
+                self.names.refuse(node, "this number is not finite; write jnp.inf if that is meant")
             case int() | float():
                 pass
             case ellipsis if ellipsis is Ellipsis:
                 pass
             case str():
-                self.refuse(node, "text is only a docstring, an assert label or a key")
+                self.names.refuse(
+                    node, "text is only a docstring, an assert label or a key in square brackets; write it there"
+                )
+            case complex():
+                self.names.refuse(node, "a complex number is not part of TensorLang; write its two parts as numbers")
             case _:
-                self.refuse(node, f"a {type(node.value).__name__} is not part of TensorLang; write numbers")
-
-    def name(self, node: ast.Name, scope: Scope | None, extra: frozenset[str]) -> None:
-        """A name read as a value."""
-        name = node.id
-        if name in extra:
-            return
-        is_function = scope.function(name) is not None if scope else False
-        if is_function or (name in self.names.functions and not (scope and scope.holds(name))):
-            self.refuse(
-                node, f"the function {name} can be called, or handed to lax.scan and the like, and nothing else"
-            )
-        if name == "PARAMS":
-            self.refuse(node, 'PARAMS is read through the argument params, so that it can be tuned; write params["x"]')
-        if scope and scope.holds(name):
-            return
-        if name in self.names.constants:
-            return
-        if name in words.ROOTS:
-            self.refuse(node, f"{name} is a namespace, not a value; name what you need from it, as in {_example(name)}")
-        if name in words.BUILTINS:
-            self.refuse(node, f"{name} is a function; call it")
-        if name == "jax":
-            self.refuse(node, "jax itself is not in scope; use jnp, lax and nn")
-        known = set(self.names.constants) | set(self.names.functions) | words.BUILTINS | self.names.roots
-        known |= scope.all_names if scope else set()
-        near = _near(name, known)
-        self.refuse(node, f"the name {name} is not known here" + (f"; did you mean {near[0]}?" if near else ""))
+                kind = type(node.value).__name__
+                self.names.refuse(node, f"a {kind} is not part of TensorLang; write numbers")
 
     def attribute(self, node: ast.Attribute, scope: Scope | None, extra: frozenset[str]) -> None:
         """A constant of a namespace, or one of the few attributes of values."""
-        path = self.namespaced(node, scope)
+        path = self.names.namespaced(node, scope)
         if path:
             if words.is_constant(path):
                 return
             if words.is_function(path):
-                self.refuse(node, f"{path} is a function; call it, or hand it to lax.map and the like")
-            self.unknown(node, path)
+                self.names.refuse(node, f"{path} is a function; call it, or hand it to lax.map and the like")
+            self.names.unknown(node, path)
         if node.attr not in words.ATTRIBUTES:
-            hint = _VALUE_ADVICE.get(node.attr, f"the attributes of a value are {', '.join(sorted(words.ATTRIBUTES))}")
-            self.refuse(node, f".{node.attr} is not part of TensorLang; {hint}")
+            hint = f"the attributes of a value are {', '.join(sorted(words.ATTRIBUTES))}"
+            if isinstance(node.value, ast.Name) and node.value.id in words.CONTRACT_NAMES:
+                hint = f'{node.value.id} is a dictionary; write {node.value.id}["{node.attr}"]'
+            self.names.refuse(node, f".{node.attr} is not part of TensorLang; {advice.METHODS.get(node.attr, hint)}")
         self.expression(node.value, scope, extra)
-
-    def namespaced(self, node: ast.expr, scope: Scope | None) -> str | None:
-        """The dotted name if its root is a namespace; refuses one that was not imported."""
-        path = dotted(node)
-        root = path.split(".", 1)[0] if path else ""
-        if not path or (scope and scope.holds(root)) or root in self.names.constants:
-            return None
-        if root in words.ROOTS and root not in self.names.roots:
-            self.refuse(node, f"{root} is not imported; add the line: {words.IMPORTS[root]}")
-        if root == "jax":
-            self.refuse(node, f"{path}: jax itself is not in scope; use jnp, lax and nn")
-        return path if root in words.ROOTS else None
-
-    def unknown(self, node: ast.AST, path: str) -> NoReturn:
-        """Refuse a dotted name that the vocabulary does not hold."""
-        hint = words.advice(path)
-        if not hint:
-            space, _, name = path.rpartition(".")
-            near = _near(name, words.FUNCTIONS.get(space, ()))
-            hint = (
-                f"did you mean {space}.{near[0]}?"
-                if near
-                else "only the names of the vocabulary exist, see docs/controllers.md"
-            )
-        self.refuse(node, f"{path} is not part of TensorLang; {hint}")
-
-    def call(self, node: ast.Call, scope: Scope | None, extra: frozenset[str]) -> None:
-        """A call: who is called, with which keywords, and where functions may be handed over."""
-        for keyword in node.keywords:
-            if keyword.arg is None:
-                self.refuse(keyword.value, "starred arguments are not part of TensorLang; write the arguments out")
-        allowed, takes_functions = self.callee(node.func, scope, extra)
-        for keyword in node.keywords:
-            if keyword.arg is not None and keyword.arg not in allowed:
-                self.refuse(keyword, f"the keyword argument {keyword.arg} is not part of TensorLang here; leave it out")
-        for position, argument in enumerate(node.args):
-            self.argument(argument, scope, extra, position in takes_functions)
-        for keyword in node.keywords:
-            self.argument(keyword.value, scope, extra, bool(takes_functions))
-
-    def callee(
-        self, node: ast.expr, scope: Scope | None, extra: frozenset[str]
-    ) -> tuple[Iterable[str], tuple[int, ...]]:
-        """Allowed keyword arguments of a call, and the positions at which it takes functions."""
-        match node:
-            case ast.Name(id=name):
-                function = scope.function(name) if scope else None
-                if function is None and not (scope and scope.holds(name)):
-                    function = self.names.functions.get(name)
-                    if name in words.BUILTINS:
-                        return (), ()
-                    if function is None:
-                        self.name(node, scope, extra)
-                if function is None:
-                    self.refuse(node, f"{name} is a value, not a function; only functions written with def are called")
-                if scope is None:
-                    self.refuse(
-                        node, "module constants are made without calling own functions; compute it inside control"
-                    )
-                return tuple(a.arg for a in function.args.args), ()
-            case ast.Attribute(attr=name):
-                path = self.namespaced(node, scope)
-                if path:
-                    if not words.is_function(path):
-                        self.unknown(node, path)
-                    return words.KEYWORDS, words.HIGHER_ORDER.get(path, ())
-                if name not in words.METHODS:
-                    hint = _VALUE_ADVICE.get(name, "use a function of jnp")
-                    self.refuse(node, f".{name}() is not part of TensorLang; {hint}")
-                self.expression(node.value, scope, extra)
-                return ("axis", "keepdims"), ()
-            case _:
-                self.refuse(node, "only functions with a name are called")
-
-    def argument(self, node: ast.expr, scope: Scope | None, extra: frozenset[str], may_be_function: bool) -> None:
-        """One argument of a call; a function only where the callee takes one."""
-        if not may_be_function:
-            self.expression(node, scope, extra)
-            return
-        match node:
-            case ast.Tuple() | ast.List():
-                for element in node.elts:
-                    self.argument(element, scope, extra, True)
-            case ast.Lambda() if scope:
-                self.arguments(node.args)
-                parameters = frozenset(a.arg for a in node.args.args)
-                inner = Scope("lambda", parameters, frozenset(), {}, scope)
-                self.expression(node.body, inner, extra - parameters)
-            case ast.Name(id=name) if scope and (
-                scope.function(name) or (name in self.names.functions and not scope.holds(name))
-            ):
-                pass
-            case ast.Attribute():
-                path = self.namespaced(node, scope)
-                if not (path and words.is_function(path) and path not in words.HIGHER_ORDER):
-                    self.expression(node, scope, extra)
-            case _:
-                self.expression(node, scope, extra)
 
     def comprehension(
         self, node: ast.ListComp | ast.GeneratorExp | ast.DictComp, scope: Scope | None, extra: frozenset[str]
@@ -322,10 +178,10 @@ class Expressions:
             self.expression(generator.iter, inner, extra)
             for item in ast.walk(generator.target):
                 if isinstance(item, ast.Name):
-                    self.local(item, item.id)
+                    self.names.local(item, item.id)
                     bound.add(item.id)
                 elif not isinstance(item, ast.Tuple | ast.expr_context):
-                    self.refuse(item, "a comprehension binds plain names")
+                    self.names.refuse(item, "a comprehension binds plain names; write for x in ...")
             inner = Scope("comprehension", frozenset(bound), frozenset(), {}, scope)
             for test in generator.ifs:
                 self.expression(test, inner, extra - bound)
@@ -340,8 +196,10 @@ class Expressions:
         """A dictionary key or index: a word in quotes, or a value."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             if not words.KEY.match(node.value):
-                self.refuse(
-                    node, f"the key {node.value[:40]!r} is not lower-case letters, digits and underscores (up to 64)"
+                self.names.refuse(
+                    node,
+                    f"the key {node.value[:40]!r} is not lower-case letters, digits and underscores (up to 64);"
+                    " rename it",
                 )
             return
         self.expression(node, scope, extra)
@@ -358,34 +216,39 @@ class Expressions:
             case _:
                 self.key(node, scope, extra)
 
+    def comparison(self, node: ast.Compare) -> None:
+        """Comparisons of numbers; for the others, what is probably meant."""
+        for op, right in zip(node.ops, node.comparators, strict=True):
+            match op, right:
+                case ((ast.Is() | ast.IsNot()), ast.Constant(value=None)):
+                    self.names.refuse(
+                        node, "nothing is ever None in a tick: every key has its value, always; remove the test"
+                    )
+                case ((ast.In() | ast.NotIn()), ast.Name(id="state" | "obs" | "params" as name)):
+                    self.names.refuse(
+                        node, f"the keys of {name} never change, so the answer is known beforehand; remove the test"
+                    )
+            self.operator(node, op)
+
     def operator(self, node: ast.AST, op: ast.AST) -> None:
         """An operator of the list."""
         if isinstance(op, _OPERATORS):
             return
-        hints = {
-            ast.Is: "compare numbers with == or <",
-            ast.IsNot: "compare numbers with != or <",
-            ast.In: "write the comparisons out",
-            ast.NotIn: "write the comparisons out",
-            ast.LShift: "write a multiplication",
-            ast.RShift: "write a division",
-        }
-        self.refuse(node, f"this operator is not part of TensorLang; {hints.get(type(op), 'write arithmetic')}")
+        sign, hint = {
+            ast.Is: ("is", "compare numbers with == or <"),
+            ast.IsNot: ("is not", "compare numbers with != or <"),
+            ast.In: ("in", "write the comparisons out, joined with jnp.logical_or"),
+            ast.NotIn: ("not in", "write the comparisons out, joined with jnp.logical_and"),
+            ast.LShift: ("<<", "write a multiplication"),
+            ast.RShift: (">>", "write a division"),
+        }.get(type(op), ("this", "write arithmetic"))
+        self.names.refuse(node, f"the operator '{sign}' is not part of TensorLang; {hint}")
 
     def bounded(self, node: ast.BinOp) -> None:
         """Arithmetic of constants that stays inside 32 bits."""
         try:
-            static_number(node, self.names)
+            static_number(node, self.module)
         except Unbounded as error:
-            self.refuse(
+            self.names.refuse(
                 error.node, "this constant expression overflows or divides by zero; write the number that is meant"
             )
-
-
-def _near(name: str, known: Iterable[str]) -> list[str]:
-    """The known name that was probably meant, if any; looks at a bounded number of them."""
-    return difflib.get_close_matches(name[:MAX_NAME], sorted(known)[:MAX_SUGGESTED], n=1)
-
-
-def _example(root: str) -> str:
-    return {"jnp": "jnp.clip", "lax": "lax.cond", "nn": "nn.softplus", "math": "math.pi"}.get(root, f"{root}.linalg")

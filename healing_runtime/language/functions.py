@@ -8,11 +8,24 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
+from healing_runtime.language.mistake import Mistake
 from healing_runtime.language.primitive import reset
+from healing_runtime.language.runtime import kind
 
-__all__ = ["copy", "implies", "reset", "scan", "while_loop"]
+__all__ = ["cond", "copy", "implies", "reset", "scan", "while_loop"]
+
+
+def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
+    """`lax.cond` whose condition is a Boolean: of a number every value but 0 would count as true, in silence."""
+    if not isinstance(pred, bool) and not jnp.issubdtype(getattr(pred, "dtype", np.float32), jnp.bool_):
+        raise Mistake(f"the condition of a branch is {kind(pred)}, not a comparison; write for example x > 0.0")
+    return lax.cond(pred, true_fun, false_fun, *operands)
+
+
+branch = cond  # `while_loop` has an argument of that name
 
 
 def scan(f: Callable[[Any, Any], Any], init: Any, xs: Any = None, length: Any = None, reverse: Any = False) -> Any:
@@ -31,7 +44,7 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     """
 
     def step(value: Any, _: None) -> tuple[Any, None]:
-        return lax.cond(cond(value), body, lambda same: same, value), None
+        return branch(cond(value), body, lambda same: same, value), None
 
     return lax.scan(step, jax.tree.map(jnp.asarray, init), None, length=operator.index(max_trips))[0]
 

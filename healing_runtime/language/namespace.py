@@ -16,9 +16,10 @@ from jax import lax
 from jax.scipy import special
 
 from healing_runtime.core import margins
-from healing_runtime.language import functions, linalg, primitive, runtime
+from healing_runtime.language import functions, indexing, linalg, primitive, runtime
 from healing_runtime.language import vocabulary as words
 from healing_runtime.language.asserts import PREFIX
+from healing_runtime.language.mistake import Mistake
 
 
 class Namespace:
@@ -49,7 +50,7 @@ class Namespace:
 def _bounded_range(*args: int) -> range:
     result = range(*args)
     if len(result) > runtime.MAX_LENGTH:
-        raise OverflowError(f"a range of more than {runtime.MAX_LENGTH} elements; use lax.fori_loop")
+        raise Mistake(f"a range has more than {runtime.MAX_LENGTH} elements; use lax.fori_loop")
     return result
 
 
@@ -72,6 +73,8 @@ _REWRITTEN: Mapping[str, Callable[..., Any]] = {
     "unpacked": runtime.unpacked,
     "each": runtime.each,
     "grown": runtime.grown,
+    "item": indexing.item,
+    "slice": slice,
 }
 
 
@@ -116,6 +119,9 @@ def _called_from_here(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _found(path: str, name: str) -> Any:
+    checked = indexing.FUNCTIONS.get(f"{path}.{name}")
+    if checked is not None:
+        return checked
     match path:
         case "tl":
             return getattr(functions, name)
@@ -126,7 +132,7 @@ def _found(path: str, name: str) -> Any:
         case "jnp" | "jnp.linalg":
             return getattr(jnp if path == "jnp" else jnp.linalg, name)
         case "lax":
-            return functions.scan if name == "scan" else getattr(lax, name)
+            return getattr(functions if name in ("cond", "scan") else lax, name)
         case "nn":
             return getattr(jax.nn, name)
         case _:

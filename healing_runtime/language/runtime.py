@@ -7,20 +7,25 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from healing_runtime.core import margins
 from healing_runtime.core.margins import Margin
+from healing_runtime.language.mistake import Mistake
 
 MAX_INTEGER_BITS = 62
 MAX_LENGTH = 4_096
 
 
-def _real(value: ArrayLike) -> Any:
+def _real(value: Any) -> Any:
     """Integers and Booleans become floats; Python floats stay weak: they are rounded once, to the other's dtype."""
     if isinstance(value, int | float):
         return float(value)
+    if not hasattr(value, "dtype"):
+        raise Mistake(f"{kind(value)} cannot be compared with a number; write the signal or the element that is meant")
     return value if jnp.issubdtype(jnp.result_type(value), jnp.floating) else jnp.asarray(value, jnp.result_type(float))
 
 
@@ -49,22 +54,54 @@ def best(a: Margin) -> Margin:
     return Margin(jnp.max(a.rho, initial=-jnp.inf), jnp.any(a.ok))
 
 
-def boolean(value: ArrayLike) -> Margin:
-    """A plain Boolean. TypeError where the condition is a number, which would be true in silence."""
-    if not jnp.issubdtype(jnp.result_type(value), jnp.bool_):
-        raise TypeError("the condition of an assert is a number, not a comparison; write for example x > 0.0")
+class NoCondition(Mistake):
+    """The condition of an assert is a number or a container, which would be true in silence."""
+
+    def __init__(self, value: Any) -> None:
+        dtype = getattr(value, "dtype", None)
+        whole = dtype is not None and jnp.issubdtype(dtype, jnp.integer)
+        self.bound = "0" if whole else "0.0"
+        self.number = dtype is not None or isinstance(value, int | float)
+        self.what = kind(value)
+        super().__init__(f"the condition of an assert is {self.what}, not a comparison; write for example x > 0.0")
+
+
+def boolean(value: Any) -> Margin:
+    """A plain Boolean. `NoCondition` where it is none."""
+    if not isinstance(value, bool) and not jnp.issubdtype(getattr(value, "dtype", np.float32), jnp.bool_):
+        raise NoCondition(value)
     return margins.boolean(value)
+
+
+def kind(value: Any) -> str:
+    """What a value is, in a message."""
+    match value:
+        case None:
+            return "None"
+        case bool():
+            return "a Boolean"
+        case int() | float():
+            return "a number"
+        case tuple() | list():
+            return f"a {type(value).__name__} of {len(value)}"
+        case dict():
+            return "a dictionary"
+        case jax.Array() | np.ndarray():
+            name = {"b": "Boolean", "i": "integer", "u": "integer"}.get(value.dtype.kind, "number")
+            article = "an" if name == "integer" else "a"
+            return f"{article} {name}" if value.ndim == 0 else f"an array of shape {tuple(value.shape)}"
+    return "a function" if callable(value) else f"a {type(value).__name__}"
 
 
 def items(value: Any) -> Any:
     """What Python is about to iterate over, unchanged.
 
-    TypeError for text and dictionaries (their keys would be text as data), OverflowError beyond 4096 elements.
+    `Mistake` for text and dictionaries (their keys would be text as data), and beyond 4096 elements.
     """
     if isinstance(value, str | bytes | dict):
-        raise TypeError("a dictionary is read by its keys, never iterated or unpacked; write the keys out")
+        raise Mistake("a dictionary is read by its keys, never iterated or unpacked; write the keys out")
     if hasattr(value, "__len__") and getattr(value, "ndim", 1) > 0 and len(value) > MAX_LENGTH:
-        raise OverflowError(f"more than {MAX_LENGTH} elements cannot be taken apart one by one; use jnp or lax.map")
+        raise Mistake(f"more than {MAX_LENGTH} elements cannot be taken apart one by one; use jnp or lax.map")
     return value
 
 
@@ -84,7 +121,7 @@ def each(values: Any, pattern: Any) -> list[Any]:
 
 
 def grown(value: Any) -> Any:
-    """A new container, unchanged. OverflowError beyond 4096 leaves: `t = [t, t]` doubles what will be converted."""
+    """A new container, unchanged. `Mistake` beyond 4096 leaves: `t = [t, t]` doubles what will be converted."""
     _leaves(value)
     return value
 
@@ -102,7 +139,7 @@ def _leaves(value: Any) -> int:
         else:
             leaves += 1
         if leaves > MAX_LENGTH or seen > 2 * MAX_LENGTH:
-            raise OverflowError(f"a sequence grows beyond {MAX_LENGTH} elements; use jnp arrays")
+            raise Mistake(f"a sequence grows beyond {MAX_LENGTH} elements; use jnp arrays")
     return leaves
 
 
@@ -128,11 +165,11 @@ def guarded(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         if isinstance(a, int) and isinstance(b, int):
             bits = a.bit_length() * abs(b) if power else a.bit_length() + b.bit_length()
             if bits > (MAX_INTEGER_BITS if power else 2 * MAX_INTEGER_BITS):
-                raise OverflowError("an integer grows beyond 62 bits; write floating-point numbers")
+                raise Mistake("an integer grows beyond 62 bits; write floating-point numbers")
         elif isinstance(a, tuple | list) or isinstance(b, tuple | list):
             length = _length(a) * _length(b) if function is operator.mul else _length(a) + _length(b)
             if length > MAX_LENGTH:
-                raise OverflowError(f"a sequence grows beyond {MAX_LENGTH} elements; use jnp arrays")
+                raise Mistake(f"a sequence grows beyond {MAX_LENGTH} elements; use jnp arrays")
         return function(a, b)
 
     return guard

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 MAX_INTEGER = 2**31 - 1
 
@@ -37,6 +37,7 @@ class Module:
         functions: module-level functions.
         everywhere: functions at any depth, by name; no two share one.
         fixed: names that mean one thing in the whole source (constants and all functions); nothing may shadow them.
+        asserts: all assert statements, in the order in which they were checked.
     """
 
     roots: set[str] = dataclasses.field(default_factory=set)
@@ -45,6 +46,7 @@ class Module:
     functions: dict[str, ast.FunctionDef] = dataclasses.field(default_factory=dict)
     everywhere: dict[str, ast.FunctionDef] = dataclasses.field(default_factory=dict)
     fixed: frozenset[str] = frozenset()
+    asserts: list[ast.Assert] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -87,32 +89,53 @@ class Scope:
         return frozenset().union(*(s.parameters | s.assigned | set(s.functions) for s in self.chain()))
 
 
+def nested(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements and those inside their blocks, but not inside functions; what is outside the subset may hide some."""
+    for statement in body:
+        yield statement
+        if not isinstance(statement, ast.FunctionDef):
+            yield from nested(getattr(statement, "body", ()))
+            yield from nested(getattr(statement, "orelse", ()))
+
+
 def scope_of(node: ast.FunctionDef, outer: Scope | None) -> Scope:
-    """The scope of a function's body."""
+    """The scope of a function's body. Names are bound by statements alone: `:=` is outside the subset."""
     assigned: set[str] = set()
-    displays: set[int] = set()
     elsewhere: set[str] = set()
     functions: dict[str, ast.FunctionDef] = {}
-    pending: list[ast.AST] = list(node.body)
-    while pending:
-        item = pending.pop()
-        if isinstance(item, ast.FunctionDef):
-            functions[item.name] = item
-            continue
-        if isinstance(item, ast.Lambda | ast.ListComp | ast.DictComp | ast.GeneratorExp | ast.SetComp):
-            continue
-        if isinstance(item, ast.Assign) and isinstance(item.value, ast.Dict | ast.List | ast.DictComp | ast.ListComp):
-            displays.update(id(target) for target in item.targets)
-        if isinstance(item, ast.AugAssign):
-            displays.add(id(item.target))  # runs as name = name + value: what it binds is new
-        if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
-            assigned.add(item.id)
-            if id(item) not in displays:
-                elsewhere.add(item.id)
-        pending.extend(ast.iter_child_nodes(item))
+    for item in nested(node.body):
+        match item:
+            case ast.FunctionDef(name=name):
+                functions[name] = item
+            case ast.Assign(targets=targets, value=value):
+                made = isinstance(value, ast.Dict | ast.List | ast.DictComp | ast.ListComp)
+                for target in targets:
+                    bound = set(_bound(target))
+                    assigned |= bound
+                    if not (made and isinstance(target, ast.Name)):
+                        elsewhere |= bound
+            case ast.AugAssign(target=target):
+                assigned.update(_bound(target))  # runs as name = name + value: what it binds is new
+            case ast.For(target=target):
+                bound = set(_bound(target))
+                assigned |= bound
+                elsewhere |= bound
     parameters = frozenset(a.arg for a in node.args.args)
-    made = frozenset(assigned - elsewhere - parameters)
-    return Scope(node.name, parameters, frozenset(assigned), functions, outer, made)
+    return Scope(
+        node.name, parameters, frozenset(assigned), functions, outer, frozenset(assigned - elsewhere - parameters)
+    )
+
+
+def _bound(target: ast.expr) -> Iterator[str]:
+    """The names that a target binds."""
+    match target:
+        case ast.Name(id=name):
+            yield name
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            for part in parts:
+                yield from _bound(part)
+        case ast.Starred(value=value):
+            yield from _bound(value)
 
 
 def dotted(node: ast.expr) -> str | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import warnings
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,9 @@ import numpy as np
 from healing_runtime.core.codec import digest
 from healing_runtime.core.errors import InputError, Location, SubsetError
 from healing_runtime.core.records import Source
-from healing_runtime.language import asserts, bounds, caps, subset
+from healing_runtime.language import asserts, bounds, caps, not_python, subset
 from healing_runtime.language.asserts import AssertStatement
-from healing_runtime.language.syntax_tree import syntax_tree
+from healing_runtime.language.syntax_tree import compiled, syntax_tree
 
 __all__ = ["AssertStatement", "Parsed", "parse", "with_params"]
 
@@ -53,8 +52,7 @@ def parse(text: str, *, name: str = "controller", path: str = "controller.py") -
     try:
         tree = syntax_tree(text)
     except SyntaxError as error:
-        where = Location(path, error.lineno or 0, error.offset or 0)
-        raise SubsetError(f"not Python: {error.msg}; mend the line.", where=where) from None
+        raise not_python.refusal(error, text, path) from None
     except (RecursionError, MemoryError, ValueError):
         raise SubsetError("code is nested too deep; name the parts.", where=Location(path)) from None
     bounds.check_shape(tree, path)
@@ -63,9 +61,9 @@ def parse(text: str, *, name: str = "controller", path: str = "controller.py") -
         bounds.check_work(names, path)
     except RecursionError:
         raise SubsetError("functions call one another too deep; make fewer of them.", where=Location(path)) from None
-    _check_compiles(tree, path)
+    _check_compiles(tree, text, path)
     params = _literal(names.constants["PARAMS"], path) if "PARAMS" in names.constants else {}
-    found = asserts.statements(tree, path)
+    found = asserts.statements(tree, names.asserts, path)
     return Parsed(
         source=Source(name, path, text, digest(text)),
         tree=tree,
@@ -76,15 +74,12 @@ def parse(text: str, *, name: str = "controller", path: str = "controller.py") -
     )
 
 
-def _check_compiles(tree: ast.Module, path: str) -> None:
+def _check_compiles(tree: ast.Module, text: str, path: str) -> None:
     """Refuse what parses and is not Python all the same: `break` outside a loop, an argument given twice."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            compile(tree, path, "exec", dont_inherit=True)
+        compiled(tree, path)
     except SyntaxError as error:
-        where = Location(path, error.lineno or 0, error.offset or 0)
-        raise SubsetError(f"not Python: {error.msg}; mend the line.", where=where) from None
+        raise not_python.refusal(error, text, path) from None
     except (RecursionError, MemoryError, ValueError, OverflowError):
         raise SubsetError("code is nested too deep; name the parts.", where=Location(path)) from None
 
@@ -97,7 +92,9 @@ def _literal(node: ast.expr, path: str, *, top: bool = True) -> Any:
             out: dict[str, Any] = {}
             for key, value in zip(keys, values, strict=True):
                 if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
-                    raise SubsetError('a key of PARAMS is a word in quotes, as in {"kp": 4.0}.', where=where)
+                    raise SubsetError(
+                        'a key of PARAMS is no word in quotes; write one, as in {"kp": 4.0}.', where=where
+                    )
                 if key.value in out:
                     raise SubsetError(f'PARAMS has the key "{key.value}" twice; keep one.', where=where)
                 out[key.value] = _literal(value, path, top=False)
@@ -109,9 +106,13 @@ def _literal(node: ast.expr, path: str, *, top: bool = True) -> Any:
             try:
                 flat = np.asarray(numbers, dtype=np.float64)
             except (ValueError, TypeError):
-                raise SubsetError("a list in PARAMS holds numbers, in rows of equal length.", where=where) from None
+                raise SubsetError(
+                    "the rows of this list in PARAMS have no common length; write rows of equal length.", where=where
+                ) from None
             if flat.size == 0:
-                raise SubsetError("a list in PARAMS cannot be empty.", where=where)
+                raise SubsetError(
+                    "a list in PARAMS cannot be empty; write its numbers, or leave the key out.", where=where
+                )
             return numbers
         case ast.Constant(value=bool()):
             pass
@@ -119,9 +120,17 @@ def _literal(node: ast.expr, path: str, *, top: bool = True) -> Any:
             return float(number)
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())):
             return -_literal(node.operand, path, top=False)
-    raise SubsetError(
-        "PARAMS holds plain numbers; write the number out (derived values belong in control).", where=where
-    )
+    raise SubsetError(f"PARAMS holds plain numbers, and this is {_other(node)}.", where=where)
+
+
+def _other(node: ast.expr) -> str:
+    """What stands in the place of a number in PARAMS, and what to write."""
+    match node:
+        case ast.Constant(value=bool() as value):
+            return f"a Boolean; write {float(value)}, and compare it in control"
+        case ast.Constant(value=None):
+            return "None; write a number, or leave the key out"
+    return "an expression; write the number out, or compute it in control"
 
 
 def with_params(parsed: Parsed, params: Any) -> str:

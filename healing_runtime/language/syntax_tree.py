@@ -1,10 +1,11 @@
-"""Python text as a syntax tree, safely from any thread."""
+"""Python text as a syntax tree, and a tree as code, safely from any thread."""
 
 from __future__ import annotations
 
 import ast
 import threading
 import warnings
+from types import CodeType
 from typing import Literal, overload
 
 # CPython 3.11 counts the depth of the tree it builds in the interpreter, not in the thread: two threads that build
@@ -28,3 +29,14 @@ def syntax_tree(text: str, mode: Literal["exec", "eval"] = "exec") -> ast.Module
         tree = ast.parse(text, mode=mode)
     assert isinstance(tree, ast.Module | ast.Expression)
     return tree
+
+
+def compiled(tree: ast.Module, filename: str) -> CodeType:
+    """`compile` without the warnings that Python has about sources.
+
+    Raises:
+        SyntaxError, RecursionError, MemoryError, ValueError, OverflowError: as `compile` does.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        return compile(tree, filename, "exec", dont_inherit=True)

@@ -18,8 +18,8 @@ from jax.typing import DTypeLike
 
 from healing_runtime.core.errors import SubsetError
 from healing_runtime.core.margins import Margin
-from healing_runtime.core.signals import Layout, SignalTable
-from healing_runtime.language import fold, passes
+from healing_runtime.core.signals import SignalTable
+from healing_runtime.language import fold, passes, results
 from healing_runtime.language.blame import blaming, refusal
 from healing_runtime.language.controller import Controller
 from healing_runtime.language.harvest import Harvested, harvest_jaxpr, labels
@@ -127,14 +127,14 @@ def trace(controller: Controller, table: SignalTable, dt_s: float, dtype: DTypeL
         state0 = _initial_state(controller, init_jaxpr, params, state)
 
         def step(params: Tree, state: Tree, obs: Tree) -> tuple[Tree, Tree]:
-            with blaming(controller, table, "control"):
-                out = controller.control(obs, state, params)
-                return _checked_step(controller, table, dtype, state, out)
+            with blaming(controller, "control", {"obs": obs, "state": state, "params": params}):
+                return results.step(controller, controller.control(obs, state, params), table, state, dtype)
 
         jaxpr, (action, _) = jax.make_jaxpr(step, return_shape=True)(params, state, obs)
 
         def contract(obs: Tree, state: Tree, action: Tree, next_state: Tree, params: Tree) -> dict[str, Margin]:
-            with blaming(controller, table, "contract"):
+            known = {"obs": obs, "state": state, "action": action, "next_state": next_state, "params": params}
+            with blaming(controller, "contract", known):
                 return {
                     label: Margin(jnp.asarray(m.rho, dtype), m.ok)
                     for label, m in controller.contract(obs, state, action, next_state, params).items()
@@ -161,18 +161,15 @@ def trace(controller: Controller, table: SignalTable, dt_s: float, dtype: DTypeL
 # ---------------------------------------------------------------- init
 def _trace_init(controller: Controller, params: Tree, dtype: np.dtype) -> tuple[ClosedJaxpr, Tree]:
     def init(params: Tree) -> Tree:
-        with blaming(controller, None, "init"):
-            state = controller.init(params)
-            if not isinstance(state, dict):
-                raise refusal(
-                    controller, "init", f"init returns {_kind(state)}; return a dictionary of arrays, {{}} for none"
-                )
-            return {key: _leaf(controller, "init", f'state["{key}"]', value, dtype) for key, value in state.items()}
+        with blaming(controller, "init", {"params": params}):
+            return results.memory(controller, controller.init(params), dtype)
 
     jaxpr, shape = jax.make_jaxpr(init, return_shape=True)(params)
     elements = sum(leaf.size for leaf in jax.tree.leaves(shape))
     if elements > MAX_STATE_ELEMENTS:
-        raise refusal(controller, "init", f"the state holds {elements} numbers; at most {MAX_STATE_ELEMENTS} fit")
+        raise refusal(
+            controller, "init", f"the state holds {elements} numbers, and at most {MAX_STATE_ELEMENTS} fit; use less"
+        )
     return jaxpr, shape
 
 
@@ -183,108 +180,8 @@ def _initial_state(controller: Controller, jaxpr: ClosedJaxpr, params: Tree, sha
     state = jax.tree.unflatten(jax.tree.structure(shape), leaves)
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
         if np.issubdtype(leaf.dtype, np.floating) and np.isnan(leaf).any():
-            raise refusal(controller, "init", f"state{_keys(path)} starts as NaN; start from a number")
+            raise refusal(controller, "init", f"state{_keys(path)} starts as NaN; start it from a number, write 0.0")
     return state
-
-
-# ---------------------------------------------------------------- control
-def _checked_step(
-    controller: Controller, table: SignalTable, dtype: np.dtype, state: Tree, out: Any
-) -> tuple[dict[str, Any], Tree]:
-    if not (isinstance(out, tuple) and len(out) == 2):
-        raise refusal(controller, "control", f"control returns {_kind(out)}; write return action, next_state")
-    action, after = out
-    return _checked_action(controller, table.action, dtype, action), _checked_state(controller, dtype, state, after)
-
-
-def _checked_action(controller: Controller, layout: Layout, dtype: np.dtype, action: Any) -> dict[str, Any]:
-    if not isinstance(action, dict):
-        keys = ", ".join(s.key for s in layout)
-        raise refusal(controller, "control", f"the action is {_kind(action)}; return a dictionary with the keys {keys}")
-    missing = [s.key for s in layout if s.key not in action]
-    extra = [key for key in action if key not in layout.by_key]
-    if missing or extra:
-        lacks = f" lacks {', '.join(missing)}" if missing else ""
-        unknown = f" has the unknown {', '.join(map(str, extra))}" if extra else ""
-        keys = ", ".join(s.key for s in layout)
-        raise refusal(
-            controller, "control", f"the action{lacks}{' and' * bool(lacks and unknown)}{unknown}; its keys are {keys}"
-        )
-    checked = {}
-    for signal in layout:
-        value = _leaf(controller, "control", f'action["{signal.key}"]', action[signal.key], dtype, like=dtype)
-        if value.shape != signal.shape:
-            raise refusal(
-                controller,
-                "control",
-                f'action["{signal.key}"] has shape {value.shape}; the actuator takes {signal.shape}',
-            )
-        checked[signal.key] = value
-    return checked
-
-
-def _checked_state(controller: Controller, dtype: np.dtype, before: Tree, after: Any) -> Tree:
-    if not isinstance(after, dict):
-        raise refusal(controller, "control", f"the next state is {_kind(after)}; return a dictionary like init's")
-    missing, extra = sorted(set(before) - set(after)), sorted(set(after) - set(before))
-    if missing or extra:
-        name = (missing or extra)[0]
-        how = "is in init's state and not in control's" if missing else "is in control's state and not in init's"
-        raise refusal(controller, "control", f'state["{name}"] {how}; both have the same keys')
-    return {key: _same(controller, f'state["{key}"]', before[key], after[key], dtype) for key in after}
-
-
-def _same(controller: Controller, name: str, before: Tree, after: Any, dtype: np.dtype) -> Tree:
-    expected = jax.tree.structure(before)
-    value = _leaf(controller, "control", name, after, dtype, like=before)
-    if jax.tree.structure(value) != expected:
-        raise refusal(controller, "control", f"{name} changes its structure from tick to tick; keep init's")
-    for old, new in zip(jax.tree.leaves(before), jax.tree.leaves(value), strict=True):
-        if old.shape != new.shape or old.dtype != new.dtype:
-            raise refusal(
-                controller,
-                "control",
-                f"{name} is {_array(old)} in init and {_array(new)} after control; keep init's shape and dtype",
-            )
-    return value
-
-
-def _leaf(controller: Controller, function: str, name: str, value: Any, dtype: np.dtype, like: Any = None) -> Any:
-    """A returned value as strongly typed arrays. Python numbers and weak types take the dtype they are to replace."""
-    if isinstance(value, dict):
-        return {
-            k: _leaf(controller, function, f'{name}["{k}"]', v, dtype, like.get(k) if isinstance(like, dict) else None)
-            for k, v in value.items()
-        }
-    if isinstance(value, tuple | list):
-        return jnp.stack([_leaf(controller, function, f"{name}[{i}]", v, dtype) for i, v in enumerate(value)])
-    if not isinstance(value, bool | int | float | jax.Array | np.ndarray):
-        raise refusal(controller, function, f"{name} is {_kind(value)}; return numbers and arrays")
-    array = jnp.asarray(value)
-    weak = isinstance(value, bool | int | float) or array.weak_type
-    target = like if isinstance(like, np.dtype) else getattr(like, "dtype", None)
-    if target is None:
-        target = dtype if jnp.issubdtype(array.dtype, jnp.floating) and weak else array.dtype
-    elif not weak:
-        target = array.dtype
-    return jax.lax.convert_element_type(array, target)
-
-
-def _array(leaf: Any) -> str:
-    return f"{leaf.dtype}{list(leaf.shape)}"
-
-
-def _kind(value: Any) -> str:
-    match value:
-        case None:
-            return "None"
-        case tuple() | list():
-            return f"a {type(value).__name__} of {len(value)}"
-        case dict():
-            return "a dictionary"
-        case jax.Array() | np.ndarray():
-            return f"an array of shape {tuple(value.shape)}"
-    return f"a {type(value).__name__}"
 
 
 def _keys(path: tuple[Any, ...]) -> str:

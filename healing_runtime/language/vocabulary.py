@@ -107,37 +107,6 @@ CONTRACT_NAMES: frozenset[str] = frozenset({"obs", "action", "state", "next_stat
 KEY = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 """Dictionary keys and subscripts."""
 
-_ADVICE: Mapping[str, str] = {
-    "jnp.linalg.solve": "it calls LAPACK, which the gate refuses; use tl.linalg.solve (n <= 8)",
-    "jnp.linalg.inv": "it calls LAPACK, which the gate refuses; use tl.linalg.inv (n <= 8)",
-    "jnp.linalg.cholesky": "it calls LAPACK, which the gate refuses; use tl.linalg.cholesky (n <= 8)",
-    "jnp.linalg.lstsq": "it calls LAPACK, which the gate refuses; use tl.linalg.lstsq (n <= 8)",
-    "jnp.linalg.pinv": "it calls LAPACK, which the gate refuses; use tl.linalg.lstsq (n <= 8)",
-    "jnp.linalg.qr": "it calls LAPACK, which the gate refuses; use tl.linalg.lstsq (n <= 8)",
-    "jnp.linalg.eigh": "it calls LAPACK, which the gate refuses; compute the gains beforehand and write them in PARAMS",
-    "jnp.linalg.svd": "it calls LAPACK, which the gate refuses; compute the gains beforehand and write them in PARAMS",
-    "scipy.linalg": "it calls LAPACK, which the gate refuses; use tl.linalg.solve, inv, cholesky or lstsq (n <= 8)",
-    "jnp.float64": "the tick has one dtype, chosen by the scenario; leave the dtype out",
-    "jnp.copysign": "write jnp.abs(x) * jnp.sign(y)",
-    "jnp.diagonal": "write jnp.sum(m * jnp.eye(n), axis=1)",
-    "jnp.einsum": "strings are not data in TensorLang; write jnp.matmul, jnp.tensordot or jnp.vecdot",
-    "jnp.vectorize": "write the arithmetic on whole arrays, or lax.map",
-    "jnp.piecewise": "write jnp.where",
-    "jnp.select": "write nested jnp.where",
-    "jnp.nan": "NaN is never a value here; write the guard with jnp.where and a number",
-    "math.nan": "NaN is never a value here; write the guard with jnp.where and a number",
-    "lax.while_loop": "its trip count depends on data; use tl.while_loop(cond, body, init, max_trips=N)",
-    "tl.assert_": 'inside a source write the statement: assert condition, "label"',
-}
-
-
-def advice(dotted: str) -> str:
-    """What to write instead of a dotted name that is not in the vocabulary; empty if nothing special is known."""
-    for prefix in (dotted, dotted.rsplit(".", 1)[0]):
-        if prefix in _ADVICE:
-            return _ADVICE[prefix]
-    return ""
-
 
 def known(dotted: str) -> bool:
     """True for a function or constant of the vocabulary, by its dotted name."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from healing_runtime.core.signals import Layout, Signal, SignalTable
 from healing_runtime.language import controller, source, trace
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 HEAD = """\
 import jax.numpy as jnp

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from healing_runtime.core.errors import SubsetError
 from healing_runtime.core.margins import worst
 from healing_runtime.language import asserts, ownership
 from healing_runtime.language.namespace import bindings
@@ -40,6 +41,34 @@ def test_kind_is_syntax(parsed, body, kind):
     remarks = ownership.remarks(found)
     assert len(remarks) == (kind == "diagnostic")
     assert all(r.severity == "warning" and r.line == statement.line for r in remarks)
+
+
+@pytest.mark.parametrize(
+    ("condition", "label"),
+    [
+        ('obs["altitude_m"] > -0.5', "altitude_m above -0.5"),
+        ('jnp.all(jnp.abs(obs["velocity_mps"]) <= params["kp"])', "all size of velocity_mps at most kp"),
+        ('0.0 <= action["thrust_n"] < 10.0', "thrust_n between 0.0 and 10.0"),
+        ('obs["velocity_mps"][2] < 1.0 or not state["x"] >= 2', "velocity_mps 2 below 1.0 or not x at least 2"),
+        ('tl.implies(obs["altitude_m"] < 1.0, obs["dt_s"] > 0.0)', "implies altitude_m below 1.0 dt_s above 0.0"),
+        ('jnp.isfinite(obs["altitude_m"])', "altitude_m is finite"),
+        ('~(obs["altitude_m"] == 1.0) & True', None),
+        ("-obs['altitude_m'] ** 2 != params['gains'][0] @ params['gains']", None),
+        ('jnp.all(jnp.array([obs["altitude_m"], obs["dt_s"], obs["altitude_m"]]) > jnp.zeros(3)) and True', None),
+        (" and ".join(f'obs["altitude_m"] > {n}.0' for n in range(9)), "what must hold here"),
+    ],
+)
+def test_an_assert_without_a_label_is_given_one_that_is_accepted(parsed, condition, label):
+    with pytest.raises(SubsetError, match="needs a label in quotes") as caught:
+        parsed(f"assert {condition}\n{RETURN}")
+    assert caught.value.where.line == 12 and caught.value.where.column == 5
+    suggested = caught.value.message.partition("; write ")[2].removesuffix(".")
+    if "condition, " in suggested:  # too long to be repeated
+        suggested = suggested.replace("condition", condition)
+    found = parsed(f"{suggested}\n{RETURN}")
+    (statement,) = (*found.contract, *found.diagnostics)
+    assert statement.text == ast.unparse(ast.parse(condition, mode="eval"))
+    assert label is None or statement.label == label
 
 
 def test_asserts_in_init_are_diagnostics(parsed):

@@ -7,12 +7,11 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healing_runtime.core.errors import InputError, SubsetError
+from healing_runtime.core.errors import SubsetError
 from healing_runtime.language import source
 
 RETURN = 'return {"thrust_n": 1.0}, {}'
@@ -79,7 +78,7 @@ BODIES = [
     ("x = 1j", 5, "complex"),
     ("x = 2147483648", 5, "32 bits"),
     ("x = 9 ** 9 ** 9", 5, "overflows"),
-    ("x = 1.0 if obs is None else 2.0", 12, "operator is not part"),
+    ("x = 1.0 if obs is None else 2.0", 12, "ever None"),
     ("x = {1.0, 2.0}", 5, "sets are not part"),
     ("x = (y := 1.0)", 6, "':='"),
     ("x = lambda y: y", 5, "write def"),
@@ -111,13 +110,14 @@ BODIES = [
     ('assert obs, "a`b"', 13, "without"),
     ('assert obs, "a\\x1bb"', 13, "without"),
     ("x = " + "a" * 65, 5, "at most 64"),
-    ('state["x"] = 1.0', 1, "only dictionaries made in this function"),
+    ('state["x"] = 1.0', 1, "cannot be changed"),
     ("jnp = 1.0", 1, "reserved name"),
     ("__x = 1.0", 1, "underscores"),
     ("obs.x = 1.0", 1, "x.at[i].set(value)"),
     ("while True:\n    pass", 1, "tl.while_loop"),
     ("for i in range(state):\n    pass", 10, "range needs constant integers"),
-    ("for i in obs:\n    pass", 10, "not a constant"),
+    ("for i in obs:\n    pass", 10, "not looped over"),
+    ("for i in obs[0]:\n    pass", 10, "not a constant"),
     ("for i in range(2000):\n    pass", 10, "too many"),
     ("for i in range(9):\n    pass\nelse:\n    pass", 5, "else after a for"),
     ("with obs:\n    pass", 1, "with blocks"),
@@ -142,15 +142,15 @@ BODIES = [
 def test_refused_in_control(write, body, column, text):
     error = refusal(write(body + "\n" + RETURN, more="FIXED = 1\n"))
     assert text in error.message, error.message
-    assert error.message.endswith(".") and ("\n" not in error.message)
+    assert error.message.endswith((".", "?")) and ("\n" not in error.message)
     assert error.where.path == "c.py" and error.where.line >= 12
     assert error.where.column == column + 4
 
 
 MODULES = [
-    ("import os\n", "the imports are"),
-    ("from jax import random\n", "the imports are"),
-    ("import jax\n", "the imports are"),
+    ("import os\n", "use one of these"),
+    ("from jax import random\n", "draws nothing"),
+    ("import jax\n", "write import jax.numpy as jnp"),
     ("print(1)\n", "the name print is not known"),
     ("X = 1.0\nX = 2.0\n", "bound twice"),
     ("def f(x):\n    return x\ndef f(x):\n    return x\n", "defined twice"),
@@ -170,23 +170,6 @@ def test_refused_at_module_level(write, module, text):
 
 def test_a_namespace_needs_its_import(write):
     assert "add the line: import jax.numpy as jnp" in refusal(write("x = jnp.pi\n" + RETURN, head="")).message
-
-
-@pytest.mark.parametrize(
-    ("params", "text"),
-    [
-        ("PARAMS = 3.0", "is a dictionary"),
-        ('PARAMS = {"a": True}', "plain numbers"),
-        ('PARAMS = {"a": 2.0 * 3.0}', "plain numbers"),
-        ('PARAMS = {"a": [1.0, [2.0]]}', "rows of equal length"),
-        ('PARAMS = {"a": []}', "cannot be empty"),
-        ('PARAMS = {"a": 1.0, "a": 2.0}', "twice"),
-        ("PARAMS = {1: 2.0}", "a word in quotes"),
-        ('PARAMS = {"a": 1e999}', "not finite"),
-    ],
-)
-def test_params_are_plain_finite_numbers(write, params, text):
-    assert text in refusal(write(RETURN, head=params + "\n")).message
 
 
 def test_signatures_are_exact(write):
@@ -256,37 +239,6 @@ def test_syntax_needs_no_jax():
     code = "import sys, healing_runtime.language.ownership as o; print('jax' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
-
-
-# ---------------------------------------------------------------- parameters back into the text
-NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=64)
-
-
-@settings(max_examples=60, deadline=None)
-@given(NUMBERS, NUMBERS, st.lists(NUMBERS, min_size=2, max_size=2))
-def test_with_params_reads_back(a, b, rows):
-    text = 'PARAMS = {\n    "a": 1.0,  # first\n    "deep": {"b": -2.5},\n    "rows": [1, 2e0],\n}  # end\n'
-    text += "def init(params):\n    return {}\ndef control(obs, state, params):\n    return {}, {}\n"
-    before = source.parse(text)
-    wanted = {"a": a, "deep": {"b": b}, "rows": rows}
-    after = source.parse(source.with_params(before, wanted))
-    assert after.params == wanted
-    assert [line.partition("#")[2] for line in after.source.text.split("\n")] == [
-        line.partition("#")[2] for line in text.split("\n")
-    ]
-
-
-def test_with_params_keeps_every_other_character(write):
-    before = source.parse(write(RETURN))
-    assert source.with_params(before, before.params) == before.source.text
-    changed = source.with_params(before, {"kp": np.float32(0.1), "gains": np.array([1.0, 2.0, 4.5])})
-    assert changed == before.source.text.replace('"kp": 2.0', '"kp": 0.1').replace("3.0]", "4.5]")
-
-
-@pytest.mark.parametrize("params", [{}, {"kp": 1.0, "gains": [1.0]}, {"kp": np.nan, "gains": [1.0, 2.0, 3.0]}])
-def test_with_params_refuses_another_structure(write, params):
-    with pytest.raises(InputError):
-        source.with_params(source.parse(write(RETURN)), params)
 
 
 def test_parse_leaves_the_tree_alone(parsed):

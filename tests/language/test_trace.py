@@ -80,99 +80,55 @@ def test_an_initial_state_that_needs_xla_is_the_same(traced):
     assert found.state0["y"].tolist() == (np.float32([1.0, 2.0]) / np.float32(3.0)).tolist()
 
 
-MISTAKES = [
-    ('x = obs["altitud_m"]\n' + RETURN, 12, "did you mean altitude_m"),
-    ('x = state["x"]\n' + RETURN, 12, 'no key "x" here'),
-    ('x = obs["velocity_mps"] @ jnp.eye(4)\n' + RETURN, 12, "mend shapes"),
-    ('x = 1.0\nif obs["altitude_m"] > 0.0:\n    x = 2.0\n' + RETURN, 13, "use jnp.where"),
-    ('x = max(obs["altitude_m"], 0.0)\n' + RETURN, 12, "use jnp.where"),
-    ('x = float(obs["altitude_m"])\n' + RETURN, 12, "keep it an array"),
-    ('x = jnp.zeros(3)[int(obs["altitude_m"])]\n' + RETURN, 12, "keep it an array"),
+GROWTH = [
+    ("t = (1.0, 2.0)\nfor i in range(40):\n    t = t + t\n", 14, "sequence grows"),
+    ("n = 7\nfor i in range(40):\n    n = n * n\n", 14, "integer grows"),
+    ("n = 7\nfor i in range(40):\n    n *= n\n", 14, "integer grows"),
+    ("x = list(range(5000))\n", 12, "use lax.fori_loop"),
+    ("x = [1.0, 2.0]\nfor i in range(40):\n    x = [x, x]\n", 14, "sequence grows"),
     (
-        'def f(c, x):\n    return c + obs["velocity_mps"], x\ny, _ = lax.scan(f, 0.0, jnp.zeros(3))\n' + RETURN,
-        14,
-        "carry",
-    ),
-    ("t = (1.0, 2.0)\nfor i in range(40):\n    t = t + t\n" + RETURN, 14, "sequence grows"),
-    ("n = 7\nfor i in range(40):\n    n = n * n\n" + RETURN, 14, "integer grows"),
-    ("n = 7\nfor i in range(40):\n    n *= n\n" + RETURN, 14, "integer grows"),
-    ("x = list(range(5000))\n" + RETURN, 12, "use lax.fori_loop"),
-    (
-        "for i in range(3):\n    x = 1.0\n    break\nif len(obs) > 99:\n    y = 1.0\n" + 'return {"thrust_n": y}, {}',
-        17,
-        "assign it",
-    ),
-    ("x = 1.0 / (len(obs) - 3)\n" + RETURN, 12, "division"),
-    ("assert params['kp'], 'number'\n" + RETURN, 12, "not a comparison"),
-    ("x = 1.0\nfor i in range(40):\n    x = [x, x]\n" + RETURN, 14, "sequence grows"),
-    (
-        "x = [0.0, 0.0]\nfor i in range(40):\n    y = [0.0, 0.0]\n    y[0] = x\n    y[1] = x\n    x = y\n" + RETURN,
+        "x = [0.0, 0.0]\nfor i in range(40):\n    y = [0.0, 0.0]\n    y[0] = x\n    y[1] = x\n    x = y\n",
         15,
-        "",
+        "sequence grows",
     ),
-    ('x = list({"nan": 0})[0]\n' + RETURN, 12, "never iterated"),
-    ('x, y = {"nan": 0, "inf": 1}\n' + RETURN, 12, "never iterated"),
-    ("for x, (y, z) in ((1.0, obs),):\n    pass\n" + RETURN, 12, "never iterated"),
-    ("x = [y for y, z, u in (obs,)]\n" + RETURN, 12, "never iterated"),
-    ("x = sum(obs)\n" + RETURN, 12, "never iterated"),
-    ("x = int(obs)\n" + RETURN, 12, "never iterated"),
-    ("x = list(jnp.zeros(5000))\n" + RETURN, 12, "taken apart"),
-    ("x, y = jnp.zeros(5000)\n" + RETURN, 12, "taken apart"),
-    ("x, _ = lax.scan(lambda c, y: (c, y), 0.0, jnp.zeros(9), None, False, 9)\n" + RETURN, 12, "positional"),
-    ("return 1.0", 12, "write return action, next_state"),
-    ('return {"thrust": 1.0}, {}', 12, "lacks thrust_n and has the unknown thrust"),
-    ('return {"thrust_n": jnp.zeros(3)}, {}', 12, "has shape (3,); the actuator takes ()"),
-    ('return {"thrust_n": None}, {}', 12, "is None"),
-    ('return {"thrust_n": 1.0}, {"x": 1.0}', 12, "state[\"x\"] is in control's state and not in init's"),
-    ('return {"thrust_n": 1.0}, None', 12, "return a dictionary like init's"),
-    ("return 1.0, {}", 12, "the action is a float"),
+    ('x = list({"nan": 0})[0]\n', 12, "never iterated"),
+    ('x, y = {"nan": 0, "inf": 1}\n', 12, "never iterated"),
+    ("for x, (y, z) in ((1.0, obs),):\n    pass\n", 12, "never iterated"),
+    ("x = [y for y, z, u in (obs,)]\n", 12, "never iterated"),
+    ("x = sum(obs)\n", 12, "never iterated"),
+    ("x = int(obs)\n", 12, "never iterated"),
+    ("x = list(jnp.zeros(5000))\n", 12, "taken apart"),
+    ("x, y = jnp.zeros(5000)\n", 12, "taken apart"),
+    ("x, _ = lax.scan(lambda c, y: (c, y), 0.0, jnp.zeros(9), None, False, 9)\n", 12, "wrong number of arguments"),
 ]
 
 
-@pytest.mark.parametrize(("body", "line", "text"), MISTAKES)
-def test_mistakes_are_told_at_their_line(traced, body, line, text):
+@pytest.mark.parametrize(("body", "line", "text"), GROWTH)
+def test_python_values_stay_small_and_are_read_by_their_keys(traced, body, line, text):
     with pytest.raises(SubsetError) as caught:
-        traced(body)
+        traced(body + RETURN)
     assert text in caught.value.message, caught.value.message
     assert (caught.value.where.path, caught.value.where.line) == ("c.py", line)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("init", "body", "text"),
+    ("init", "text"),
     [
-        ('return {"x": 0.0 / params["kp"] * jnp.inf}', 'return {"thrust_n": 1.0}, state', "starts as NaN"),
-        ('return {"x": jnp.zeros(99999)}', 'return {"thrust_n": 1.0}, state', "at most"),
-        ("return 0.0", RETURN, "init returns a float"),
-        (
-            'return {"x": jnp.zeros(3)}',
-            'return {"thrust_n": 1.0}, {"x": 0.0}',
-            "float32[3] in init and float32[] after",
-        ),
-        (
-            'return {"x": 0}',
-            'return {"thrust_n": 1.0}, {"x": obs["altitude_m"]}',
-            "int32[] in init and float32[] after",
-        ),
-        ('return {"x": {"y": 0.0}}', 'return {"thrust_n": 1.0}, {"x": 0.0}', "changes its structure"),
-        ('return {"x": 0.0}', RETURN, "is in init's state and not in control's"),
-        (
-            'return {"x": lax.fori_loop(0, 2000000, lambda i, c: c + 1.0, 0.0)}',
-            'return {"thrust_n": 1.0}, state',
-            "trips",
-        ),
-        ('return {"x": jnp.sum(jnp.ones((9999, 9999)))}', 'return {"thrust_n": 1.0}, state', "init needs"),
+        ('return {"x": 0.0 / params["kp"] * jnp.inf}', "starts as NaN"),
+        ('return {"x": jnp.zeros(99999)}', "at most"),
+        ('return {"x": lax.fori_loop(0, 2000000, lambda i, c: c + 1.0, 0.0)}', "trips"),
+        ('return {"x": jnp.sum(jnp.ones((9999, 9999)))}', "init needs"),
     ],
 )
-def test_the_state_stays_itself(traced, init, body, text):
+def test_an_initial_state_is_finite_and_small(traced, init, text):
     with pytest.raises(SubsetError) as caught:
-        traced(body, init=init)
+        traced('return {"thrust_n": 1.0}, state', init=init)
     assert text in caught.value.message, caught.value.message
-    assert caught.value.where.line in (9, 12)
+    assert caught.value.where.line == 9
 
 
 def test_what_control_returns_is_converted_inside_the_blame(traced):
-    with pytest.raises(SubsetError, match="mend shapes") as caught:
+    with pytest.raises(SubsetError, match="joins parts of one shape") as caught:
         traced('return {"thrust_n": [jnp.zeros(2), jnp.zeros(3)]}, {}')
     assert caught.value.where.line == 12
 
@@ -184,7 +140,7 @@ def test_only_known_dtypes_are_values(parsed):
 
 
 def test_a_contract_assert_is_told_too(traced):
-    with pytest.raises(SubsetError, match='no key "gone"') as caught:
+    with pytest.raises(SubsetError, match='"gone" is not a key of next_state') as caught:
         traced('assert next_state["gone"] > 0.0, "keeps"\n' + RETURN)
     assert caught.value.where.line == 12
 

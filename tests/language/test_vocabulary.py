@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from healing_runtime.language import advice
 from healing_runtime.language import vocabulary as words
 from healing_runtime.language.harvest import subjaxprs
 from healing_runtime.language.namespace import bindings
@@ -127,4 +128,4 @@ def test_namespaces_are_closed():
 
 
 def test_nothing_is_both_allowed_and_advised_against():
-    assert not [path for path in words._ADVICE if words.known(path)]
+    assert not [path for path in advice.NAMES if words.known(path)]

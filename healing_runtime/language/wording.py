@@ -1,0 +1,163 @@
+"""The user's own code in a message: expressions as text, and the line that does what was meant.
+
+Pure syntax, bounded in length. Used only where something is refused.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+MAX_SHOWN = 80
+"""Characters of the user's code that a message repeats."""
+REFERENCE = "docs/tensorlang.md"
+"""Where the language is described."""
+LOOK_UP = f"look the function up in {REFERENCE}, and check number, shapes and dtypes of the arguments"
+
+_METHODS = {"norm": "jnp.linalg.norm", "flatten": "jnp.ravel", "conj": "", "nonzero": "", "sort": ""}
+_SHAPES = {"reshape", "transpose"}
+_BOUNDS = {
+    ast.Gt: "above", ast.GtE: "at least", ast.Lt: "below", ast.LtE: "at most", ast.Eq: "equal to", ast.NotEq: "not",
+}  # fmt: skip
+
+
+def shown(node: ast.AST, otherwise: str = "x") -> str:
+    """An expression as its author would write it, on one line; `otherwise` where it is too long to repeat."""
+    try:
+        text = ast.unparse(node).replace("'", '"')
+    except ValueError:  # an f-string that no quotes fit, an integer of thousands of digits
+        return otherwise
+    return text if len(text) <= MAX_SHOWN and text.isprintable() else otherwise
+
+
+def listed(parts: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def where(test: ast.expr, then: str, otherwise: str) -> str:
+    """`jnp.where(test, then, otherwise)`."""
+    return f"jnp.where({shown(test, 'condition')}, {then}, {otherwise})"
+
+
+def logical(node: ast.BoolOp) -> str:
+    """`a and b and c` -> `jnp.logical_and(jnp.logical_and(a, b), c)`."""
+    name = "jnp.logical_and" if isinstance(node.op, ast.And) else "jnp.logical_or"
+    text = shown(node.values[0], "a")
+    for value, letter in zip(node.values[1:], "bcdefgh", strict=False):
+        text = f"{name}({text}, {shown(value, letter)})"
+    return text if len(text) <= 2 * MAX_SHOWN else f"{name}(a, b)"
+
+
+def chained(node: ast.Compare) -> str:
+    """`a < x < b` -> `jnp.logical_and(a < x, x < b)`."""
+    operands = [node.left, *node.comparators]
+    pairs = [ast.Compare(a, [op], [b]) for a, op, b in zip(operands, node.ops, operands[1:], strict=False)]
+    return logical(ast.BoolOp(ast.And(), list(pairs)))
+
+
+def branch(node: ast.If) -> str:
+    """An `if` that sets one name -> the line with jnp.where; a general remedy for any other."""
+    then, otherwise = _only_assignment(node.body), _only_assignment(node.orelse)
+    if then and (not node.orelse or (otherwise and otherwise[0] == then[0])):
+        name = then[0]
+        return (
+            f"write {name} = {where(node.test, shown(then[1], 'a'), shown(otherwise[1], 'b') if otherwise else name)}"
+        )
+    return f"write {where(node.test, 'a', 'b')} for each value that differs, or lax.cond"
+
+
+def _only_assignment(body: Sequence[ast.stmt]) -> tuple[str, ast.expr] | None:
+    match body:
+        case [ast.Assign(targets=[ast.Name(id=name)], value=value)]:
+            return name, value
+    return None
+
+
+def stored(node: ast.Subscript, value: ast.expr | None, op: ast.operator | None = None) -> str:
+    """`x[0] = 1.0` -> `x = x.at[0].set(1.0)`; `s["a"] = 1.0` -> `s = {**s, "a": 1.0}`, or next_state for the state."""
+    new = shown(value, "value") if value is not None else "value"
+    name, indices = _chain(node)
+    if any(_key(index) for index in indices):
+        if op is not None:
+            new = f"{shown(node, 'value')} {sign(op)} {new}"
+        target = {"state": "next_state", "obs": "corrected", "params": "tuned"}.get(name, name)
+        inner = name
+        for index in indices:
+            inner += f"[{shown(index, 'key')}]"
+        for index in reversed(indices):
+            inner = inner[: -len(f"[{shown(index, 'key')}]")]
+            new = f"{{**{inner}, {shown(index, 'key')}: {new}}}"
+        return f"{target} = {new}"
+    index = ", ".join(shown(i, "i") for i in indices)
+    if op is None or isinstance(op, ast.Add):
+        return f"{name} = {name}.at[{index}].{'set' if op is None else 'add'}({new})"
+    return f"{name} = {name}.at[{index}].set({name}[{index}] {sign(op)} {new})"
+
+
+def _chain(node: ast.expr) -> tuple[str, list[ast.expr]]:
+    """`x[0]["a"]` -> `x` and the two indices."""
+    indices: list[ast.expr] = []
+    while isinstance(node, ast.Subscript):
+        indices.insert(0, node.slice)
+        node = node.value
+    return shown(node), indices
+
+
+def _key(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def sign(op: ast.operator) -> str:
+    """`+` of an addition."""
+    return ast.unparse(ast.BinOp(ast.Name("a"), op, ast.Name("b")))[2:-2].strip()
+
+
+def method(node: ast.expr, name: str, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]) -> str:
+    """`x.mean(axis=0)` -> `jnp.mean(x, axis=0)`, for a function of that name."""
+    parts = [shown(node), *(shown(a, "y") for a in args), *(f"{k.arg}={shown(k.value, 'y')}" for k in keywords)]
+    if name == "reshape" and len(args) > 1:
+        parts = [shown(node), f"({', '.join(shown(a, 'n') for a in args)})"]
+    return f"{_METHODS.get(name, f'jnp.{name}')}({', '.join(parts)})"
+
+
+# ---------------------------------------------------------------- asserts
+def label(test: ast.expr) -> str:
+    """Plain words for a condition: `obs["altitude_m"] > -0.5` -> `altitude_m above -0.5`."""
+    words = _words(test)
+    return words if 0 < len(words) <= MAX_SHOWN else "what must hold here"
+
+
+def labelled(test: ast.expr) -> str:
+    """The assert statement with a label made from its condition."""
+    return f'assert {shown(test, "condition")}, "{label(test)}"'
+
+
+def _words(node: ast.expr) -> str:
+    match node:
+        case ast.Compare(left=left, ops=ops, comparators=right) if all(type(op) in _BOUNDS for op in ops):
+            if len(ops) == 2 and all(isinstance(op, ast.Lt | ast.LtE) for op in ops):
+                return f"{_words(right[0])} between {_words(left)} and {_words(right[1])}"
+            parts = [f"{_BOUNDS[type(op)]} {_words(b)}" for op, b in zip(ops, right, strict=True)]
+            return " ".join([_words(left), *parts])
+        case ast.BoolOp(op=op, values=values):
+            return f" {'and' if isinstance(op, ast.And) else 'or'} ".join(map(_words, values))
+        case ast.UnaryOp(op=ast.Not() | ast.Invert(), operand=operand):
+            return f"not {_words(operand)}"
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return f"-{_words(operand)}"
+        case ast.Call(func=ast.Attribute(attr="all"), args=[only]):
+            return f"all {_words(only)}"
+        case ast.Call(func=ast.Attribute(attr="any"), args=[only]):
+            return f"any {_words(only)}"
+        case ast.Call(func=ast.Attribute(attr="isfinite"), args=[only]):
+            return f"{_words(only)} is finite"
+        case ast.Call(func=ast.Attribute(attr="abs") | ast.Name(id="abs"), args=[only]):
+            return f"size of {_words(only)}"
+        case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name), args=args):
+            return " ".join([name.replace("_", " "), *map(_words, args)])
+        case ast.Subscript(slice=ast.Constant(value=str(key))):
+            return key
+        case ast.Subscript(value=value, slice=ast.Constant(value=int(index))):
+            return f"{_words(value)} {index}"
+    return "".join(c for c in shown(node, "") if c.isalnum() or c in " _.-+*/")
