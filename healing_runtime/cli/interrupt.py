@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _thread
+import signal
 import sys
 import threading
 from typing import Any
@@ -23,6 +23,8 @@ def _dropped(unraisable: Any) -> None:
     if not issubclass(unraisable.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
         return
-    again = threading.Timer(AGAIN_S, _thread.interrupt_main)
+    # A signal to the main thread itself also ends what it waits in; `_thread.interrupt_main` would be heard afterwards.
+    main = threading.main_thread().ident
+    again = threading.Timer(AGAIN_S, signal.pthread_kill, (main, signal.SIGINT))
     again.daemon = True
     again.start()
