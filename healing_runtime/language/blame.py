@@ -58,6 +58,9 @@ def blaming(controller: Controller, function: str, known: Mapping[str, Any]) -> 
         span = _innermost(controller, error.__traceback__)
         path = enclosing(controller.parsed.tree, span) if span else []
         line, column = (span.line, span.column + 1) if span else (0, 0)
+        test = _test_of(path[-1]) if path else None
+        if test is not None:  # Python gives a jump the place of the whole statement where the condition is one name
+            path, line, column = [*path, test], test.lineno, test.col_offset + 1
         raise refusal(controller, function, meaning(error, path, known), line=line, column=column) from None
 
 
@@ -69,6 +72,15 @@ def enclosing(tree: ast.AST, span: Span) -> list[ast.AST]:
         if inner is None:
             return path
         path.append(inner)
+
+
+def _test_of(node: ast.AST) -> ast.expr | None:
+    match node:
+        case ast.If(test=test) | ast.IfExp(test=test):
+            return test
+        case ast.ListComp(generators=generators) | ast.GeneratorExp(generators=generators):
+            return next((test for generator in generators for test in generator.ifs), None)
+    return None
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:

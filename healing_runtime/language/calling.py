@@ -33,6 +33,9 @@ def _arguments(text: str, node: ast.AST, subject: str) -> str:
         given = len(node.args) + len(node.keywords) if isinstance(node, ast.Call) else 0
         number = f"{given} argument{'s' * (given != 1)}"
         return f"{subject} is called with {number}, and its def takes another number; write one for each parameter"
+    unknown = re.search(r"unexpected keyword argument '(\w+)'", text)
+    if unknown:
+        return f"{subject} has no argument {unknown[1]}; {wording.LOOK_UP}"
     return f"{subject} is called with the wrong number of arguments; {wording.LOOK_UP}"
 
 
@@ -92,6 +95,8 @@ def _pair(text: str, node: ast.AST, subject: str) -> str:
 
 
 def _no_length(text: str, node: ast.AST, subject: str) -> str:
+    if "leading axis" in text:
+        return "lax.scan goes over arrays, and is given a list of numbers; write jnp.array([...]) around it"
     return "lax.scan has neither elements nor a length; write length=10"
 
 
@@ -108,7 +113,7 @@ FAMILIES: tuple[tuple[str, Sentence], ...] = (
     (r"carry output must have equal", _carry_types),
     (r"carry output must have the same|carry.*same pytree", _carry_trees),
     (r"body output must be a pair", _pair),
-    (r"no values to scan over", _no_length),
+    (r"no values to scan over|no leading axis to scan", _no_length),
     (r"arguments to fori_loop must", _loop_bounds),
     (r"\bpositional argument|keyword argument|keyword-only argument|multiple values for|No input was", _arguments),
 )

@@ -112,6 +112,8 @@ def _domain(text: str, node: ast.AST, subject: str) -> str:
 
 # ---------------------------------------------------------------- shapes of containers
 def _joined(text: str, node: ast.AST, subject: str) -> str:
+    if subject == "lax.select":
+        return f"lax.select takes cases of one shape, and these are {_shapes(text)}; write jnp.where, which fits them"
     if subject in ("jnp.array", "jnp.asarray"):
         return f"the elements of {subject} have different shapes; write jnp.concatenate([x, jnp.array([y])]) of vectors"
     return f"{subject} joins parts of one shape, and these are {_shapes(text)}; write jnp.concatenate of vectors"
@@ -253,7 +255,7 @@ _FAMILIES: tuple[tuple[str, Sentence], ...] = (
     (r"iteration over a 0-d|cannot unpack non-iterable", _scalar_unpacked),
     (r"len\(\) of unsized", _length),
     (r"is not iterable", _axis_second),
-    (r"requires ndarray or scalar|Cannot determine dtype|not a valid JAX", _not_an_array),
+    (r"requires ndarray or scalar|Cannot determine dtype|not a valid JAX|as a JAX value", _not_an_array),
     (r"object has no attribute", _attribute),
     (r"^tl\.linalg\.", lambda text, node, subject: f"{text}; write arguments of such shapes"),
 )

@@ -77,6 +77,12 @@ def _decision(path: Path) -> str:
             assert isinstance(both, ast.BoolOp)
             sign = "and" if isinstance(both.op, ast.And) else "or"
             return f"'{sign}' decides at once, and this is data; write {wording.logical(both)}"
+        case _, ast.If(test=test) if test is node:
+            kind = "elif" if len(path) > 2 and isinstance(path[-3], ast.If) and path[-3].orelse == [outer] else "if"
+            return f"this {kind} depends on data, and a tick is traced once for all data; {wording.branch(outer)}"
+        case _, ast.IfExp(test=test, body=body, orelse=orelse) if test is node:
+            better = wording.where(test, wording.shown(body, "a"), wording.shown(orelse, "b"))
+            return f"'a if condition else b' decides at once, and the condition is data; write {better}"
         case (ast.UnaryOp(op=ast.Not(), operand=operand), _) | (ast.expr() as operand, ast.UnaryOp(op=ast.Not())):
             return f"'not' decides at once, and this is data; write jnp.logical_not({wording.shown(operand, 'x')})"
         case ast.Call(func=ast.Name(id="max" | "min" as name), args=args), _:
@@ -86,12 +92,6 @@ def _decision(path: Path) -> str:
             return f"{name} decides at once, and this is data; write jnp.{name}imum({better})"
         case ast.Call(func=ast.Name(id="bool"), args=[only]), _:
             return f"bool decides at once, and this is data; write {wording.shown(only, 'the comparison')} itself"
-        case _, ast.If(test=test) if test is node:
-            kind = "elif" if len(path) > 2 and isinstance(path[-3], ast.If) and path[-3].orelse == [outer] else "if"
-            return f"this {kind} depends on data, and a tick is traced once for all data; {wording.branch(outer)}"
-        case _, ast.IfExp(test=test, body=body, orelse=orelse) if test is node:
-            better = wording.where(test, wording.shown(body, "a"), wording.shown(orelse, "b"))
-            return f"'a if condition else b' decides at once, and the condition is data; write {better}"
         case (ast.expr(), ast.ListComp(elt=element) | ast.GeneratorExp(elt=element)):
             return (
                 "the 'if' of a comprehension depends on data, and so would the length; keep every element, and write"

@@ -144,7 +144,11 @@ class Names:
         return near(name, known | (scope.all_names if scope else set()))
 
 
-_DTYPES = {"int": ", or write jnp.int32 as a dtype", "bool": ", or write jnp.bool_ as a dtype"}
+_DTYPES = {
+    "float": ", or leave the dtype out",
+    "int": ", or write jnp.int32 as a dtype",
+    "bool": ", or write jnp.bool_ as a dtype",
+}
 
 
 def near(name: str, known: Iterable[str]) -> str:

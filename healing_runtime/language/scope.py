@@ -108,7 +108,7 @@ def scope_of(node: ast.FunctionDef, outer: Scope | None) -> Scope:
             case ast.FunctionDef(name=name):
                 functions[name] = item
             case ast.Assign(targets=targets, value=value):
-                made = isinstance(value, ast.Dict | ast.List | ast.DictComp | ast.ListComp)
+                made = isinstance(value, ast.Dict | ast.List | ast.DictComp | ast.ListComp) or _repeated(value)
                 for target in targets:
                     bound = set(_bound(target))
                     assigned |= bound
@@ -124,6 +124,11 @@ def scope_of(node: ast.FunctionDef, outer: Scope | None) -> Scope:
     return Scope(
         node.name, parameters, frozenset(assigned), functions, outer, frozenset(assigned - elsewhere - parameters)
     )
+
+
+def _repeated(value: ast.expr) -> bool:
+    """`[0.0] * 3`: a list made here, too."""
+    return isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult) and isinstance(value.left, ast.List)
 
 
 def _bound(target: ast.expr) -> Iterator[str]:

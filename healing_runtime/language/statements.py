@@ -194,6 +194,10 @@ class Statements:
                     self.names.refuse(node, _unchangeable(node, value, op))
                 self.expressions.expression(node.value, scope)
                 self.expressions.subscript(node.slice, scope)
+            case ast.Attribute(value=ast.Name(id="self"), attr=name):
+                self.names.refuse(
+                    node, f'there is no self, and memory is the state; write {{**state, "{name}": value}} and return it'
+                )
             case ast.Attribute(value=ast.Name(id="state"), attr=name):
                 self.names.refuse(
                     node,

@@ -36,8 +36,20 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def where(test: ast.expr, then: str, otherwise: str) -> str:
-    """`jnp.where(test, then, otherwise)`."""
-    return f"jnp.where({shown(test, 'condition')}, {then}, {otherwise})"
+    """`jnp.where(test, then, otherwise)`, with a test that data can decide."""
+    return f"jnp.where({condition(test)}, {then}, {otherwise})"
+
+
+def condition(test: ast.expr) -> str:
+    """A condition as data decides it: without `and`, `or`, `not` and chains of comparisons."""
+    match test:
+        case ast.BoolOp():
+            return logical(test)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return f"jnp.logical_not({shown(operand, 'condition')})"
+        case ast.Compare(ops=[_, _, *_]):
+            return chained(test)
+    return shown(test, "condition")
 
 
 def logical(node: ast.BoolOp) -> str:

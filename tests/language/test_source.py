@@ -38,6 +38,8 @@ def test_a_controller_with_everything(parsed):
             return carry + x, carry
 
         total, _ = lax.scan(body, 0.0, jnp.stack(parts))
+        held = [0.0] * 3
+        held[1] = total
         total = lax.cond(total > 1.0, lambda x: -x, jnp.abs, total)
         action = {"thrust_n": helper(total, 3.0) if len(parts) > 2 else 0.0}
         action["thrust_n"] = jnp.clip(action["thrust_n"], 0.0, 10.0)
