@@ -48,7 +48,7 @@ def _place(code: CodeType, instruction: int) -> tuple[int, int]:
 def refusal(controller: Controller, function: str, message: str, *, line: int = 0, column: int = 0) -> SubsetError:
     """An error at a place of the source; without one, at the last return of the function it is about."""
     if not line:
-        line, column = _return_of(controller, function)
+        line, column = return_position(controller, function)
     return SubsetError(message + ".", where=Location(controller.parsed.source.path, line, column))
 
 
@@ -101,7 +101,8 @@ def _line(controller: Controller, line: int) -> str:
     return lines[line - 1] if 0 < line <= len(lines) else ""
 
 
-def _return_of(controller: Controller, function: str) -> tuple[int, int]:
+def return_position(controller: Controller, function: str) -> tuple[int, int]:
+    """Line and column of the last return of `init` or `control` (which the contract is a part of)."""
     name = "control" if function == "contract" else function
     body = next(s for s in controller.parsed.tree.body if isinstance(s, ast.FunctionDef) and s.name == name)
     returns = [s for s in ast.walk(body) if isinstance(s, ast.Return)]

@@ -34,6 +34,7 @@ ALLOWED: frozenset[str] = words(f"{_ELEMENTWISE} {_STRUCTURE} {_CONTROL}")
 DTYPES: frozenset[str] = words("bool float32 float64 int32 int64 uint32")
 """What every value is made of; 64 bits exist only where the tick is float64, since JAX narrows them elsewhere."""
 
+_DTYPE = "a value of dtype {} is not part of TensorLang; use float32, int32 or Booleans."
 _LAPACK = words("""
     lu cholesky eigh eig qr geqrf householder_product svd schur triangular_solve hessenberg
 """)
@@ -47,12 +48,14 @@ def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
 
 def of_program(program: Program, budget: Budget) -> Iterator[Finding]:
     """Every primitive and every dtype that is not on the list."""
+    for dtype in dict.fromkeys(str(getattr(aval, "dtype", None)) for aval in program.jaxpr.out_avals):
+        if dtype not in DTYPES:  # a constant that is returned is made by no equation
+            yield Finding("primitives", "error", _DTYPE.format(dtype), *program.position(()))
     for site in program.sites():
         name = site.eqn.primitive.name
         for dtype in dict.fromkeys(str(getattr(v.aval, "dtype", None)) for v in site.eqn.outvars):
             if dtype not in DTYPES:
-                message = f"a value of dtype {dtype} is not part of TensorLang; use float32, int32 or Booleans."
-                yield Finding("primitives", "error", message, *site.position)
+                yield Finding("primitives", "error", _DTYPE.format(dtype), *site.position)
         if name in ALLOWED:
             continue
         hint = "use tl.linalg.solve, inv, cholesky or lstsq (n <= 8)" if name in _LAPACK else "use jnp arithmetic"
