@@ -68,11 +68,13 @@ def guard(primitive: Primitive) -> None:
 
 def _within(params: Mapping[str, Any]) -> Iterator[Jaxpr]:
     for value in params.values():
-        for item in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(item, ClosedJaxpr):
-                yield item.jaxpr
-            elif isinstance(item, Jaxpr):
-                yield item
+        kind = type(value)
+        if kind is ClosedJaxpr:
+            yield value.jaxpr
+        elif kind is Jaxpr:
+            yield value
+        elif kind in (tuple, list):
+            yield from (v.jaxpr if type(v) is ClosedJaxpr else v for v in value if type(v) in (ClosedJaxpr, Jaxpr))
 
 
 def _inside(params: Mapping[str, Any], primitive: Primitive) -> bool:
