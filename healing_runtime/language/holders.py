@@ -68,13 +68,16 @@ def guard(primitive: Primitive) -> None:
 
 def _within(params: Mapping[str, Any]) -> Iterator[Jaxpr]:
     for value in params.values():
-        kind = type(value)
-        if kind is ClosedJaxpr:
+        if isinstance(value, ClosedJaxpr):
             yield value.jaxpr
-        elif kind is Jaxpr:
+        elif isinstance(value, Jaxpr):
             yield value
-        elif kind in (tuple, list):
-            yield from (v.jaxpr if type(v) is ClosedJaxpr else v for v in value if type(v) in (ClosedJaxpr, Jaxpr))
+        elif isinstance(value, tuple | list):  # named tuples too
+            for item in value:
+                if isinstance(item, ClosedJaxpr):
+                    yield item.jaxpr
+                elif isinstance(item, Jaxpr):
+                    yield item
 
 
 def _inside(params: Mapping[str, Any], primitive: Primitive) -> bool:
