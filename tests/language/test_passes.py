@@ -199,14 +199,15 @@ def test_effects():
         ref[...] = x + 1.0
         return ref[...]
 
-    for function in (
-        noisy,
-        jax.jit(noisy),
-        storing,
-        lambda x: jax.lax.scan(lambda c, _: (noisy(c), None), x, None, length=2)[0],
-        lambda x: jax.lax.cond(x > 0, noisy, lambda y: y, x),
+    for function, name in (
+        (noisy, "debug_"),
+        (jax.jit(noisy), "debug_"),
+        (storing, "swap"),
+        (lambda x: jax.lax.scan(lambda c, _: (noisy(c), None), x, None, length=2)[0], "debug_"),
+        (lambda x: jax.lax.cond(x > 0, noisy, lambda y: y, x), "debug_"),
     ):
         found = list(effects.of_program(program(function, 1.0), Budget()))
+        assert any(f.message.startswith(name) for f in found), found
         assert found and all(f.pass_name == "effects" and (f.line, f.column) == (6, 5) for f in found)
     assert not list(effects.of_program(program(lambda x: x * 2, 1.0), Budget()))
 

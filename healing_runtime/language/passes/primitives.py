@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jax.extend.core import Literal
 
 from healing_runtime.language.findings import Finding
 from healing_runtime.language.passes.program import Budget, Program, programs
@@ -51,7 +52,9 @@ def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
 
 def of_program(program: Program, budget: Budget) -> Iterator[Finding]:
     """Every primitive and every dtype that is not on the list."""
-    for dtype in _strange(program.jaxpr.jaxpr.outvars):  # a constant that is returned is made by no equation
+    jaxpr = program.jaxpr.jaxpr
+    unmade = [v for v in jaxpr.outvars if isinstance(v, Literal) or v in jaxpr.constvars]
+    for dtype in _strange(unmade):  # a constant that is returned is made by no equation
         yield Finding("primitives", "error", _DTYPE.format(dtype), *program.position(()))
     for site in program.sites():
         name = site.eqn.primitive.name
