@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -299,3 +301,27 @@ def test_a_finding_points_at_the_line_that_makes_the_successor(traced):
         ('state["f"]', 15, 13, "error"),
         ('state["g"]', 18, 5, "error"),  # nothing makes it: it is what it was, and the return hands it on
     }
+
+
+@pytest.mark.parametrize(
+    ("after", "message"),
+    [
+        (
+            lambda a: jnp.concatenate([a, a[:1]]),
+            'state["a"] changes its shape or dtype from tick to tick; keep init\'s.',
+        ),
+        (lambda a: a.astype(jnp.int32), 'state["a"] changes its shape or dtype from tick to tick; keep init\'s.'),
+        (None, "1 state leaves have 0 successors; keep init's structure."),
+    ],
+)
+def test_a_state_that_grows_or_changes_is_refused(traced, after, message):
+    """The tracer refuses it before; here is a program that it never saw."""
+    good = traced('return {"thrust_n": state["a"][0]}, {"a": state["a"] * 0.5}', init='return {"a": jnp.zeros(3)}')
+
+    def grown(k, gains, a, h, dt, v):
+        return (a[0], after(a)) if after else (a[0],)
+
+    args = [jnp.zeros(v.aval.shape) for v in good.jaxpr.jaxpr.invars]
+    broken = dataclasses.replace(good, jaxpr=jax.make_jaxpr(grown)(*args))
+    found = list(linearity.check(broken, Budget()))
+    assert found[0].message == message and found[0].severity == "error" and found[0].line == 12
