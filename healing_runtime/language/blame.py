@@ -38,8 +38,7 @@ def equation_position(controller: Controller, eqn: Any) -> tuple[int, int]:
 def refusal(controller: Controller, function: str, message: str, *, line: int = 0, column: int = 0) -> SubsetError:
     """An error at a place of the source; without one, at the last return of the function it is about."""
     if not line:
-        place = return_of(controller, function)
-        line, column = place.lineno, place.col_offset + 1
+        line, column = return_position(controller, function)
     stop = "" if message.endswith("?") else "."
     return SubsetError(message + stop, where=Location(controller.parsed.source.path, line, column))
 
@@ -115,6 +114,12 @@ def _span(code: CodeType, instruction: int) -> Span:
     line, end_line, column, end_column = next(itertools.islice(code.co_positions(), instruction // 2, None))
     line = line or code.co_firstlineno
     return Span(line, column or 0, end_line or line, end_column or column or 0)
+
+
+def return_position(controller: Controller, function: str) -> tuple[int, int]:
+    """Line and column of the last return of `init` or `control` (which the contract is a part of)."""
+    place = return_of(controller, function)
+    return place.lineno, place.col_offset + 1
 
 
 def return_of(controller: Controller, function: str) -> ast.stmt:

@@ -68,11 +68,16 @@ def guard(primitive: Primitive) -> None:
 
 def _within(params: Mapping[str, Any]) -> Iterator[Jaxpr]:
     for value in params.values():
-        for item in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(item, ClosedJaxpr):
-                yield item.jaxpr
-            elif isinstance(item, Jaxpr):
-                yield item
+        if isinstance(value, ClosedJaxpr):
+            yield value.jaxpr
+        elif isinstance(value, Jaxpr):
+            yield value
+        elif isinstance(value, tuple | list):  # named tuples too
+            for item in value:
+                if isinstance(item, ClosedJaxpr):
+                    yield item.jaxpr
+                elif isinstance(item, Jaxpr):
+                    yield item
 
 
 def _inside(params: Mapping[str, Any], primitive: Primitive) -> bool:

@@ -123,6 +123,29 @@ def test_a_tie_is_the_violated_one():
     assert record(found["tie"]) == (0.0, False, -1, Status.FALSE)
 
 
+def test_a_tie_is_where_it_is_violated():
+    def step(c, ok):
+        assert_(Margin(c, ok), "tie")
+        return c, None
+
+    for oks, at in (([True, True, False, False], 2), ([False, True, True, False], 0), ([True, True], 0)):
+        _, found = harvest(lambda oks: lax.scan(step, 0.0, oks)[0])(jnp.array(oks))
+        assert record(found["tie"]) == (0.0, all(oks), at, Status.TRUE if all(oks) else Status.FALSE)
+        assert int(found["tie"].violated_at) == (-1 if all(oks) else at)
+
+
+def test_an_invalid_margin_is_a_violation_whatever_its_boolean_says():
+    def function(x):
+        assert_(Margin(jnp.nan * x, x > 0), "not (nan > 1)")
+        return x
+
+    _, found = harvest(function)(1.0)
+    assert Status(int(found["not (nan > 1)"].status)) is Status.INVALID
+    assert first_violation(found) == ("not (nan > 1)", -1)
+    with pytest.raises(AssertionError, match="invalid"):
+        function(1.0)
+
+
 def test_a_loop_without_trips_is_vacuous():
     _, found = harvest(lambda x: lax.while_loop(lambda c: c < 0.0, lambda c: said(c, c, "never"), x))(1.0)
     assert record(found["never"]) == (np.inf, True, -1, Status.VACUOUS)

@@ -230,6 +230,19 @@ def test_what_a_custom_rule_does_not_run_is_not_judged_until_harvested():
     assert Status(int(found["kept"].status)) is Status.FALSE
 
 
+def test_what_a_linear_solve_never_runs_is_not_judged_and_not_harvested():
+    def doubled(v):
+        assert_(3.0 - v, "kept")
+        return 2.0 * v
+
+    def solved(x):
+        return lax.custom_linear_solve(doubled, x, lambda matvec, b: b / 2.0, symmetric=True)
+
+    assert float(jax.jit(solved)(BAD)) == 25.0
+    with pytest.raises(InputError, match='the assert "kept" stands inside custom_linear_solve; move it outside'):
+        harvest(solved)(BAD)
+
+
 # ---------------------------------------------------------------- batches
 def uneven(x):
     return lax.while_loop(lambda c: c < 4.0, lambda c: base(c) + 1.0, x)

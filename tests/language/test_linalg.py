@@ -15,22 +15,132 @@ def matrix(n, seed, m=None):
     return rng.normal(size=(m or n, n)).astype(np.float32)
 
 
-@pytest.mark.parametrize("n", [1, 3, 8])
-def test_against_numpy(n):
-    solve, inv, cholesky, lstsq = map(jax.jit, (linalg.solve, linalg.inv, linalg.cholesky, linalg.lstsq))
-    for seed in range(5):
-        a = matrix(n, seed) + 2 * np.eye(n, dtype=np.float32)
-        b, many = matrix(1, seed + 50, n)[:, 0], matrix(2, seed + 99, n)
-        tolerance = 1e-5 * np.linalg.cond(a)
-        np.testing.assert_allclose(solve(a, b), np.linalg.solve(a, b), rtol=0, atol=tolerance)
-        np.testing.assert_allclose(solve(a, many), np.linalg.solve(a, many), rtol=0, atol=tolerance)
-        np.testing.assert_allclose(inv(a), np.linalg.inv(a), rtol=0, atol=tolerance)
-        spd = a @ a.T + np.eye(n, dtype=np.float32)
-        np.testing.assert_allclose(cholesky(spd), np.linalg.cholesky(spd), rtol=1e-4, atol=1e-4)
-        tall = matrix(n, seed, n + 3)
-        c = matrix(1, seed + 7, n + 3)[:, 0]
-        expected = np.linalg.lstsq(tall, c, rcond=None)[0]
-        np.testing.assert_allclose(lstsq(tall, c), expected, rtol=1e-3, atol=1e-4 * np.linalg.cond(tall))
+DTYPES = (np.float32, np.float64)
+
+
+def orthogonal(rng, n, count):
+    return np.linalg.qr(rng.normal(size=(count, n, n)))[0]
+
+
+def conditioned(rng, n, condition, count, dtype):
+    """Random matrices of a condition number, and symmetric positive definite ones."""
+    stretch = np.logspace(0, -np.log10(condition), n) if n > 1 else np.ones(1)
+    u, v = orthogonal(rng, n, count), orthogonal(rng, n, count)
+    spd = (u * stretch) @ u.swapaxes(1, 2)
+    return ((u * stretch) @ v).astype(dtype), ((spd + spd.swapaxes(1, 2)) / 2).astype(dtype)
+
+
+def off(got, wanted):
+    axes = tuple(range(1, wanted.ndim))
+    return np.sqrt(((got - wanted) ** 2).sum(axes) / (wanted**2).sum(axes)).max()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", range(1, 9))
+def test_against_numpy_at_every_condition(n, dtype):
+    """Errors grow with the condition number, as NumPy's own do, and no faster; in batches."""
+    rng, unit = np.random.default_rng(n), np.finfo(dtype).eps
+    with jax.enable_x64(dtype == np.float64):
+        solve, inv, cholesky, lstsq = (
+            jax.jit(jax.vmap(f)) for f in (linalg.solve, linalg.inv, linalg.cholesky, linalg.lstsq)
+        )
+        for condition in (1.0, 1e2, 1e5) if dtype == np.float32 else (1.0, 1e5, 1e12):
+            a, spd = conditioned(rng, n, condition, 40, dtype)
+            x, many = rng.normal(size=(40, n)).astype(dtype), rng.normal(size=(40, n, 2)).astype(dtype)
+            exact = a.astype(np.longdouble)
+            b, right = (exact @ x[..., None])[..., 0].astype(dtype), (exact @ many).astype(dtype)
+            tolerance = 4 * n * unit * (condition if n > 1 else 1.0)
+            assert off(np.asarray(solve(a, b)), x) < tolerance
+            assert off(np.asarray(solve(a, right)), many) < tolerance
+            wanted = np.linalg.inv(a.astype(np.float64))
+            assert off(np.asarray(inv(a)), wanted) < tolerance + 2 * np.finfo(np.float64).eps * condition
+            low = np.asarray(cholesky(spd))
+            np.testing.assert_allclose(low @ low.swapaxes(1, 2), spd, rtol=0, atol=8 * unit)
+            assert (np.triu(low, 1) == 0).all() and low.dtype == dtype
+            assert off(np.asarray(lstsq(a, b)), x) < tolerance
+            if condition < 1e3:
+                tall = np.concatenate([a, a[:, :1] * 0.5, a[:, -1:] * 2.0], axis=1)
+                c = (tall @ x[..., None])[..., 0] + 0.1 * rng.normal(size=(40, n + 2)).astype(dtype)
+                fitted = (np.linalg.pinv(tall.astype(np.float64)) @ c[..., None])[..., 0]
+                assert off(np.asarray(lstsq(tall, c)), fitted) < 8 * tolerance
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_scales_of_rows_and_columns_do_not_matter(dtype):
+    rng = np.random.default_rng(5)
+    with jax.enable_x64(dtype == np.float64):
+        for n in (2, 5, 8):
+            m = np.eye(n) + 0.1 * rng.normal(size=(n, n))
+            rows, columns = 10.0 ** rng.uniform(-6, 6, (n, 1)), 10.0 ** rng.uniform(-6, 6, (1, n))
+            x = rng.normal(size=n)
+            for scaled, wanted in ((rows * m, x), (m * columns, x / columns[0])):
+                a, b = scaled.astype(dtype), (scaled @ wanted).astype(dtype)
+                got = np.asarray(linalg.solve(a, b)) * (columns[0] if wanted is not x else 1.0)
+                np.testing.assert_allclose(got, x, rtol=0, atol=200 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [2, 4, 8])
+def test_singular_matrices_give_nan_and_hardly_one_escapes(n, dtype):
+    rng = np.random.default_rng(n)
+    with jax.enable_x64(dtype == np.float64):
+        stretch = np.r_[np.ones(n - 1), 0.0]
+        u, v = orthogonal(rng, n, 200), orthogonal(rng, n, 200)
+        rank = ((u * stretch) @ v).astype(dtype)
+        sums = rng.integers(-5, 6, size=(200, n, n)).astype(dtype)
+        sums[:, -1] = sums[:, :-1].sum(axis=1)
+        spd = ((u * stretch) @ u.swapaxes(1, 2)).astype(dtype)
+        b = rng.normal(size=(200, n)).astype(dtype)
+        for function, args in ((linalg.solve, (rank, b)), (linalg.solve, (sums, b)), (linalg.lstsq, (rank, b))):
+            got = np.asarray(jax.jit(jax.vmap(function))(*args))
+            assert np.isfinite(got).all(axis=1).mean() <= 0.05
+        assert np.isfinite(np.asarray(jax.jit(jax.vmap(linalg.cholesky))(spd))).all(axis=(1, 2)).mean() <= 0.1
+
+
+@pytest.mark.parametrize("a", [np.zeros((3, 3)), np.ones((3, 3)), [[0.1, 0.2], [0.3, 0.6]], [[1, 2], [2, 4]], [[0.0]]])
+def test_plainly_singular_is_never_finite(a):
+    a = np.array(a, np.float32)
+    for got in (
+        linalg.solve(a, np.ones(len(a), np.float32)),
+        linalg.inv(a),
+        linalg.lstsq(a, np.ones(len(a), np.float32)),
+        linalg.lstsq(np.concatenate([a, a]), np.ones(2 * len(a), np.float32)),
+        linalg.cholesky(a @ a.T),
+    ):
+        assert not np.isfinite(got).all()
+
+
+def test_nan_comes_through():
+    assert np.isnan(linalg.solve(jnp.array([[1.0, jnp.nan], [0.0, 1.0]]), jnp.ones(2))).any()
+    assert np.isnan(linalg.cholesky(jnp.array([[jnp.nan]]))).all()
+
+
+@pytest.mark.parametrize("n", [1, 4])
+@pytest.mark.parametrize("name", ["solve", "inv", "cholesky", "lstsq"])
+def test_differentiable_both_ways(name, n):
+    """Against finite differences in float64; forward, backward and in batches agree."""
+    with jax.enable_x64(True):
+        rng = np.random.default_rng(n)
+        a, spd = (m[0] for m in conditioned(rng, n, 5.0, 1, np.float64))
+        b = rng.normal(size=n)
+        functions = {
+            "solve": lambda m: linalg.solve(m, b),
+            "inv": linalg.inv,
+            "cholesky": linalg.cholesky,
+            "lstsq": lambda m: linalg.lstsq(jnp.concatenate([m, m[:1]]), np.r_[b, 1.0]),
+        }
+        at, weights = (spd if name == "cholesky" else a), rng.normal(size=(n, n))
+        direction = weights + weights.T
+
+        def total(t):
+            out = functions[name](at + t * direction)
+            return jnp.sum(out * jnp.arange(1.0, out.size + 1).reshape(out.shape))
+
+        slope = (total(1e-6) - total(-1e-6)) / 2e-6
+        forward = float(jax.jit(jax.jacfwd(total))(0.0))
+        assert forward == pytest.approx(float(slope), rel=1e-5, abs=1e-6)
+        backward = jax.jit(jax.vmap(jax.grad(total)))(jnp.zeros(3))
+        np.testing.assert_allclose(backward, forward, rtol=1e-9)
 
 
 def test_pivoting():
@@ -52,14 +162,18 @@ def test_gradient_of_solve():
     np.testing.assert_allclose(found, -2 * np.outer(np.linalg.solve(a.T, x), x), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("platform", ["cpu", "cuda"])
-def test_no_custom_calls(platform):
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("platform", ["cpu", "cuda", "tpu"])
+def test_no_custom_calls(platform, dtype):
     def everything(a, b):
         spd = a @ a.T + jnp.eye(8)
         return linalg.solve(a, b), linalg.inv(a), linalg.cholesky(spd), linalg.lstsq(a, b)
 
-    exported = jax.export.export(jax.jit(everything), platforms=[platform])(jnp.zeros((8, 8)), jnp.zeros(8))
-    assert "stablehlo.custom_call" not in exported.mlir_module()
+    with jax.enable_x64(dtype == np.float64):
+        for function in (everything, lambda a, b: jax.jacrev(everything)(a, b)):
+            args = np.eye(8, dtype=dtype), np.ones(8, dtype)
+            exported = jax.export.export(jax.jit(function), platforms=[platform])(*args)
+            assert "stablehlo.custom_call" not in exported.mlir_module()
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -231,6 +233,8 @@ def test_an_alias_does_not_hide_behind_an_operation_that_does_nothing(traced, fo
         'jnp.where(state["b"] == state["b"], state["b"], 0.0)',
         'jnp.power(state["b"], 2.0)',
         '-state["b"]',
+        '0.0 - state["b"]',
+        '1.0 / state["b"]',
         'jnp.maximum(state["b"], state["a"])',
         'state["b"] + 1e-30',
         'state["b"] * 1.0000001',
@@ -262,6 +266,10 @@ def test_transposed_matrices_are_told_from_their_reshapes(traced):
         ('assert state["a"] < 5.0, "seen by a contract assert"', False),
         ('x = x + 1e-9 * state["a"]', False),
         ('x = x + jnp.where(x == x, state["a"], 0.0)', False),  # a guard against NaN is no constant
+        ("x = lax.fori_loop(0, 3, lambda i, y: (y[1], y[2], y[2]), (x, x, state['a']))[0]", False),
+        ("x = lax.fori_loop(0, 3, lambda i, y: (y[1], 2.0 * y[1], y[2]), (x, x, state['a']))[0]", True),
+        ("x = lax.scan(lambda c, v: (x, c), x, state['a'] * jnp.ones(3))[1][2]", True),
+        ("x = lax.scan(lambda c, v: (v, c), x, state['a'] * jnp.ones(3))[1][2]", False),
         *[(f"x = x + {form.format(x=READ, shape='()')}", True) for form in UNREAD],
     ],
 )
@@ -269,3 +277,51 @@ def test_what_counts_as_reading(traced, where, leaks):
     more = HELPERS + 'def peek(i, v):\n    assert v < 9.0, "peeked"\n    return v\n'
     body = f'x = obs["altitude_m"] * 1.0\n{where}\nreturn {{"thrust_n": x}}, {{"a": obs["altitude_m"]}}'
     assert any("never read" in m for m in run(traced, body, 'return {"a": 0.0}', more)) is leaks
+
+
+PLACED = """
+shared = obs["altitude_m"] + state["a"]
+lost = obs["altitude_m"] * 3.0
+same = jnp.ones(()) * 0.5
+moved = state["b"] * 1.0
+alone = state["e"] * 0.5 + 1.0
+following = {"a": shared, "b": shared, "c": lost, "d": same, "e": alone, "f": moved, "g": state["b"]}
+return {"thrust_n": state["a"] + state["b"] + state["d"] + state["f"] + state["g"]}, following
+"""
+
+
+def test_a_finding_points_at_the_line_that_makes_the_successor(traced):
+    init = "return {" + ", ".join(f'"{name}": 0.0' for name in "abcdefg") + "}"
+    found = linearity.check(traced(PLACED, init=init), Budget())
+    assert {(f.message.split()[0], f.line, f.column, f.severity) for f in found} == {
+        ('state["b"]', 12, 14, "error"),
+        ('state["c"]', 13, 12, "error"),
+        ('state["d"]', 14, 12, "error"),
+        ('state["e"]', 16, 13, "warning"),
+        ('state["f"]', 15, 13, "error"),
+        ('state["g"]', 18, 5, "error"),  # nothing makes it: it is what it was, and the return hands it on
+    }
+
+
+@pytest.mark.parametrize(
+    ("after", "message"),
+    [
+        (
+            lambda a: jnp.concatenate([a, a[:1]]),
+            'state["a"] changes its shape or dtype from tick to tick; keep init\'s.',
+        ),
+        (lambda a: a.astype(jnp.int32), 'state["a"] changes its shape or dtype from tick to tick; keep init\'s.'),
+        (None, "1 state leaves have 0 successors; keep init's structure."),
+    ],
+)
+def test_a_state_that_grows_or_changes_is_refused(traced, after, message):
+    """The tracer refuses it before; here is a program that it never saw."""
+    good = traced('return {"thrust_n": state["a"][0]}, {"a": state["a"] * 0.5}', init='return {"a": jnp.zeros(3)}')
+
+    def grown(k, gains, a, h, dt, v):
+        return (a[0], after(a)) if after else (a[0],)
+
+    args = [jnp.zeros(v.aval.shape) for v in good.jaxpr.jaxpr.invars]
+    broken = dataclasses.replace(good, jaxpr=jax.make_jaxpr(grown)(*args))
+    found = list(linearity.check(broken, Budget()))
+    assert found[0].message == message and found[0].severity == "error" and found[0].line == 12

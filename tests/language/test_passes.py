@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from healing_runtime.language import passes
-from healing_runtime.language.passes import Budget, Program, effects, primitives
+from healing_runtime.language import controller, passes, source
+from healing_runtime.language.passes import Budget, Program, effects, loops, primitives, signature
 
 ORDINARY = {
     "previous-error PID": (
@@ -146,11 +146,11 @@ def test_constants_above_the_limit(traced):
 
 
 # ---------------------------------------------------------------- programs that no source can write
-def program(function, *args):
-    class Nobody:
-        filename = "<nowhere>"
+HOLLOW = "def init(params):\n    return {}\n\n\ndef control(obs, state, params):\n    return {}, {}\n"
 
-    return Program("control", jax.make_jaxpr(function)(*args), Nobody())
+
+def program(function, *args):
+    return Program("control", jax.make_jaxpr(function)(*args), controller.load(source.parse(HOLLOW)))
 
 
 def callback(x):
@@ -174,13 +174,41 @@ def test_primitives_finds_it_wherever_it_hides(function, name):
     assert any(name in message for message in found), found
 
 
+@pytest.mark.parametrize(
+    ("function", "dtype"),
+    [
+        (lambda x: x.astype(jnp.float16) * 2, "float16"),
+        (lambda x: jax.lax.cond(x > 0, lambda: x.astype(jnp.int8), lambda: jnp.int8(1)), "int8"),
+        (lambda x: np.array([1, 2], np.int8), "int8"),  # a constant that is returned as it is
+        (lambda x: x.astype(jnp.complex64), "complex64"),
+    ],
+)
+def test_primitives_knows_every_dtype_however_it_gets_there(function, dtype):
+    found = list(primitives.of_program(program(function, jnp.float32(1)), Budget()))
+    assert any(f"dtype {dtype} is not part" in f.message for f in found)
+    assert all((f.line, f.column) == (6, 5) for f in found)  # no place of its own: the return
+
+
 def test_effects():
     def noisy(x):
         jax.debug.print("{}", x)
         return x
 
-    found = list(effects.of_program(program(jax.jit(noisy), 1.0), Budget()))
-    assert found and all(f.pass_name == "effects" for f in found)
+    def storing(x):
+        ref = jax.new_ref(x)
+        ref[...] = x + 1.0
+        return ref[...]
+
+    for function, name in (
+        (noisy, "debug_"),
+        (jax.jit(noisy), "debug_"),
+        (storing, "swap"),
+        (lambda x: jax.lax.scan(lambda c, _: (noisy(c), None), x, None, length=2)[0], "debug_"),
+        (lambda x: jax.lax.cond(x > 0, noisy, lambda y: y, x), "debug_"),
+    ):
+        found = list(effects.of_program(program(function, 1.0), Budget()))
+        assert any(f.message.startswith(name) for f in found), found
+        assert found and all(f.pass_name == "effects" and (f.line, f.column) == (6, 5) for f in found)
     assert not list(effects.of_program(program(lambda x: x * 2, 1.0), Budget()))
 
 
@@ -188,3 +216,68 @@ def test_signature_sees_a_changed_program(traced):
     good = traced('return {"thrust_n": 1.0}, {"a": state["a"]}', init='return {"a": 0.0}')
     bad = dataclasses.replace(good, state0={"a": np.zeros(3, np.float32)})
     assert 'state["a"] is float32[]; return float32[3].' in [f.message for f in passes.run(bad)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"state0": {"a": np.zeros(3, np.float32)}}, 'state["a"] is float32[]; return float32[3].'),
+        ({"state0": {"a": np.int32(0)}}, 'state["a"] is float32[]; return int32[].'),
+        ({"state0": {"a": np.float32(0), "b": np.float32(0)}}, "control returns 2 arrays; 3 are expected from it."),
+        ({"dtype": np.dtype(np.float64)}, 'action["thrust_n"] is float32[]; return float64[].'),
+    ],
+)
+def test_signature_compares_every_result(traced, changes, message):
+    good = traced('x = state["a"] * 0.5\nreturn {"thrust_n": x}, {"a": x + 1.0}', init='return {"a": 0.0}')
+    assert list(signature.check(good, Budget())) == []
+    found = list(signature.check(dataclasses.replace(good, **changes), Budget()))
+    assert [f.message for f in found] == [message] and found[0].line in (12, 13) and found[0].column > 0
+
+
+def test_signature_sees_a_weak_type(traced):
+    good = traced('return {"thrust_n": 1.0}, {"a": state["a"]}', init='return {"a": 0.0}')
+    weak = jax.make_jaxpr(lambda k, gains, a, h, dt, v: (jnp.asarray(2.0), a))(*(1.0,) * 6)
+    found = list(signature.check(dataclasses.replace(good, jaxpr=weak), Budget()))
+    assert 'action["thrust_n"] has a weak type; make it an array of float32.' in [f.message for f in found]
+
+
+# ---------------------------------------------------------------- loops
+LOOPY = """
+def inner(i, c):
+    return lax.fori_loop(0, 40, lambda j, d: d * 0.5 + i, c)
+def outer(c, x):
+    return lax.cond(x > 0.0, lambda y: lax.fori_loop(0, 30, inner, y), lambda y: y, c), None
+y = lax.scan(outer, obs["altitude_m"], jnp.ones(50))[0]
+return {"thrust_n": y}, {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("trips", "lines"), [(60_000, []), (59_999, [13]), (1_500, [13]), (1_499, [15, 13]), (49, [16, 15, 13])]
+)
+def test_nested_trips_multiply_through_branches(traced, trips, lines):
+    found = list(loops.check(traced(LOOPY), Budget(trips=trips)))
+    assert [f.line for f in found] == lines and all(f.column > 0 for f in found)
+    assert not found or f"at most {trips} are allowed" in found[0].message
+
+
+def test_a_loop_without_a_bound_is_found_wherever_it_stands():
+    def unbounded(x):
+        return jax.lax.while_loop(lambda c: c < 3.0, lambda c: c + 1.0, x)
+
+    for function in (
+        unbounded,
+        jax.jit(unbounded),
+        lambda x: jax.lax.cond(x > 0, unbounded, lambda y: y, x),
+        lambda x: jax.lax.scan(lambda c, _: (unbounded(c), None), x, None, length=2)[0],
+        lambda x: jax.lax.fori_loop(0, jnp.int32(x), lambda i, c: c + 1.0, x),
+    ):
+        (found,) = loops.of_program(program(function, 1.0), Budget())
+        assert "the loop bound depends on data" in found.message and found.line == 6
+
+
+def test_every_finding_has_a_place_also_in_helpers_and_init(traced):
+    more = "def deep(x):\n    y = x * 2.0\n    return jnp.sum(jnp.diag(y))\n"
+    body = 'm = jnp.outer(obs["velocity_mps"], obs["velocity_mps"])\nreturn {"thrust_n": deep(m)}, {}'
+    found = [f for f in passes.run(traced(body, more=more)) if f.severity == "error"]
+    assert found and all(f.line == 17 and f.column > 0 for f in found)

@@ -18,13 +18,12 @@ from healing_runtime.language.passes.numbers import Number, Table
 
 
 def simplified(table: Table, eqn: JaxprEqn, operands: list[Number]) -> Number | None:
-    """The number of an equation's one result where an identity gives it; None where it is a value of its own."""
-    name = eqn.primitive.name
-    rule = _RULES.get(name)
-    if rule is None:
-        return None
-    with np.errstate(all="ignore"):
-        return rule(table, eqn, operands)
+    """The number of an equation's one result where an identity gives it; None where it is a value of its own.
+
+    Constants are folded as they would be at run time: call it where NumPy does not warn of that.
+    """
+    rule = _RULES.get(eqn.primitive.name)
+    return rule(table, eqn, operands) if rule else None
 
 
 # ---------------------------------------------------------------- arithmetic

@@ -31,6 +31,5 @@ def of_program(program: Program, budget: Budget) -> Iterator[Finding]:
                 *site.position,
             )
     if program.jaxpr.effects and not found:
-        yield Finding(
-            "effects", "error", f"{program.name} acts on something outside the program; a tick only computes."
-        )
+        message = f"{program.name} acts on something outside the program; a tick only computes."
+        yield Finding("effects", "error", message, *program.position(()))

@@ -43,6 +43,7 @@ _HINTS = {
 }
 
 
+_HOLDING = frozenset({"closed_call", "cond", "custom_jvp_call", "custom_vjp_call", "jit", "scan"})
 _VIEWS = frozenset({"broadcast_in_dim", "reshape", "squeeze"})
 
 
@@ -59,7 +60,8 @@ def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
     known += [
         _exactly(traced.dt_s) if key == "dt_s" else ANYTHING for key in sorted((*traced.table.observed.by_key, "dt_s"))
     ]
-    walk.run(slim, [consts[v] for v in slim.constvars], [walk.unknown(bound) for bound in known], (), False)
+    with np.errstate(all="ignore"):
+        walk.run(slim, [consts[v] for v in slim.constvars], [walk.unknown(bound) for bound in known], (), False)
     yield from walk.found
 
 
@@ -108,15 +110,15 @@ class _Walk:
                 what, hint = _HINTS[name]
                 place = self._program.position(path)
                 self.found.append(Finding("finite", "warning", f"{what} reaches the action; {hint}.", *place))
-            results = self._nested(eqn, operands, path, safe)
-            if results is None:
-                results = self._simple(eqn, operands)
+            nested = name in _HOLDING
+            results = self._nested(eqn, operands, path, safe) if nested else self._simple(eqn, operands)
             numbers.update(zip(eqn.outvars, results, strict=True))
         return [read(v) for v in jaxpr.outvars]
 
     def _constant(self, value: Any, aval: Any) -> Number:
         number = self._table.constant(value, aval)
-        self._bounds.setdefault(number, intervals.of_constant(value))
+        if number not in self._bounds:
+            self._bounds[number] = intervals.of_constant(value)
         return number
 
     def _bounded(self, numbers: Sequence[Number], bounds: Sequence[Interval]) -> list[Number]:
@@ -129,11 +131,10 @@ class _Walk:
         if len(eqn.outvars) == 1:
             same = algebra.simplified(self._table, eqn, operands)
             if same is not None:
-                value = self._table.value(same)
-                if value is not None:
-                    self._bounds.setdefault(same, intervals.of_constant(value))
                 if same not in self._bounds:
-                    self._bounds[same] = self._transfer(eqn, operands)[0]
+                    value = self._table.value(same)
+                    known = self._transfer(eqn, operands)[0] if value is None else intervals.of_constant(value)
+                    self._bounds[same] = known
                     if eqn.primitive.name in _VIEWS:
                         self._note(eqn, operands, same)
                 return [same]
@@ -179,14 +180,12 @@ class _Walk:
             self._peaks[number] = ("one", number, self._peaks[operands[0]][2])
 
     # ------------------------------------------------------------ what holds programs
-    def _nested(
-        self, eqn: JaxprEqn, operands: list[Number], path: tuple[JaxprEqn, ...], guarded: bool
-    ) -> list[Number] | None:
-        """Results of an equation that holds jaxprs; None for an ordinary one."""
+    def _nested(self, eqn: JaxprEqn, operands: list[Number], path: tuple[JaxprEqn, ...], guarded: bool) -> list[Number]:
+        """Results of an equation that holds jaxprs."""
         p = eqn.params
         match eqn.primitive.name:
-            case "jit" | "closed_call" | "custom_jvp_call" | "custom_vjp_call":
-                return self._closed(p.get("jaxpr") or p["call_jaxpr"], operands, path, guarded)
+            case "scan":
+                return self._loop(eqn, operands, path, guarded)
             case "cond":
                 each = [
                     self._closed(branch, self._taken(operands, i, len(p["branches"])), path, guarded)
@@ -196,9 +195,7 @@ class _Walk:
                 own = identity.own(self._table, eqn, operands)
                 self._bounded(own, [intervals.hull(*map(self.bound, column)) for column in columns])
                 return [c[0] if len(set(c)) == 1 else n for c, n in zip(columns, own, strict=True)]
-            case "scan":
-                return self._loop(eqn, operands, path, guarded)
-        return None
+        return self._closed(p.get("jaxpr") or p["call_jaxpr"], operands, path, guarded)
 
     def _taken(self, operands: list[Number], index: int, branches: int) -> list[Number]:
         """The operands of a branch, with what its being taken says of them."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from healing_runtime.language.passes import algebra
@@ -39,7 +40,8 @@ def of_jaxpr(jaxpr: ClosedJaxpr) -> Values:
     """Number every value; each input is one of its own."""
     table = Table()
     inputs = [table.source() for _ in jaxpr.jaxpr.invars]
-    return Values(table, _run(table, jaxpr.jaxpr, jaxpr.consts, inputs))
+    with np.errstate(all="ignore"):
+        return Values(table, _run(table, jaxpr.jaxpr, jaxpr.consts, inputs))
 
 
 def _number(table: Table, numbers: Mapping[Any, Number], v: Any) -> Number:
@@ -135,7 +137,7 @@ def _over_trips(table: Table, after: Mapping[Number, Number], outs: list[Number]
 
 def _parameters(eqn: JaxprEqn) -> Any:
     """What tells two equations of one primitive apart; jaxprs by their identity."""
-    return tuple((key, _hashable(value)) for key, value in sorted(eqn.params.items()))
+    return tuple((key, _hashable(value)) for key, value in sorted(eqn.params.items())) if eqn.params else ()
 
 
 def _hashable(value: Any) -> Any:

@@ -10,19 +10,19 @@ or others that do, reaches a successor and so is no leak by definition; since no
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import jax
-from jax.extend.core import JaxprEqn, Var
 
-from healing_runtime.language.blame import equation_position, refusal
 from healing_runtime.language.findings import Finding
 from healing_runtime.language.passes import identity
 from healing_runtime.language.passes.identity import Values
-from healing_runtime.language.passes.program import Budget
+from healing_runtime.language.passes.program import Budget, Places
 
 if TYPE_CHECKING:
     from healing_runtime.language.trace import Traced
+
+_NAME = "linearity"
 
 
 def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
@@ -33,14 +33,14 @@ def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
     first = traced.params_tree.num_leaves
     incoming = jaxpr.invars[first : first + len(names)]
     successors = jaxpr.outvars[traced.action_tree.num_leaves :]
-    place = _Places(traced)
+    place = Places(traced)
     if len(successors) != len(incoming):
         message = f"{len(incoming)} state leaves have {len(successors)} successors; keep init's structure"
-        yield place.finding(None, message)
+        yield place.finding(_NAME, None, message)
         return
     for name, before, after in zip(names, incoming, successors, strict=True):
         if (before.aval.shape, before.aval.dtype) != (after.aval.shape, after.aval.dtype):
-            yield place.finding(after, f"{name} changes its shape or dtype from tick to tick; keep init's")
+            yield place.finding(_NAME, after, f"{name} changes its shape or dtype from tick to tick; keep init's")
     if not names:
         return
     values = identity.of_jaxpr(traced.jaxpr)
@@ -49,15 +49,15 @@ def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
     yield from _leaks(traced, place, values, names, incoming, successors)
 
 
-def _constants(place: _Places, values: Values, names: list[str], successors: Sequence[Any]) -> Iterator[Finding]:
+def _constants(place: Places, values: Values, names: list[str], successors: Sequence[Any]) -> Iterator[Finding]:
     for name, after in zip(names, successors, strict=True):
         if not values.reads(after):
             message = f"{name} becomes the same constant at every tick; write tl.reset(value) if that is meant"
-            yield place.finding(after, message)
+            yield place.finding(_NAME, after, message)
 
 
 def _aliases(
-    place: _Places, values: Values, names: list[str], incoming: Sequence[Any], successors: Sequence[Any]
+    place: Places, values: Values, names: list[str], incoming: Sequence[Any], successors: Sequence[Any]
 ) -> Iterator[Finding]:
     owner = {values.number(v): name for v, name in zip(incoming, names, strict=True)}
     seen: dict[Any, str] = {}
@@ -66,16 +66,16 @@ def _aliases(
         if not values.reads(after):
             continue
         if owner.get(value, name) != name:
-            yield place.finding(after, f"{name} becomes {owner[value]} itself; write tl.copy({owner[value]})")
+            yield place.finding(_NAME, after, f"{name} becomes {owner[value]} itself; write tl.copy({owner[value]})")
         elif value in seen:
             message = f"{name} and {seen[value]} become the same value; write tl.copy for one of them"
-            yield place.finding(after, message)
+            yield place.finding(_NAME, after, message)
         seen.setdefault(value, name)
 
 
 def _leaks(
     traced: Traced,
-    place: _Places,
+    place: Places,
     values: Values,
     names: list[str],
     incoming: Sequence[Any],
@@ -91,10 +91,10 @@ def _leaks(
     for n, name, after in zip(leaves, names, successors, strict=True):
         if n not in anywhere and n not in kept:
             message = f"{name} is written and never read by the action, the state or a contract assert; remove it"
-            yield place.finding(after, message)
+            yield place.finding(_NAME, after, message)
         elif n not in seen:
             message = f"{name} feeds only itself or state that nothing else reads; let the action read it, or remove it"
-            yield place.finding(after, message, "warning")
+            yield place.finding(_NAME, after, message, "warning")
 
 
 def _reaching(reads: Mapping[Any, frozenset[Any]], seen: set[Any] | frozenset[Any]) -> set[Any]:
@@ -116,29 +116,3 @@ def _judged(traced: Traced, leaves: int) -> list[bool]:
     before = traced.obs_tree.num_leaves
     after = before + leaves + traced.action_tree.num_leaves
     return [a or b for a, b in zip(read[before : before + leaves], read[after : after + leaves], strict=True)]
-
-
-class _Places:
-    """Where in the source the values of `control` are made; asked only when there is something to say."""
-
-    def __init__(self, traced: Traced) -> None:
-        self._traced = traced
-        self._maker: dict[Any, JaxprEqn] = {}
-
-    def finding(self, value: Any, message: str, severity: Literal["error", "warning"] = "error") -> Finding:
-        """A finding at the operation that makes a value, or else at the return."""
-        where = refusal(self._traced.controller, "control", message).where
-        assert where is not None
-        line, column = self._made(value)
-        return Finding("linearity", severity, message + ".", line or where.line, column if line else where.column)
-
-    def _made(self, value: Any) -> tuple[int, int]:
-        if not self._maker:
-            self._maker = {v: eqn for eqn in self._traced.jaxpr.jaxpr.eqns for v in eqn.outvars}
-        while isinstance(value, Var) and value in self._maker:
-            eqn = self._maker[value]
-            line, column = equation_position(self._traced.controller, eqn)
-            if line:
-                return line, column
-            value = next((v for v in eqn.invars if isinstance(v, Var)), None)
-        return 0, 0

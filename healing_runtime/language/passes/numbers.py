@@ -39,14 +39,16 @@ class Table:
     def constant(self, value: Any, aval: Any) -> Number:
         """A literal or a constant array."""
         array = np.asarray(value)
-        if array.size == 1 or (array.size and (array == array.flat[0]).all()):
+        if array.ndim == 0:
+            return self.full(array, aval)
+        if array.size and (array.size == 1 or (array == array.flat[0]).all()):
             return self.full(array.flat[0], aval)
         return self.number(("constant", str(array.dtype), array.shape, array.tobytes()), _NONE)
 
     def full(self, element: Any, aval: Any) -> Number:
         """An array of one element, of the shape and dtype of an abstract value."""
-        element = np.asarray(element).astype(aval.dtype)
-        number = self.number(("full", str(aval.dtype), aval.shape, element.tobytes()), _NONE)
+        element = np.asarray(element, aval.dtype)
+        number = self.number(("full", aval.dtype, aval.shape, element.tobytes()), _NONE)
         self._value[number] = element
         return number
 

@@ -6,8 +6,11 @@ The list is what the vocabulary's functions trace to (a test traces every one). 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jax.extend.core import Literal
 
 from healing_runtime.language.findings import Finding
 from healing_runtime.language.passes.program import Budget, Program, programs
@@ -34,6 +37,8 @@ ALLOWED: frozenset[str] = words(f"{_ELEMENTWISE} {_STRUCTURE} {_CONTROL}")
 DTYPES: frozenset[str] = words("bool float32 float64 int32 int64 uint32")
 """What every value is made of; 64 bits exist only where the tick is float64, since JAX narrows them elsewhere."""
 
+_KNOWN = frozenset(np.dtype(name) for name in DTYPES)
+_DTYPE = "a value of dtype {} is not part of TensorLang; use float32, int32 or Booleans."
 _LAPACK = words("""
     lu cholesky eigh eig qr geqrf householder_product svd schur triangular_solve hessenberg
 """)
@@ -47,13 +52,21 @@ def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
 
 def of_program(program: Program, budget: Budget) -> Iterator[Finding]:
     """Every primitive and every dtype that is not on the list."""
+    jaxpr = program.jaxpr.jaxpr
+    unmade = [v for v in jaxpr.outvars if isinstance(v, Literal) or v in jaxpr.constvars]
+    for dtype in _strange(unmade):  # a constant that is returned is made by no equation
+        yield Finding("primitives", "error", _DTYPE.format(dtype), *program.position(()))
     for site in program.sites():
         name = site.eqn.primitive.name
-        for dtype in dict.fromkeys(str(getattr(v.aval, "dtype", None)) for v in site.eqn.outvars):
-            if dtype not in DTYPES:
-                message = f"a value of dtype {dtype} is not part of TensorLang; use float32, int32 or Booleans."
-                yield Finding("primitives", "error", message, *site.position)
+        for dtype in _strange(site.eqn.outvars):
+            yield Finding("primitives", "error", _DTYPE.format(dtype), *site.position)
         if name in ALLOWED:
             continue
         hint = "use tl.linalg.solve, inv, cholesky or lstsq (n <= 8)" if name in _LAPACK else "use jnp arithmetic"
         yield Finding("primitives", "error", f"the operation {name} is not part of TensorLang; {hint}.", *site.position)
+
+
+def _strange(values: Sequence[Any]) -> list[Any]:
+    """Dtypes of values that are not on the list, each once."""
+    dtypes = dict.fromkeys(getattr(v.aval, "dtype", None) for v in values)
+    return [dtype for dtype in dtypes if dtype not in _KNOWN]

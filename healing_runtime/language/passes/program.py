@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Var
 
-from healing_runtime.language.blame import equation_position
+from healing_runtime.language.blame import equation_position, return_position
 from healing_runtime.language.controller import Controller
+from healing_runtime.language.findings import Finding
 from healing_runtime.language.harvest import subjaxprs
 
 if TYPE_CHECKING:
@@ -48,12 +49,12 @@ class Program:
     controller: Controller
 
     def position(self, path: tuple[JaxprEqn, ...]) -> Position:
-        """Line and column of the last equation of a path; where it has none, those of the equation that holds it."""
+        """Line and column of the last equation of a path that has them; else those of the function's return."""
         for eqn in reversed(path):
             line, column = equation_position(self.controller, eqn)
             if line:
                 return line, column
-        return 0, 0
+        return return_position(self.controller, self.name)
 
     def sites(self) -> Iterator[Site]:
         """Every equation, nested ones after the one that holds them."""
@@ -98,3 +99,29 @@ def programs(traced: Traced) -> tuple[Program, ...]:
         Program("init", traced.init_jaxpr, controller),
         Program("contract", traced.contract_jaxpr, controller),
     )
+
+
+class Places:
+    """Where in the source the results of `control` are made; asked only when there is something to say."""
+
+    def __init__(self, traced: Traced) -> None:
+        self._traced = traced
+        self._maker: dict[Any, JaxprEqn] = {}
+
+    def finding(
+        self, pass_name: str, value: Any, message: str, severity: Literal["error", "warning"] = "error"
+    ) -> Finding:
+        """A finding at the operation that makes a value, or else at the return."""
+        return Finding(pass_name, severity, message + ".", *self._made(value))
+
+    def _made(self, value: Any) -> Position:
+        controller = self._traced.controller
+        if not self._maker:
+            self._maker = {v: eqn for eqn in self._traced.jaxpr.jaxpr.eqns for v in eqn.outvars}
+        while isinstance(value, Var) and value in self._maker:
+            eqn = self._maker[value]
+            line, column = equation_position(controller, eqn)
+            if line:
+                return line, column
+            value = next((v for v in eqn.invars if isinstance(v, Var)), None)
+        return return_position(controller, "control")

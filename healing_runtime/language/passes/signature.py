@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 
 from healing_runtime.language.findings import Finding
-from healing_runtime.language.passes.program import Budget
+from healing_runtime.language.passes.program import Budget, Places
 
 if TYPE_CHECKING:
     from healing_runtime.language.trace import Traced
@@ -19,14 +19,16 @@ def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
     expected = [(f'action["{s.key}"]', s.shape, traced.dtype) for s in sorted(traced.table.action, key=lambda s: s.key)]
     for path, leaf in jax.tree_util.tree_leaves_with_path(traced.state0):
         expected.append((f"state{jax.tree_util.keystr(path)}".replace("'", '"'), leaf.shape, leaf.dtype))
-    results = traced.jaxpr.out_avals
+    results, place = traced.jaxpr.jaxpr.outvars, Places(traced)
     if len(results) != len(expected):
-        yield Finding("signature", "error", f"control returns {len(results)} arrays; {len(expected)} are expected.")
+        yield place.finding(
+            "signature", None, f"control returns {len(results)} arrays; {len(expected)} are expected from it"
+        )
         return
-    for (name, shape, dtype), aval in zip(expected, results, strict=True):
+    for (name, shape, dtype), value in zip(expected, results, strict=True):
+        aval: Any = value.aval
         if aval.shape != shape or aval.dtype != dtype:
-            yield Finding(
-                "signature", "error", f"{name} is {aval.dtype}{list(aval.shape)}; return {dtype}{list(shape)}."
-            )
+            wanted = f"{dtype}{list(shape)}"
+            yield place.finding("signature", value, f"{name} is {aval.dtype}{list(aval.shape)}; return {wanted}")
         elif aval.weak_type:
-            yield Finding("signature", "error", f"{name} has a weak type; make it an array of {dtype}.")
+            yield place.finding("signature", value, f"{name} has a weak type; make it an array of {dtype}")
