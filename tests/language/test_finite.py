@@ -294,3 +294,27 @@ def test_intervals_hold_every_value(function):
         found = np.asarray(values(samples[:, 0], samples[:, 1]))
         slack = 1e-4 * (1 + np.abs(found).max())
         assert found.min() >= interval.low - slack and found.max() <= interval.high + slack
+
+
+def test_deeply_nested_loops_are_not_evaluated_for_ever(traced, monkeypatch):
+    """A fixpoint a loop, each over the fixpoints inside it, would take for ever."""
+    from healing_runtime.language.passes import finite
+
+    runs = 0
+    run = finite._Walk.run
+
+    def counted(*args):
+        nonlocal runs
+        runs += 1
+        return run(*args)
+
+    monkeypatch.setattr(finite._Walk, "run", counted)
+    functions = "".join(
+        f"def f{d}(i, c):\n    return c * 0.5 + lax.fori_loop(0, 2, f{d + 1}, 1.0)\n" for d in range(10)
+    )
+    more = functions + "def f10(i, c):\n    return 1.0 / c\n"
+    body = 'return {"thrust_n": lax.fori_loop(0, 2, f0, 1.0)}, {}'
+    found = list(check(traced(body, more=more), Budget()))
+    assert runs < 300
+    # In doubt it says so: up to where carries are tried, the divisor is known to be positive.
+    assert [f.message.split(" reaches")[0] for f in found] == ["a division by something that can be zero"]

@@ -43,6 +43,7 @@ _HINTS = {
 }
 
 
+_TRIED_DEPTH = 2
 _HOLDING = frozenset({"closed_call", "cond", "custom_jvp_call", "custom_vjp_call", "jit", "scan"})
 _VIEWS = frozenset({"broadcast_in_dim", "reshape", "squeeze"})
 
@@ -215,7 +216,9 @@ class _Walk:
         p = eqn.params
         first, count = p["num_consts"], p["num_carry"]
         consts, before, xs = operands[:first], operands[first : first + count], operands[first + count :]
-        known = [self.bound(n) for n in before]
+        # Each trial runs the body again, and the loops in it theirs: deep inside, carries are given up at once.
+        depth = sum(outer.primitive.name == "scan" for outer in path)
+        known = [self.bound(n) if depth <= _TRIED_DEPTH else ANYTHING for n in before]
         told = len(self.found)
         widen: Callable[[Interval, Interval], Interval] = intervals.hull  # to what a trip makes of it; then for good
         while True:
