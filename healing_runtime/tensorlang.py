@@ -24,7 +24,7 @@ from healing_runtime.language import linalg, passes, source, trace
 from healing_runtime.language.controller import Controller
 from healing_runtime.language.findings import Finding
 from healing_runtime.language.functions import copy, implies, while_loop
-from healing_runtime.language.harvest import harvest
+from healing_runtime.language.harvest import first_violation, harvest
 from healing_runtime.language.primitive import assert_, reset
 
 
@@ -117,6 +117,7 @@ __all__ = [
     "assert_",
     "compile",
     "copy",
+    "first_violation",
     "harvest",
     "implies",
     "linalg",
