@@ -1,6 +1,6 @@
 """The façade: what people import as `from healing_runtime import tensorlang as tl`.
 
-Inside a TensorLang source `tl` is a smaller, read-only namespace of the same names (`language/namespace.py`); here
+Inside a TensorLang source `tl` is a smaller, read-only namespace of the same names (`language/execution/namespace.py`); here
 are also the tools that load, check and compile such sources.
 """
 
@@ -22,8 +22,8 @@ from healing_runtime.core.plant import Plant, Robot
 from healing_runtime.language import controller as controllers
 from healing_runtime.language import linalg, passes, source, trace
 from healing_runtime.language.controller import Controller
+from healing_runtime.language.execution.functions import copy, implies, while_loop
 from healing_runtime.language.findings import Finding
-from healing_runtime.language.functions import copy, implies, while_loop
 from healing_runtime.language.harvest import first_violation, harvest
 from healing_runtime.language.primitive import assert_, reset
 

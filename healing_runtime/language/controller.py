@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from healing_runtime.core.margins import Margin, worst
-from healing_runtime.language import namespace
-from healing_runtime.language.asserts import PREFIX
-from healing_runtime.language.rewriting import rewritten
+from healing_runtime.language.execution import namespace
+from healing_runtime.language.execution.rewriting import rewritten
 from healing_runtime.language.source import Parsed
-from healing_runtime.language.syntax_tree import compiled
+from healing_runtime.language.syntax.asserts import PREFIX
+from healing_runtime.language.syntax.syntax_tree import compiled
 
 State = Any
 Action = Mapping[str, Any]

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from healing_runtime.language import vocabulary as words
-from healing_runtime.language.asserts import AssertStatement
 from healing_runtime.language.findings import Finding
 from healing_runtime.language.source import Parsed
-from healing_runtime.language.syntax_tree import syntax_tree
+from healing_runtime.language.syntax.asserts import AssertStatement
+from healing_runtime.language.syntax.syntax_tree import syntax_tree
 
 _PASS = "ownership"
 

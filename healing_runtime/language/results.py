@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from healing_runtime.core.signals import Layout, Signal, SignalTable
-from healing_runtime.language import wording
-from healing_runtime.language.blame import refusal, return_of
 from healing_runtime.language.controller import Controller
-from healing_runtime.language.runtime import kind
+from healing_runtime.language.execution.runtime import kind
+from healing_runtime.language.messages import wording
+from healing_runtime.language.messages.blame import refusal, return_of
 
 Tree = Any
 

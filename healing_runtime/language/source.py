@@ -14,9 +14,9 @@ import numpy as np
 from healing_runtime.core.codec import digest
 from healing_runtime.core.errors import InputError, Location, SubsetError
 from healing_runtime.core.records import Source
-from healing_runtime.language import asserts, bounds, caps, not_python, subset
-from healing_runtime.language.asserts import AssertStatement
-from healing_runtime.language.syntax_tree import compiled, syntax_tree
+from healing_runtime.language.syntax import asserts, bounds, caps, not_python, subset
+from healing_runtime.language.syntax.asserts import AssertStatement
+from healing_runtime.language.syntax.syntax_tree import compiled, syntax_tree
 
 __all__ = ["AssertStatement", "Parsed", "parse", "with_params"]
 

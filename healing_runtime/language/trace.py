@@ -20,9 +20,9 @@ from healing_runtime.core.errors import SubsetError
 from healing_runtime.core.margins import Margin
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.language import fold, passes, results
-from healing_runtime.language.blame import blaming, refusal
 from healing_runtime.language.controller import Controller
 from healing_runtime.language.harvest import Harvested, harvest_jaxpr, labels
+from healing_runtime.language.messages.blame import blaming, refusal
 from healing_runtime.language.passes.program import Program
 
 MAX_STATE_ELEMENTS = 65_536

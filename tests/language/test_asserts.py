@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from healing_runtime.core.errors import SubsetError
 from healing_runtime.core.margins import worst
-from healing_runtime.language import asserts, ownership
-from healing_runtime.language.namespace import bindings
+from healing_runtime.language import ownership
+from healing_runtime.language.execution.namespace import bindings
+from healing_runtime.language.syntax import asserts
 
 RETURN = 'return {"thrust_n": 1.0}, {}'
 

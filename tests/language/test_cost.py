@@ -11,7 +11,7 @@ import pytest
 from jax import lax
 
 from healing_runtime.language import linalg, passes
-from healing_runtime.language.functions import while_loop
+from healing_runtime.language.execution.functions import while_loop
 from healing_runtime.language.passes import Budget, cost
 
 

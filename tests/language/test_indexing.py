@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from healing_runtime.core.errors import SubsetError
-from healing_runtime.language.indexing import FUNCTIONS, item
-from healing_runtime.language.mistake import Mistake
+from healing_runtime.language.execution.indexing import FUNCTIONS, item
+from healing_runtime.language.messages.mistake import Mistake
 
 BOUND = st.none() | st.integers(-5, 5)
 PART = st.one_of(

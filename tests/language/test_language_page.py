@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from mistake_table import MISTAKES
 
-from healing_runtime.language import bounds, caps, linalg, runtime, trace
+from healing_runtime.language import linalg, trace
 from healing_runtime.language import vocabulary as words
+from healing_runtime.language.execution import runtime
 from healing_runtime.language.passes import Budget
+from healing_runtime.language.syntax import bounds, caps
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tensorlang.md").read_text()
 LIMITS = {

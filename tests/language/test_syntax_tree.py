@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from healing_runtime.language.syntax_tree import syntax_tree
+from healing_runtime.language.syntax.syntax_tree import syntax_tree
 
 TEXT = "def f(x):\n    return " + " + ".join(f"g(x[{i}], {i})" for i in range(50)) + "\n"
 

@@ -15,7 +15,7 @@ from jax import lax
 
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.status import Status
-from healing_runtime.language.functions import while_loop
+from healing_runtime.language.execution.functions import while_loop
 from healing_runtime.language.harvest import first_violation, harvest, labels
 from healing_runtime.language.primitive import assert_
 

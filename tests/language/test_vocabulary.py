@@ -6,10 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from healing_runtime.language import advice
 from healing_runtime.language import vocabulary as words
+from healing_runtime.language.execution.namespace import bindings
 from healing_runtime.language.harvest import subjaxprs
-from healing_runtime.language.namespace import bindings
+from healing_runtime.language.messages import advice
 from healing_runtime.language.passes.primitives import ALLOWED
 
 X, M, INDEX = np.full(3, 0.5, np.float32), np.eye(3, dtype=np.float32) * 2, np.int32(1)

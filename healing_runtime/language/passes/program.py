@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Var
 
-from healing_runtime.language.blame import equation_position, return_position
 from healing_runtime.language.controller import Controller
 from healing_runtime.language.findings import Finding
 from healing_runtime.language.harvest import subjaxprs
+from healing_runtime.language.messages.blame import equation_position, return_position
 
 if TYPE_CHECKING:
     from healing_runtime.language.trace import Traced

@@ -8,9 +8,9 @@ from __future__ import annotations
 import ast
 import re
 
-from healing_runtime.language import calling, wording
-from healing_runtime.language.calling import Sentence
-from healing_runtime.language.scope import dotted
+from healing_runtime.language.messages import calling, wording
+from healing_runtime.language.messages.calling import Sentence
+from healing_runtime.language.syntax.scope import dotted
 
 _SHAPE = re.compile(r"\((?:\d+,|\d+(?:, ?\d+)+)?\)")
 _CLASS = re.compile(r"<class '(\w+)'>|'(\w+)'")

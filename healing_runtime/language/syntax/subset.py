@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from healing_runtime.core.errors import Location, SubsetError
-from healing_runtime.language import advice
 from healing_runtime.language import vocabulary as words
-from healing_runtime.language.expressions import REFUSED, Expressions
-from healing_runtime.language.scope import Module, nested, static_number
-from healing_runtime.language.statements import SIGNATURES, Statements, is_text, keyword
+from healing_runtime.language.messages import advice
+from healing_runtime.language.syntax.expressions import REFUSED, Expressions
+from healing_runtime.language.syntax.scope import Module, nested, static_number
+from healing_runtime.language.syntax.statements import SIGNATURES, Statements, is_text, keyword
 
 
 def check(tree: ast.Module, path: str) -> Module:

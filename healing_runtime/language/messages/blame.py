@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from healing_runtime.core.errors import HealingError, Location, SubsetError
 from healing_runtime.language.controller import Controller
-from healing_runtime.language.meaning import meaning
+from healing_runtime.language.messages.meaning import meaning
 
 
 class Span(NamedTuple):

@@ -9,9 +9,9 @@ import ast
 from typing import NoReturn
 
 from healing_runtime.core.errors import Location, SubsetError
-from healing_runtime.language import wording
-from healing_runtime.language.caps import MAX_DEPTH, MAX_NODES
-from healing_runtime.language.scope import Module, Unbounded, dotted, static_number
+from healing_runtime.language.messages import wording
+from healing_runtime.language.syntax.caps import MAX_DEPTH, MAX_NODES
+from healing_runtime.language.syntax.scope import Module, Unbounded, dotted, static_number
 
 MAX_TRIPS = 1_024
 MAX_WORK = 50_000

@@ -7,7 +7,7 @@ import re
 import tokenize
 
 from healing_runtime.core.errors import Location, SubsetError
-from healing_runtime.language.characters import described
+from healing_runtime.language.syntax.characters import described
 
 MAX_BYTES = 65_536
 MAX_LINES = 2_000

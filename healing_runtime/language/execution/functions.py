@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from healing_runtime.language.mistake import Mistake
+from healing_runtime.language.execution.runtime import kind
+from healing_runtime.language.messages.mistake import Mistake
 from healing_runtime.language.primitive import reset
-from healing_runtime.language.runtime import kind
 
 __all__ = ["cond", "copy", "implies", "reset", "scan", "while_loop"]
 

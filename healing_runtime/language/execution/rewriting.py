@@ -10,9 +10,9 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from healing_runtime.language.asserts import PREFIX, margin, slug
 from healing_runtime.language.source import Parsed
-from healing_runtime.language.syntax_tree import syntax_tree
+from healing_runtime.language.syntax.asserts import PREFIX, margin, slug
+from healing_runtime.language.syntax.syntax_tree import syntax_tree
 
 _GUARDS = {ast.Add: "add", ast.Mult: "multiply", ast.Pow: "power"}
 _CONTAINERS = (ast.Tuple, ast.List, ast.Dict, ast.ListComp, ast.DictComp)

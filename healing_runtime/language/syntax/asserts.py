@@ -14,7 +14,7 @@ from typing import Literal, cast
 
 from healing_runtime.core.errors import Location, SubsetError
 from healing_runtime.language import vocabulary as words
-from healing_runtime.language.scope import dotted
+from healing_runtime.language.syntax.scope import dotted
 
 PREFIX = "__tl_"
 """Prefix of the names that rewritten code uses; no source can write it."""

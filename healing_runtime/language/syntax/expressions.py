@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from healing_runtime.language import advice, wording
 from healing_runtime.language import vocabulary as words
-from healing_runtime.language.calls import Calls
-from healing_runtime.language.names import Names
-from healing_runtime.language.scope import MAX_INTEGER, Module, Scope, Unbounded, static_number
+from healing_runtime.language.messages import advice, wording
+from healing_runtime.language.syntax.calls import Calls
+from healing_runtime.language.syntax.names import Names
+from healing_runtime.language.syntax.scope import MAX_INTEGER, Module, Scope, Unbounded, static_number
 
 REFUSED: Mapping[type, str] = {
     ast.ClassDef: "classes are not part of TensorLang; write functions, and keep memory in the dictionary of init",

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 from healing_runtime.language import vocabulary as words
-from healing_runtime.language import wording
-from healing_runtime.language.expressions import REFUSED, Expressions
-from healing_runtime.language.scope import Scope, scope_of
+from healing_runtime.language.messages import wording
+from healing_runtime.language.syntax.expressions import REFUSED, Expressions
+from healing_runtime.language.syntax.scope import Scope, scope_of
 
 SIGNATURES: Mapping[str, tuple[str, ...]] = {"init": ("params",), "control": ("obs", "state", "params")}
 """The two functions every controller defines, and their parameters."""

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from healing_runtime.core.errors import Location, SubsetError
-from healing_runtime.language import advice, wording
 from healing_runtime.language import vocabulary as words
-from healing_runtime.language.caps import MAX_NAME
-from healing_runtime.language.scope import Module, Scope, dotted
+from healing_runtime.language.messages import advice, wording
+from healing_runtime.language.syntax.caps import MAX_NAME
+from healing_runtime.language.syntax.scope import Module, Scope, dotted
 
 MAX_SUGGESTED = 500
 """How many known names a misspelt one is compared with."""

@@ -6,13 +6,13 @@ import ast
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from healing_runtime.language import advice, wording
 from healing_runtime.language import vocabulary as words
-from healing_runtime.language.names import near
-from healing_runtime.language.scope import Scope
+from healing_runtime.language.messages import advice, wording
+from healing_runtime.language.syntax.names import near
+from healing_runtime.language.syntax.scope import Scope
 
 if TYPE_CHECKING:
-    from healing_runtime.language.expressions import Expressions
+    from healing_runtime.language.syntax.expressions import Expressions
 
 
 class Calls:

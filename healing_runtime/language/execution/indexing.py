@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from healing_runtime.language.mistake import Mistake
+from healing_runtime.language.messages.mistake import Mistake
 
 
 def item(value: Any, index: Any) -> Any:

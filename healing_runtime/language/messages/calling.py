@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Callable
 
-from healing_runtime.language import wording
+from healing_runtime.language.messages import wording
 
 Sentence = Callable[[str, ast.AST, str], str]
 """The complaint's text, the node where it arose, what the node is called -> the sentence of a message."""

@@ -16,10 +16,11 @@ from jax import lax
 from jax.scipy import special
 
 from healing_runtime.core import margins
-from healing_runtime.language import functions, indexing, linalg, primitive, runtime
+from healing_runtime.language import linalg, primitive
 from healing_runtime.language import vocabulary as words
-from healing_runtime.language.asserts import PREFIX
-from healing_runtime.language.mistake import Mistake
+from healing_runtime.language.execution import functions, indexing, runtime
+from healing_runtime.language.messages.mistake import Mistake
+from healing_runtime.language.syntax.asserts import PREFIX
 
 
 class Namespace:

@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 
 from healing_runtime.core import margins
 from healing_runtime.core.margins import Margin
-from healing_runtime.language.mistake import Mistake
+from healing_runtime.language.messages.mistake import Mistake
 
 MAX_INTEGER_BITS = 62
 MAX_LENGTH = 4_096

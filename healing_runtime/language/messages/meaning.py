@@ -13,11 +13,11 @@ from typing import Any
 
 import jax
 
-from healing_runtime.language import fitting, wording
 from healing_runtime.language import vocabulary as words
-from healing_runtime.language.mistake import Mistake
-from healing_runtime.language.runtime import NoCondition
-from healing_runtime.language.scope import dotted
+from healing_runtime.language.execution.runtime import NoCondition
+from healing_runtime.language.messages import fitting, wording
+from healing_runtime.language.messages.mistake import Mistake
+from healing_runtime.language.syntax.scope import dotted
 
 Path = Sequence[ast.AST]
 """The nodes around the place, outermost first."""

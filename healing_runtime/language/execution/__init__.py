@@ -1,0 +1,1 @@
+"""What a source runs as: the rewritten tree, and the closed namespaces in which it runs."""

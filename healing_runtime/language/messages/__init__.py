@@ -1,0 +1,1 @@
+"""Every mistake at the user's line, in the language's own words."""
