@@ -16,7 +16,8 @@ from healing_runtime.loop.slot import Slot
 from tests.loop.integrator import SCENARIO, TABLE, Integrator, program
 
 HZ = 10
-TICKS = 20_000
+SWAPS = 4_000
+MOST_TICKS = 400_000
 SOURCE = """
 import jax.numpy as jnp
 
@@ -54,14 +55,20 @@ def _eager_threads():
     sys.setswitchinterval(before)
 
 
-class Counting(Integrator):
-    """Counts the ticks that have begun."""
+class Enough(Exception):
+    """The flight may end."""
 
-    def __init__(self):
+
+class Counting(Integrator):
+    """Counts the ticks that have begun, and ends the flight after enough swaps."""
+
+    def __init__(self, landed):
         super().__init__()
-        self.begun, self.flies = 0, threading.Event()
+        self.begun, self.flies, self.landed = 0, threading.Event(), landed
 
     def observe(self):
+        if len(self.landed) >= SWAPS and self.begun >= SWAPS:
+            raise Enough
         self.begun += 1
         self.flies.set()
         return super().observe()
@@ -73,10 +80,10 @@ def marked(kind, number):
 
 def fly_with_swaps(kinds, swap):
     """A flight beside a thread that calls `swap(slot, program)` over and over; rows, and (ticks begun, mark) a swap."""
-    scenario = dataclasses.replace(SCENARIO, duration_ticks=TICKS)
-    slot, recorder, plant = Slot(marked(kinds[0], 0)), Recorder(scenario, TABLE), Counting()
-    plant.reset(scenario, 0)
+    scenario = dataclasses.replace(SCENARIO, duration_ticks=MOST_TICKS)
     done, landed = threading.Event(), []
+    slot, recorder, plant = Slot(marked(kinds[0], 0)), Recorder(scenario, TABLE), Counting(landed)
+    plant.reset(scenario, 0)
 
     def swapping():
         number = 0
@@ -90,11 +97,12 @@ def fly_with_swaps(kinds, swap):
     other = threading.Thread(target=swapping)
     other.start()
     try:
-        advance(plant, slot, recorder, slot.live.start(), 0, TICKS, keyframes=False)
+        with pytest.raises(Enough):
+            advance(plant, slot, recorder, slot.live.start(), 0, MOST_TICKS, keyframes=False)
     finally:
         done.set()
         other.join()
-    return recorder.packed, landed
+    return recorder.packed[: recorder.count], landed
 
 
 def seen(kinds, row):
@@ -130,8 +138,7 @@ def swap(slot, program):
 @pytest.mark.usefixtures("_eager_threads")
 def test_thousands_of_swaps_under_a_running_loop(kinds):
     rows, landed = fly_with_swaps(kinds, swap)
-    flown = len({int(row[0]) for row in rows})
-    assert len(rows) == TICKS + 1 and len(landed) > 2_000 and flown > 1_000
+    assert len({int(row[0]) for row in rows}) > 100, "the loop and the swaps took turns"
     assert faults(kinds, rows, landed) == []
 
 
