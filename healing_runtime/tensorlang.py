@@ -1,7 +1,7 @@
 """The façade: what people import as `from healing_runtime import tensorlang as tl`.
 
-Inside a TensorLang source `tl` is a smaller, read-only namespace of the same names (`language/execution/namespace.py`); here
-are also the tools that load, check and compile such sources.
+Inside a TensorLang source `tl` is a smaller, read-only namespace of the same names; here are also the tools that load,
+check and compile such sources.
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ from healing_runtime.compile.vectors import Leaf
 from healing_runtime.core.codec import canonical
 from healing_runtime.core.records import Verdict
 from healing_runtime.core.status import Severity, Status
+from healing_runtime.language.vocabulary import FINITE_ACTION_SLUG
 
-FINITE_ACTION = "controller/finite-action"
+FINITE_ACTION = f"controller/{FINITE_ACTION_SLUG}"
 """Id of the assertion that every program carries: the action is finite in every tick."""
 
 

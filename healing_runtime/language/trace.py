@@ -6,6 +6,7 @@ computed with NumPy where it is made of simple operations.
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
@@ -104,6 +105,23 @@ class Traced:
         return {label: Margin(*out[2 * i : 2 * i + 2]) for i, label in enumerate(self.contract_labels)}
 
 
+def _params(controller: Controller, dtype: np.dtype) -> Tree:
+    with np.errstate(over="ignore"):
+        params = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), controller.params)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        if not np.isfinite(leaf).all():
+            name = "PARAMS" + jax.tree_util.keystr(path).replace("'", '"')
+            assigned = (s for s in controller.parsed.tree.body if isinstance(s, ast.Assign))
+            place = next(s for s in assigned if _is_params(s.targets[0]))
+            message = f"{name} is too large for {dtype}, in which this tick computes; write a smaller number"
+            raise refusal(controller, "init", message, line=place.lineno, column=place.col_offset + 1)
+    return params
+
+
+def _is_params(target: ast.expr) -> bool:
+    return isinstance(target, ast.Name) and target.id == "PARAMS"
+
+
 def trace(controller: Controller, table: SignalTable, dt_s: float, dtype: DTypeLike = np.float32) -> Traced:
     """Trace `init`, `control` and the contract of a controller.
 
@@ -118,7 +136,7 @@ def trace(controller: Controller, table: SignalTable, dt_s: float, dtype: DTypeL
             ticks, a NaN in the initial state, or whatever JAX itself refused.
     """
     dtype = np.dtype(dtype)
-    params = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), controller.params)
+    params = _params(controller, dtype)
     obs = {s.key: jax.ShapeDtypeStruct(s.shape, dtype) for s in table.observed} | {
         "dt_s": jax.ShapeDtypeStruct((), dtype)
     }

@@ -104,6 +104,10 @@ METHODS: frozenset[str] = frozenset({"set", "add", "min", "max", "sum"})
 CONTRACT_NAMES: frozenset[str] = frozenset({"obs", "action", "state", "next_state", "params"})
 """Names a contract assert may use."""
 
+FINITE_ACTION_SLUG = "finite-action"
+RESERVED_SLUGS: frozenset[str] = frozenset({FINITE_ACTION_SLUG})
+"""Slugs of asserts that the runtime adds to every controller: no source may use them."""
+
 KEY = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 """Dictionary keys and subscripts."""
 

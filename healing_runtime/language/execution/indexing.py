@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from healing_runtime.language.execution.updates import Updates
 from healing_runtime.language.messages.mistake import Mistake
 
 
@@ -18,10 +19,11 @@ def item(value: Any, index: Any) -> Any:
     Raises:
         Mistake: an index that does not exist, or a constant slice without elements.
     """
+    written = hasattr(value, "array")
     shape = getattr(getattr(value, "array", value), "shape", None)
     if isinstance(shape, tuple):
-        _check(shape, index if isinstance(index, tuple) else (index,), written=hasattr(value, "array"))
-    return value[index]
+        _check(shape, index if isinstance(index, tuple) else (index,), written=written)
+    return Updates(value[index]) if written else value[index]
 
 
 def _check(shape: tuple[int, ...], parts: Sequence[Any], *, written: bool) -> None:

@@ -18,7 +18,7 @@ from jax.scipy import special
 from healing_runtime.core import margins
 from healing_runtime.language import linalg, primitive
 from healing_runtime.language import vocabulary as words
-from healing_runtime.language.execution import functions, indexing, runtime
+from healing_runtime.language.execution import functions, indexing, runtime, truth, updates
 from healing_runtime.language.messages.mistake import Mistake
 from healing_runtime.language.syntax.asserts import PREFIX
 
@@ -61,6 +61,8 @@ _REWRITTEN: Mapping[str, Callable[..., Any]] = {
     "less_equal": runtime.less_equal,
     "greater": runtime.greater,
     "greater_equal": runtime.greater_equal,
+    "equal": runtime.equal,
+    "not_equal": runtime.not_equal,
     "both": margins.both,
     "either": margins.either,
     "negation": margins.negation,
@@ -119,8 +121,16 @@ def _called_from_here(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+_CHECKED: Mapping[str, Callable[..., Any]] = {
+    **indexing.FUNCTIONS,
+    **truth.FUNCTIONS,
+    "jnp.full_like": updates.full_like,
+}
+"""Functions of the vocabulary that refuse what JAX would change in silence."""
+
+
 def _found(path: str, name: str) -> Any:
-    checked = indexing.FUNCTIONS.get(f"{path}.{name}")
+    checked = _CHECKED.get(f"{path}.{name}")
     if checked is not None:
         return checked
     match path:

@@ -49,6 +49,22 @@ def greater_equal(a: ArrayLike, b: ArrayLike) -> Margin:
     return less_equal(b, a)
 
 
+def equal(a: ArrayLike, b: ArrayLike) -> Margin:
+    """`a == b`: plus or minus infinity, and NaN where a side is NaN."""
+    return _exact(_real(a), _real(b), jnp.equal(a, b))
+
+
+def not_equal(a: ArrayLike, b: ArrayLike) -> Margin:
+    """`a != b`, likewise: NaN differs from everything, which is no pass."""
+    return _exact(_real(a), _real(b), jnp.not_equal(a, b))
+
+
+def _exact(a: Any, b: Any, ok: Any) -> Margin:
+    known = jnp.logical_and(jnp.equal(a, a), jnp.equal(b, b))
+    decided = margins.boolean(ok)
+    return Margin(jnp.where(known, decided.rho, jnp.nan), jnp.logical_and(decided.ok, known))
+
+
 def best(a: Margin) -> Margin:
     """The best element (`jnp.any`); NaN stays NaN."""
     return Margin(jnp.max(a.rho, initial=-jnp.inf), jnp.any(a.ok))

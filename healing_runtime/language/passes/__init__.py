@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from healing_runtime.language.findings import Finding
-from healing_runtime.language.passes import cost, effects, finite, linearity, loops, primitives, signature
+from healing_runtime.language.passes import cost, effects, finite, linearity, loops, primitives, reached, signature
 from healing_runtime.language.passes.program import Budget, Program
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ PASSES: tuple[Pass, ...] = (
     linearity.check,
     cost.check,
     finite.check,
+    reached.check,
 )
 
 

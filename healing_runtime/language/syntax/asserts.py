@@ -19,7 +19,14 @@ from healing_runtime.language.syntax.scope import dotted
 PREFIX = "__tl_"
 """Prefix of the names that rewritten code uses; no source can write it."""
 
-_COMPARISONS = {ast.Lt: "less", ast.LtE: "less_equal", ast.Gt: "greater", ast.GtE: "greater_equal"}
+_COMPARISONS = {
+    ast.Lt: "less",
+    ast.LtE: "less_equal",
+    ast.Gt: "greater",
+    ast.GtE: "greater_equal",
+    ast.Eq: "equal",
+    ast.NotEq: "not_equal",
+}
 _LOGIC = {
     "jnp.logical_and": "both",
     "jnp.logical_or": "either",
@@ -29,8 +36,12 @@ _LOGIC = {
     "jnp.less_equal": "less_equal",
     "jnp.greater": "greater",
     "jnp.greater_equal": "greater_equal",
+    "jnp.equal": "equal",
+    "jnp.not_equal": "not_equal",
 }
-_ARITY = {name: 1 if name == "jnp.logical_not" else 2 for name in _LOGIC}
+_OVER_ELEMENTS = {"jnp.all": "worst", "jnp.any": "best"}
+ARITY = {name: 1 if name in ("jnp.logical_not", *_OVER_ELEMENTS) else 2 for name in (*_LOGIC, *_OVER_ELEMENTS)}
+"""Functions that combine or make margins, and how many arguments they then have."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +109,8 @@ def _contract_names_only(test: ast.expr) -> bool:
 def margin(test: ast.expr) -> ast.expr:
     """The condition of an assert as an expression that computes its margin (core.margins).
 
-    Comparisons become differences, `and or not implies` min, max and minus; what is none of these is a plain Boolean.
+    Comparisons become differences, `and or not implies` min, max and minus; `==` and `!=` are plus or minus infinity,
+    and NaN where a side is. What is none of these is a plain Boolean.
     """
     match test:
         case ast.Compare(left=left, ops=ops, comparators=right) if all(type(op) in _COMPARISONS for op in ops):
@@ -116,11 +128,11 @@ def margin(test: ast.expr) -> ast.expr:
             return _call("negation", margin(operand), at=test)
         case ast.Call(func=func, args=args, keywords=[]):
             name = dotted(func)
-            if name in _LOGIC and len(args) == _ARITY[name]:
+            if name in _LOGIC and len(args) == ARITY[name]:
                 comparison = _LOGIC[name] in _COMPARISONS.values()
                 return _call(_LOGIC[name], *(args if comparison else map(margin, args)), at=test)
-            if name in ("jnp.all", "jnp.any") and len(args) == 1:
-                return _call("worst" if name == "jnp.all" else "best", margin(args[0]), at=test)
+            if name in _OVER_ELEMENTS and len(args) == 1:
+                return _call(_OVER_ELEMENTS[name], margin(args[0]), at=test)
     return _call("boolean", test, at=test)
 
 

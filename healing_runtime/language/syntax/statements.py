@@ -9,6 +9,8 @@ from typing import NoReturn
 
 from healing_runtime.language import vocabulary as words
 from healing_runtime.language.messages import wording
+from healing_runtime.language.syntax import conditions
+from healing_runtime.language.syntax.asserts import slug
 from healing_runtime.language.syntax.expressions import REFUSED, Expressions
 from healing_runtime.language.syntax.scope import Scope, scope_of
 
@@ -159,6 +161,8 @@ class Statements:
                 ' as in assert obs["altitude_m"] > 0.0',
             )
         self.expressions.expression(test, scope, extra=names)
+        if (found := conditions.complaint(test)) is not None:
+            self.names.refuse(*found)
         self.names.module.asserts.append(node)
 
     def label(self, node: ast.expr, label: str) -> None:
@@ -168,6 +172,10 @@ class Statements:
                 node,
                 "an assert's label is one line of 1 to 100 characters with at least one letter or digit, without"
                 " < > [ ] and backticks; write it as plain words",
+            )
+        if slug(label) in words.RESERVED_SLUGS:
+            self.names.refuse(
+                node, f'the label "{label}" is that of an assert which every controller has; write it in other words'
             )
 
     # ------------------------------------------------------------ assignments
