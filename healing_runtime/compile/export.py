@@ -21,6 +21,7 @@ from healing_runtime.core.errors import SubsetError
 from healing_runtime.core.margins import Margin
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.language import harvest as harvesting
+from healing_runtime.language import ownership
 from healing_runtime.language.trace import Traced
 
 
@@ -132,16 +133,30 @@ def _contract_slugs(traced: Traced, original: Traced) -> tuple[str, ...]:
     return (*own, *(a.slug for a in traced.controller.parsed.contract if a.label in added))
 
 
+def _must_keep_what_is_judged(traced: Traced, original: Traced) -> None:
+    """The memory that the original's contract reads is still built as it was: an empty array breaks no promise."""
+    for key in ownership.state_keys(original.controller.parsed):
+        was, now = (t.state0.get(key) for t in (original, traced))
+        if was is None:  # the original's own mistake, told where its contract is traced
+            continue
+        if now is None:
+            raise SubsetError(f"the patch dropped {key!r}, which an assert of the original controller names; keep it.")
+        if jax.tree.structure(was) != jax.tree.structure(now) or any(
+            (a.shape, a.dtype) != (b.shape, b.dtype)
+            for a, b in zip(jax.tree.leaves(was), jax.tree.leaves(now), strict=True)
+        ):
+            raise SubsetError(
+                f'the patch changes the shape or dtype of state["{key}"], which an assert of the original controller'
+                " reads; keep it as it was."
+            )
+
+
 def _contracts(traced: Traced, original: Traced) -> list[Callable[..., list[Any]]]:
     """Evaluators of the original's contract asserts and of those the patch adds, in the order of the slugs."""
+    _must_keep_what_is_judged(traced, original)
 
     def of_original(obs: Any, state: Any, action: Any, next_state: Any) -> list[Any]:
-        try:
-            margins = original.controller.contract(obs, state, action, next_state, original.params)
-        except KeyError as error:
-            raise SubsetError(
-                f"the patch dropped {error.args[0]!r}, which an assert of the original controller names; keep it."
-            ) from None
+        margins = original.controller.contract(obs, state, action, next_state, original.params)
         return [margins[a.label] for a in original.controller.parsed.contract]
 
     def of_patch(obs: Any, state: Any, action: Any, next_state: Any) -> list[Any]:

@@ -6,8 +6,9 @@ controller and the assertion files, and returns an executable.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from healing_runtime import stl
@@ -15,7 +16,7 @@ from healing_runtime.compile import export, key, programs, wire
 from healing_runtime.compile.export import ExportedController
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.codec import digest, read
-from healing_runtime.core.errors import SandboxFailed, SubsetError, WorkerFailed
+from healing_runtime.core.errors import HealingError, SandboxFailed, SubsetError, WorkerFailed
 from healing_runtime.core.records import AssertionFile, Source
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.core.status import Stage
@@ -115,10 +116,27 @@ def ask_trace(sandbox: Sandbox, source: Source, original: Source, course: Course
     scenario = course.scenario
     request = TraceRequest(source, original, table, scenario.control_hz, scenario.dtype)
     answer = sandbox.run(Job("healing_runtime.gate.build:trace_job", Message(vars(request)), TRACE_LIMITS))
+    with _in_the_schema():
+        return _traced(answer)
+
+
+def _traced(answer: Message) -> Traced:
+    """A trace worker's answer."""
     findings = read(tuple[Finding, ...], answer.header["findings"])  # type: ignore[arg-type]
     if "exported" in answer.header:
         return Traced(findings, wire.read_exported(answer.header["exported"], answer.blobs))
     return Traced(findings, None, str(answer.header["error"]), answer.header["line"])
+
+
+@contextlib.contextmanager
+def _in_the_schema() -> Iterator[None]:
+    """Whatever a worker's answer lacks or has too much of is the worker's failure: it may be in hostile hands."""
+    try:
+        yield
+    except HealingError:
+        raise
+    except Exception as error:
+        raise WorkerFailed("answered outside the schema", f"{type(error).__name__}: {error}"[:300]) from error
 
 
 def ask_build(
@@ -138,7 +156,8 @@ def ask_build(
         if hangar is not None and known is not None and (kept := hangar.find(known)) is not None:
             return kept
         answer = sandbox.run(Job("healing_runtime.gate.build:build_job", message, BUILD_LIMITS))
-        program = wire.read_blob(answer.header, answer.blobs)
+        with _in_the_schema():
+            program = wire.read_blob(answer.header, answer.blobs)
         if hangar is not None and known is not None:
             hangar.keep(known, program)
         return program

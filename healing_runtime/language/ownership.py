@@ -30,6 +30,11 @@ def check(original: Parsed, patched: Parsed) -> tuple[Finding, ...]:
     return (*_contract(original, patched), *_state_keys(original, patched), *_diagnostics(original, patched))
 
 
+def state_keys(parsed: Parsed) -> tuple[str, ...]:
+    """The top-level keys of the state that contract asserts read, before or after the tick."""
+    return tuple(dict.fromkeys(key for owned in parsed.contract for key in _read_keys(owned)))
+
+
 def edits_only_params(original: Parsed, patched: Parsed) -> bool:
     """True if nothing but numbers in PARAMS differs (comments and spacing are free)."""
     return _shape(original.params) == _shape(patched.params) and _without_params(original) == _without_params(patched)

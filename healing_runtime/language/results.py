@@ -192,7 +192,10 @@ def _zeros(leaf: Any) -> str:
 
 # ---------------------------------------------------------------- values
 def _leaf(controller: Controller, function: str, name: str, value: Any, dtype: np.dtype, like: Any = None) -> Any:
-    """A returned value as strongly typed arrays. Python numbers and weak types take the dtype they are to replace."""
+    """A returned value as strongly typed arrays. Python numbers and weak types take the dtype they are to replace.
+
+    Integers have 32 bits whatever the tick's floats have: that is what memory is carried in.
+    """
     if isinstance(value, dict):
         return {
             k: _leaf(controller, function, f'{name}["{k}"]', v, dtype, like.get(k) if isinstance(like, dict) else None)
@@ -209,7 +212,8 @@ def _leaf(controller: Controller, function: str, name: str, value: Any, dtype: n
     array = jnp.asarray(value)
     weak = isinstance(value, bool | int | float) or array.weak_type
     wanted = like if isinstance(like, np.dtype) else getattr(like, "dtype", None)
-    return jax.lax.convert_element_type(array, _dtype(array.dtype, wanted, dtype) if weak else array.dtype)
+    becomes = _dtype(array.dtype, wanted, dtype) if weak else array.dtype
+    return jax.lax.convert_element_type(array, np.int32 if becomes == np.int64 else becomes)
 
 
 _WIDTH = {"b": 0, "i": 1, "u": 1, "f": 2}

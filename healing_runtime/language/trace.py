@@ -183,6 +183,10 @@ def _trace_init(controller: Controller, params: Tree, dtype: np.dtype) -> tuple[
             return results.memory(controller, controller.init(params), dtype)
 
     jaxpr, shape = jax.make_jaxpr(init, return_shape=True)(params)
+    for statement in controller.parsed.diagnostics:
+        if statement.label in labels(jaxpr):
+            message = f'the assert "{statement.label}" is met by init, which nobody judges; write it in control'
+            raise refusal(controller, "init", message, line=statement.line, column=statement.column)
     elements = sum(leaf.size for leaf in jax.tree.leaves(shape))
     if elements > MAX_STATE_ELEMENTS:
         raise refusal(

@@ -30,6 +30,8 @@ branch = cond  # `while_loop` has an argument of that name
 
 def scan(f: Callable[[Any, Any], Any], init: Any, xs: Any = None, length: Any = None, reverse: Any = False) -> Any:
     """`lax.scan` without `unroll`: an unrolled loop costs what the passes `cost` and `loops` do not count."""
+    if length is not None:
+        _trips(length, "length")
     return lax.scan(f, init, xs, length, reverse)
 
 
@@ -46,7 +48,15 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     def step(value: Any, _: None) -> tuple[Any, None]:
         return branch(cond(value), body, lambda same: same, value), None
 
-    return lax.scan(step, jax.tree.map(jnp.asarray, init), None, length=operator.index(max_trips))[0]
+    return lax.scan(step, jax.tree.map(jnp.asarray, init), None, length=_trips(max_trips, "max_trips"))[0]
+
+
+def _trips(count: Any, name: str) -> int:
+    """A constant number of trips; JAX takes a negative one without a word."""
+    trips = operator.index(count)
+    if trips < 0:
+        raise Mistake(f"{name} is {trips}, and a loop has no fewer than 0 trips; write how many it has")
+    return trips
 
 
 def copy(value: Any) -> jax.Array:

@@ -118,7 +118,7 @@ def _assigned(node: ast.Assign) -> ast.stmt:
         if isinstance(target, ast.Tuple | ast.List):
             node.value = _call("unpacked", node.value, _pattern(target))
         elif isinstance(target, ast.Subscript):
-            node.value = _call("grown", node.value)
+            node.value = _call("grown", node.value, copy.deepcopy(target.value))
     return node
 
 

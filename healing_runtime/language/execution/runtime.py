@@ -136,18 +136,23 @@ def each(values: Any, pattern: Any) -> list[Any]:
     return [unpacked(value, pattern) for value in items(values)]
 
 
-def grown(value: Any) -> Any:
-    """A new container, unchanged. `Mistake` beyond 4096 leaves: `t = [t, t]` doubles what will be converted."""
-    _leaves(value)
+def grown(value: Any, container: Any = None) -> Any:
+    """A new container, or what is put into one, unchanged.
+
+    `Mistake` beyond 4096 leaves (`t = [t, t]` doubles what will be converted), and where a container would hold itself.
+    """
+    _leaves(value, container)
     return value
 
 
-def _leaves(value: Any) -> int:
-    """Numbers in nested containers. Looks at a bounded number of them, whatever is shared or contains itself."""
+def _leaves(value: Any, container: Any = None) -> int:
+    """Numbers in nested containers, none of which is `container`. Looks at a bounded number of them."""
     pending, leaves, seen = [value], 0, 0
     while pending:
         item = pending.pop()
         seen += 1
+        if item is container and item is not None:
+            raise Mistake("a list or dictionary cannot hold itself; write its elements, or a new one")
         if isinstance(item, dict):
             pending.extend(item.values())
         elif isinstance(item, tuple | list):
@@ -166,10 +171,16 @@ def _taking_apart(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _total(values: Any, start: Any = 0) -> Any:
+    if isinstance(start, tuple | list):
+        raise Mistake("sum adds numbers; write a + b for two lists or tuples")
+    return builtins.sum(items(values), start)
+
+
 BUILTINS: Mapping[str, Callable[..., Any]] = {
     name: _taking_apart(getattr(builtins, name))
-    for name in ("enumerate", "float", "int", "list", "max", "min", "sum", "tuple", "zip")
-}
+    for name in ("enumerate", "float", "int", "list", "max", "min", "tuple", "zip")
+} | {"sum": _total}
 """Builtins that iterate or convert, over `items` only."""
 
 
@@ -186,7 +197,10 @@ def guarded(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
             length = _length(a) * _length(b) if function is operator.mul else _length(a) + _length(b)
             if length > MAX_LENGTH:
                 raise Mistake(f"a sequence grows beyond {MAX_LENGTH} elements; use jnp arrays")
-        return function(a, b)
+        result = function(a, b)
+        if isinstance(result, complex):
+            raise Mistake("this power of a negative number is complex; write a whole exponent, or jnp.abs of the base")
+        return result
 
     return guard
 

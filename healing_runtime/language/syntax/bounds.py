@@ -6,6 +6,7 @@ Loops have constant trip counts, nothing calls itself, and the product of nested
 from __future__ import annotations
 
 import ast
+import re
 from typing import NoReturn
 
 from healing_runtime.core.errors import Location, SubsetError
@@ -13,6 +14,7 @@ from healing_runtime.language.messages import wording
 from healing_runtime.language.syntax.caps import MAX_DEPTH, MAX_NODES
 from healing_runtime.language.syntax.scope import Module, Unbounded, dotted, static_number
 
+_ODD = re.compile(r"[^\n\t\x20-\x7e]")
 MAX_TRIPS = 1_024
 MAX_WORK = 50_000
 ASSOCIATIVE_CALLS = 46
@@ -20,7 +22,7 @@ ASSOCIATIVE_CALLS = 46
 
 
 def check_shape(tree: ast.AST, path: str) -> None:
-    """Refuse a syntax tree that is too deep or too large, before anything walks it recursively.
+    """Refuse a syntax tree that is too deep or too large, or holds odd text, before anything walks it recursively.
 
     Raises:
         SubsetError: at the first node beyond a cap.
@@ -36,6 +38,12 @@ def check_shape(tree: ast.AST, path: str) -> None:
             raise SubsetError(
                 f"the source has more than {MAX_NODES} syntax nodes; make it smaller.", where=Location(path)
             )
+        for node, line in level:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and _ODD.search(node.value):
+                raise SubsetError(
+                    "this text holds an escape for a character that is not printable ASCII; write plain letters.",
+                    where=Location(path, line, node.col_offset + 1),
+                )
         level = [(child, getattr(child, "lineno", line)) for node, line in level for child in _children(node)]
         depth += 1
 

@@ -114,7 +114,7 @@ class Expressions:
             case ast.Dict():
                 for key, value in zip(node.keys, node.values, strict=True):
                     if key is not None:
-                        self.key(key, scope, extra)
+                        self.word(key, scope, extra)
                     self.expression(value, scope, extra)
             case ast.ListComp() | ast.GeneratorExp() | ast.DictComp():
                 self.comprehension(node, scope, extra)
@@ -186,12 +186,18 @@ class Expressions:
             for test in generator.ifs:
                 self.expression(test, inner, extra - bound)
         if isinstance(node, ast.DictComp):
-            self.key(node.key, inner, extra - bound)
+            self.word(node.key, inner, extra - bound)
             self.expression(node.value, inner, extra - bound)
         else:
             self.expression(node.elt, inner, extra - bound)
 
     # ------------------------------------------------------------ keys, subscripts, operators
+    def word(self, node: ast.expr, scope: Scope | None, extra: frozenset[str]) -> None:
+        """The key of a dictionary that is written out: constant, since memory is moved and told by its keys."""
+        self.key(node, scope, extra)
+        if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+            self.names.refuse(node, 'a key of a dictionary is a word in quotes; write one, as in {"x": 1.0}')
+
     def key(self, node: ast.expr, scope: Scope | None, extra: frozenset[str]) -> None:
         """A dictionary key or index: a word in quotes, or a value."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):

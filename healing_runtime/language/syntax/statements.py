@@ -17,8 +17,8 @@ from healing_runtime.language.syntax.scope import Scope, scope_of
 SIGNATURES: Mapping[str, tuple[str, ...]] = {"init": ("params",), "control": ("obs", "state", "params")}
 """The two functions every controller defines, and their parameters."""
 
-_LABEL = re.compile(r"[^<>\[\]`\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z")
-"""Labels are shown in prompts, pages and terminals: no markup, no control characters."""
+_LABEL = re.compile(r"[ !-;=?-Z\\^_a-z{|}~]*\Z")
+"""Labels are shown in prompts, pages and terminals: printable ASCII without < > [ ] and backticks."""
 
 
 class Statements:

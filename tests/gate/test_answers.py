@@ -1,0 +1,64 @@
+"""Whatever a worker answers is a refusal, never an exception of another kind: it may be in hostile hands."""
+
+from __future__ import annotations
+
+import copy
+
+import gate_kit as kit
+import pytest
+
+from healing_runtime.core import codec
+from healing_runtime.core.errors import WorkerFailed
+from healing_runtime.core.status import Stage
+from healing_runtime.gate.build import ask_build, ask_trace, tracer
+from healing_runtime.gate.records import Candidate
+from healing_runtime.sandbox.messages import Message
+
+COURSE = kit.course()
+EDITS = {
+    "dtype": lambda header, blobs: (header["exported"]["interface"].update(dtype="object"), blobs)[1],
+    "no findings": lambda header, blobs: (header.pop("findings"), blobs)[1],
+    "bad finding": lambda header, blobs: (header.update(findings=[{"pass_name": 3}]), blobs)[1],
+    "no export, no error": lambda header, blobs: (header.pop("exported"), ())[1],
+    "a blob less": lambda header, blobs: blobs[:-1],
+    "odd bytes": lambda header, blobs: (*blobs[:2], blobs[2] + b"x", *blobs[3:]),
+    "interface": lambda header, blobs: (header["exported"].update(interface=[1, 2]), blobs)[1],
+}
+
+
+class Editing:
+    """A sandbox whose real answers are changed on the way."""
+
+    def __init__(self, sandbox, edit):
+        self.sandbox, self.edit = sandbox, edit
+
+    def run(self, job):
+        answer = self.sandbox.run(job)
+        header = copy.deepcopy(dict(codec.plain(answer.header)))
+        return Message(header, self.edit(header, answer.blobs))
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_a_trace_that_answers_nonsense_is_refused(sandbox, name):
+    source = kit.source(kit.GOOD)
+    with pytest.raises(WorkerFailed, match="answered outside the schema"):
+        ask_trace(Editing(sandbox, EDITS[name]), source, source, COURSE, kit.TABLE)
+    candidate = Candidate(kit.proposal(kit.GOOD), source, source, kit.incident(), ())
+    judged = tracer(Editing(sandbox, EDITS[name]), source, COURSE, kit.TABLE)(candidate)
+    assert judged.refused and judged.stages[-1].stage is Stage.TRACE
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda header, blobs: blobs[:-1],
+        lambda header, blobs: (header.pop("interface"), blobs)[1],
+        lambda header, blobs: (header["interface"]["controller"].update(dtype="object"), blobs)[1],
+        lambda header, blobs: (header.pop("sha256"), blobs)[1],
+    ],
+)
+def test_a_build_that_answers_nonsense_has_failed(sandbox, edit):
+    source = kit.source(kit.GOOD)
+    exported = ask_trace(sandbox, source, source, COURSE, kit.TABLE).exported
+    with pytest.raises(WorkerFailed, match="answered outside the schema"):
+        ask_build(Editing(sandbox, edit), exported, COURSE, kit.TABLE)
