@@ -9,6 +9,7 @@ import pytest
 
 from healing_runtime.language.passes import Budget, intervals
 from healing_runtime.language.passes.finite import check
+from healing_runtime.language.passes.transfer import transferred
 
 HELPER = "def helper(x):\n    y = x * 2.0\n    return 1.0 / y\n"
 BODY = """
@@ -114,6 +115,20 @@ GUARDED = [
     "v[0] / jnp.where(h != 0.0, h, 1.0)",
     "jnp.log(jnp.where(h >= 0.1, h, 0.1))",
 ]
+# Guarded on paper, and infinite or NaN in the arithmetic that flies.
+ROUNDED = [
+    "1.0 / (jnp.exp2(jnp.clip(h, 5.0, 7.0)) - 32.0)",
+    "1.0 / jnp.maximum(h, 1e-12) ** 4",
+    "1.0 / (jnp.maximum(h, 1e-15) * jnp.maximum(v[0], 1e-15) * jnp.maximum(v[1], 1e-15))",
+    "1.0 / jnp.maximum(h, 1e-42)",
+    "1.0 / (jnp.maximum(h, -1.0) + 1.000000001)",
+    "1.0 / ((jnp.maximum(h, -1.0) + jnp.maximum(v[0], 1e-9)) + 1.0)",
+    "1.0 / (jnp.maximum(h, 1.0) / 1e30 / 1e30)",
+    "1.0 / jnp.astype(jnp.clip(h, 0.5, 0.9), jnp.int32)",
+    "1.0 / (jnp.astype(jnp.clip(h, 1.0, 2.0), jnp.int32) // 3)",
+    "jnp.sqrt(jnp.maximum(h, 41.0) / 41.0 - 1.0)",
+    "jnp.arccos(jnp.clip(lax.clamp(0.5, h, -2.0), -3.0, 1.0))",
+]
 UNGUARDED = [
     "lax.cond(h > 0.0, lambda x: x, lambda x: 1.0 / x, h)",
     "lax.cond(h > -1.0, lambda x: 1.0 / x, lambda x: x, h)",
@@ -172,6 +187,7 @@ UNGUARDED = [
     "lax.fori_loop(0, 5, lambda i, c: c + h / (3.0 - i), 0.0)",
     "1.0 / lax.fori_loop(0, 3, lambda i, c: c - 1.0, 3.0)",
     "1.0 / (v @ v[::-1])",
+    *ROUNDED,
 ]
 # Guarded, or never zero, in ways that intervals do not see; told nevertheless.
 SUSPECTED = [
@@ -279,9 +295,7 @@ def test_intervals_hold_every_value(function):
         for eqn in jaxpr.jaxpr.eqns:
             operands = [read(v) for v in eqn.invars]
             inner = eqn.params.get("jaxpr")
-            env.update(
-                zip(eqn.outvars, bounds(inner, operands) if inner else intervals.transfer(eqn, operands), strict=True)
-            )
+            env.update(zip(eqn.outvars, bounds(inner, operands) if inner else transferred(eqn, operands), strict=True))
         return [read(v) for v in jaxpr.jaxpr.outvars]
 
     rng = np.random.default_rng(0)
