@@ -67,7 +67,8 @@ def rounded(dtype: Any, bounds: Interval) -> Interval:
     if jnp.issubdtype(dtype, jnp.floating):
         limits = jnp.finfo(dtype)
         tiny, largest = float(limits.tiny), float(limits.max)
-        low, high, gap = (float(dtype.type(x)) for x in bounds)
+        with np.errstate(over="ignore"):
+            low, high, gap = (float(dtype.type(x)) for x in bounds)
         low = 0.0 if 0.0 < low < tiny else min(low, largest)
         high = 0.0 if -tiny < high < 0.0 else max(high, -largest)
         return Interval(low, high, 0.0 if gap < tiny else min(gap, largest))

@@ -135,6 +135,21 @@ def _log1p(eqn: JaxprEqn, a: Interval) -> Interval:
     return _loosened(eqn, Interval(math.log1p(a.low) if a.low > -1.0 else -math.inf, math.inf))
 
 
+def _convert(eqn: JaxprEqn, a: Interval) -> Interval:
+    """Into integers a floating-point number is cut off at their ends, and an integer wraps around."""
+    before, after = eqn.invars[0].aval.dtype, eqn.outvars[0].aval.dtype  # type: ignore[attr-defined]
+    if not jnp.issubdtype(after, jnp.integer):
+        return a
+    ends = jnp.iinfo(after)
+    if jnp.issubdtype(before, jnp.floating):
+        low, high = (min(max(x, float(ends.min)), float(ends.max)) for x in a[:2])
+        return Interval(low, high, a.gap if a.low >= ends.min else 0.0)
+    if jnp.issubdtype(before, jnp.integer):
+        own = jnp.iinfo(before)
+        a = a._replace(low=max(a.low, float(own.min)), high=min(a.high, float(own.max)))
+    return a if ends.min <= a.low and a.high <= ends.max else ANYTHING
+
+
 def _same(eqn: JaxprEqn, a: Interval, *_: Interval) -> Interval:
     return a
 
@@ -147,9 +162,8 @@ _RULES: Mapping[str, _Rule] = {
     "broadcast_in_dim": _same,
     "clamp": _clamp,
     "concatenate": lambda eqn, *parts: hull(*parts),
-    "convert_element_type": _same,
+    "convert_element_type": _convert,
     "copy": _same,
-    "copy_p": _same,
     "cos": lambda eqn, a: Interval(-1.0, 1.0),
     "cosh": _cosh,
     "div": _div,
