@@ -107,12 +107,13 @@ def box(dtype, rng):
     a, b = np.sort(rng.choice(points, 2) if rng.random() < 0.7 else points[rng.integers(len(points) - 1) :][:2])
     inside = points[(points >= a) & (points <= b)]
     if np.isfinite([a, b]).all():
-        drawn = (a + rng.uniform(0, 1, 12) * (np.float64(b) - a)).astype(dtype)
+        share = rng.uniform(0, 1, 12)
+        drawn = (a * (1.0 - share) + b * share).astype(dtype)
         inside = np.concatenate([inside, drawn[(drawn >= a) & (drawn <= b)]])
     values = np.concatenate([[a, b], rng.choice(inside, VALUES - 2)]).astype(dtype)
     if a < 0 < b and rng.random() < 0.5:  # without zero
-        values = np.where(values == 0, b, values)
-        return Interval(float(a), float(b), float(np.abs(values.astype(float)).min())), values
+        gap = rng.choice(points[(points > 0) & (points <= b)])
+        return Interval(float(a), float(b), float(gap)), np.where(np.abs(values.astype(float)) < gap, b, values)
     return Interval(float(a), float(b)), values
 
 
