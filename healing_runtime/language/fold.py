@@ -1,5 +1,6 @@
-"""Evaluating a small jaxpr without a compiler: NumPy for operations that each give XLA's result bit for bit, else XLA.
+"""Constant evaluation of a small jaxpr without a compiler.
 
+NumPy evaluates the operations for which it gives XLA's result bit for bit; anything else is left to XLA.
 An initial state is nearly always zeros and parameters; compiling a program for that would cost more than the trace.
 XLA flushes subnormal numbers to zero and saturates what an integer cannot hold; NumPy does neither, and so steps back.
 What is left is one rounding instead of two where XLA fuses a product with a sum.

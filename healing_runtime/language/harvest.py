@@ -14,13 +14,22 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.extend import linear_util
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from healing_runtime.core.errors import InputError
-from healing_runtime.language import records as made
 from healing_runtime.language.holders import subjaxprs
 from healing_runtime.language.primitive import assert_p, holds_assert
-from healing_runtime.language.records import Harvested, Record, Records, first_violation, merge
+from healing_runtime.language.records import (
+    Harvested,
+    Record,
+    Records,
+    add,
+    first_violation,
+    merge,
+    observed,
+    published,
+    unreached,
+)
 
 Out = TypeVar("Out")
 
@@ -45,7 +54,7 @@ def harvest(fn: Callable[..., Out]) -> Callable[..., tuple[Out, dict[str, Harves
 def harvest_jaxpr(jaxpr: ClosedJaxpr, *args: Any) -> tuple[list[Any], dict[str, Harvested]]:
     """Evaluate a closed jaxpr on flat arguments; its results, and its asserts by label."""
     out, records, _ = _evaluate(jaxpr.jaxpr, jaxpr.consts, args, 0)
-    return out, {label: made.published(record) for label, record in records.items()}
+    return out, {label: published(record) for label, record in records.items()}
 
 
 def labels(jaxpr: Jaxpr | ClosedJaxpr) -> tuple[str, ...]:
@@ -105,13 +114,13 @@ def _evaluate(
         operands = [v.val if isinstance(v, Literal) else values[v] for v in eqn.invars]
         if eqn.primitive is assert_p:
             rho, ok = operands
-            made.add(records, eqn.params["label"], made.observed(rho, ok, clock))
+            add(records, eqn.params["label"], observed(rho, ok, clock))
             clock = clock + 1
             continue
         if holds_assert(eqn):
             results, inner, clock = _rule(eqn)(eqn, operands, clock)
             for label, record in inner.items():
-                made.add(records, label, record)
+                add(records, label, record)
         else:
             results = _bind(eqn, operands)
         values.update(zip(eqn.outvars, results, strict=True))
@@ -161,7 +170,7 @@ def _cond(eqn: JaxprEqn, operands: list[Any], clock: _Clock) -> _Judged:
     def run(closed: ClosedJaxpr) -> Callable[..., tuple[list[Any], list[Record], Array]]:
         def branch(*args: Any) -> tuple[list[Any], list[Record], Array]:
             out, records, after = _closed(closed, args, clock)
-            return out, [records.get(name, made.unreached()) for name in names], jnp.int32(after)
+            return out, [records.get(name, unreached()) for name in names], jnp.int32(after)
 
         return branch
 
@@ -209,7 +218,7 @@ def _while(eqn: JaxprEqn, operands: list[Any], clock: _Clock) -> _Judged:
 
 def _before(carry: Sequence[Any], body: ClosedJaxpr, clock: _Clock) -> tuple[Any, ...]:
     """What a loop starts with: iteration, values, records, clock."""
-    return jnp.int32(0), carry, {label: made.unreached() for label in labels(body)}, jnp.int32(clock)
+    return jnp.int32(0), carry, {label: unreached() for label in labels(body)}, jnp.int32(clock)
 
 
 def _merged(records: Records, found: Records, i: Array) -> Records:
@@ -219,7 +228,6 @@ def _merged(records: Records, found: Records, i: Array) -> Records:
 _RULES: dict[str, _Rule] = {
     "jit": lambda eqn, operands, clock: _closed(eqn.params["jaxpr"], operands, clock),
     "closed_call": lambda eqn, operands, clock: _closed(eqn.params["call_jaxpr"], operands, clock),
-    "checkpoint": _checkpoint,
     "remat2": _checkpoint,
     "custom_jvp_call": _custom,
     "custom_vjp_call": _custom,
@@ -228,13 +236,4 @@ _RULES: dict[str, _Rule] = {
     "while": _while,
 }
 
-__all__ = [
-    "Harvested",
-    "first_violation",
-    "harvest",
-    "harvest_jaxpr",
-    "jaxpr_as_fun",
-    "labels",
-    "silenced",
-    "subjaxprs",
-]
+__all__ = ["Harvested", "first_violation", "harvest", "harvest_jaxpr", "labels", "silenced"]

@@ -4,6 +4,11 @@ JAX drops what has neither results nor effects wherever it takes a program apart
 gradient or a transpose splits known from unknown, and where a batch runs code that some lanes never reach. The first
 keeps the holder whole; the others refuse with "harvest first". After a harvest no program holds an assert, and none of
 this acts.
+
+Holders are JAX's higher-order primitives: those with jaxprs among their parameters. `guard`, which runs when
+`primitive` is imported, rewrites their entries in JAX's rule tables for the whole process. That is safe for other code:
+each new rule asks whether the equation holds the primitive, and if not does what the old rule did, or what JAX does
+where it has none; and nobody holds the primitive but programs with asserts.
 """
 
 from __future__ import annotations
@@ -12,11 +17,12 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from jax._src.custom_batching import custom_vmap_p  # these primitives have no public name
-from jax._src.custom_derivatives import remat_opt_p
-from jax._src.interpreters.batching import batch_jaxpr
-from jax._src.shard_map import shard_map_p
-from jax._src.state.discharge import run_state_p
+# None of these has a public name; a version of JAX that moves one fails here, at import.
+from jax._src.custom_batching import custom_vmap_p  # what jax.custom_batching.custom_vmap binds
+from jax._src.custom_derivatives import remat_opt_p  # what a custom_vjp with optimize_remat becomes
+from jax._src.interpreters.batching import batch_jaxpr  # a function: which results a batch of a jaxpr has lanes in
+from jax._src.shard_map import shard_map_p  # what jax.shard_map binds
+from jax._src.state.discharge import run_state_p  # what code on references (jax.new_ref) becomes
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Primitive, primitives
 from jax.interpreters import batching, partial_eval
 

@@ -43,7 +43,8 @@ class Harvested(NamedTuple):
 def first_violation(asserts: Mapping[str, Harvested]) -> tuple[str, int] | None:
     """Label and outermost iteration of the assert at which plain Python would have stopped; None if at none.
 
-    Takes the concrete asserts of one call (of one lane of a batch).
+    Takes the concrete asserts of one call (of one lane of a batch). A batch inside of the function (`jax.vmap`, or
+    `lax.map` with a `batch_size`) is judged assert by assert, each for all lanes at once, not lane by lane.
     """
     label = min(asserts, key=lambda name: int(asserts[name].order), default=None)
     if label is None or int(asserts[label].order) == NEVER:

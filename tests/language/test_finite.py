@@ -1,13 +1,12 @@
-"""The pass `finite`: unguarded operations are told, guarded ones are not, and the bounds behind it hold."""
+"""The pass `finite`: unguarded operations are told and guarded ones are not."""
 
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from healing_runtime.language.passes import Budget, intervals
+from healing_runtime.language.passes import Budget
 from healing_runtime.language.passes.finite import check
 
 HELPER = "def helper(x):\n    y = x * 2.0\n    return 1.0 / y\n"
@@ -114,6 +113,20 @@ GUARDED = [
     "v[0] / jnp.where(h != 0.0, h, 1.0)",
     "jnp.log(jnp.where(h >= 0.1, h, 0.1))",
 ]
+# Guarded on paper, and infinite or NaN in the arithmetic that flies.
+ROUNDED = [
+    "1.0 / (jnp.exp2(jnp.clip(h, 5.0, 7.0)) - 32.0)",
+    "1.0 / jnp.maximum(h, 1e-12) ** 4",
+    "1.0 / (jnp.maximum(h, 1e-15) * jnp.maximum(v[0], 1e-15) * jnp.maximum(v[1], 1e-15))",
+    "1.0 / jnp.maximum(h, 1e-42)",
+    "1.0 / (jnp.maximum(h, -1.0) + 1.000000001)",
+    "1.0 / ((jnp.maximum(h, -1.0) + jnp.maximum(v[0], 1e-9)) + 1.0)",
+    "1.0 / (jnp.maximum(h, 1.0) / 1e30 / 1e30)",
+    "1.0 / jnp.astype(jnp.clip(h, 0.5, 0.9), jnp.int32)",
+    "1.0 / (jnp.astype(jnp.clip(h, 1.0, 2.0), jnp.int32) // 3)",
+    "jnp.sqrt(jnp.maximum(h, 41.0) / 41.0 - 1.0)",
+    "jnp.arccos(jnp.clip(lax.clamp(0.5, h, -2.0), -3.0, 1.0))",
+]
 UNGUARDED = [
     "lax.cond(h > 0.0, lambda x: x, lambda x: 1.0 / x, h)",
     "lax.cond(h > -1.0, lambda x: 1.0 / x, lambda x: x, h)",
@@ -172,6 +185,7 @@ UNGUARDED = [
     "lax.fori_loop(0, 5, lambda i, c: c + h / (3.0 - i), 0.0)",
     "1.0 / lax.fori_loop(0, 3, lambda i, c: c - 1.0, 3.0)",
     "1.0 / (v @ v[::-1])",
+    *ROUNDED,
 ]
 # Guarded, or never zero, in ways that intervals do not see; told nevertheless.
 SUSPECTED = [
@@ -250,50 +264,6 @@ def test_the_words(traced, expression, text):
 def test_finite_looks_only_at_the_action(traced):
     body = 'x = 1.0 / obs["altitude_m"]\nassert x < 5.0, "ratio"\nreturn {"thrust_n": 1.0}, {"x": x + state["x"]}'
     assert list(check(traced(body, init='return {"x": 0.0}'), Budget())) == []
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda x, y: x * y,
-        lambda x, y: x - y,
-        lambda x, y: jnp.clip(x, -0.5, 2.0) / (jnp.abs(y) + 0.5),
-        lambda x, y: jnp.sqrt(x * x) + y**2,
-        lambda x, y: jnp.where(x > y, x, -y),
-        lambda x, y: jnp.max(jnp.stack([x, y])) * jnp.exp(-jnp.abs(x)),
-        lambda x, y: jnp.tanh(x) * jnp.sin(y) + jnp.sum(jnp.array([x, y, 1.0])),
-        lambda x, y: (x * y) ** 4 / 3.0,
-    ],
-)
-def test_intervals_hold_every_value(function):
-    """Property: on boxes of inputs, no sampled value leaves the interval."""
-    jaxpr = jax.make_jaxpr(function)(0.0, 0.0)
-
-    def bounds(jaxpr, args):
-        env = dict(zip(jaxpr.jaxpr.invars, args, strict=True))
-        env |= {v: intervals.of_constant(c) for v, c in zip(jaxpr.jaxpr.constvars, jaxpr.consts, strict=True)}
-
-        def read(v):
-            return intervals.of_constant(v.val) if hasattr(v, "val") else env[v]
-
-        for eqn in jaxpr.jaxpr.eqns:
-            operands = [read(v) for v in eqn.invars]
-            inner = eqn.params.get("jaxpr")
-            env.update(
-                zip(eqn.outvars, bounds(inner, operands) if inner else intervals.transfer(eqn, operands), strict=True)
-            )
-        return [read(v) for v in jaxpr.jaxpr.outvars]
-
-    rng = np.random.default_rng(0)
-    values = jax.vmap(function)
-    for _ in range(10):
-        low = rng.uniform(-3, 2, 2)
-        high = low + rng.uniform(0, 3, 2)
-        (interval,) = bounds(jaxpr, [intervals.Interval(*pair) for pair in zip(low, high, strict=True)])
-        samples = rng.uniform(low, high, (200, 2)).astype(np.float32)
-        found = np.asarray(values(samples[:, 0], samples[:, 1]))
-        slack = 1e-4 * (1 + np.abs(found).max())
-        assert found.min() >= interval.low - slack and found.max() <= interval.high + slack
 
 
 def test_deeply_nested_loops_are_not_evaluated_for_ever(traced, monkeypatch):

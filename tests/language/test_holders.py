@@ -6,16 +6,13 @@ import itertools
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 from jax import lax
 from jax.interpreters import partial_eval
 
 from healing_runtime.core.errors import InputError
-from healing_runtime.core.margins import Margin
 from healing_runtime.core.status import Status
 from healing_runtime.language.harvest import harvest, labels
-from healing_runtime.language.holders import subjaxprs
 from healing_runtime.language.primitive import assert_
 from tests.language.test_transformations import ALL, NO_PAIR, base
 
@@ -124,17 +121,8 @@ def test_it_is_kept_where_nothing_reads_the_result(name):
         jax.jit(unused).lower(GOOD)
     with pytest.raises(InputError, match="harvest first"):
         jax.jit(lambda x: lax.scan(lambda c, _: (unused(c), None), x, None, length=2)[0]).lower(GOOD)
-    jaxpr = jax.make_jaxpr(unused)(GOOD)
-    slim = partial_eval.dce_rules  # the same table that XLA's lowering reads
-    assert all(slim[eqn.primitive](used, eqn)[1] is eqn for eqn, used in holding(jaxpr.jaxpr))
-
-
-def holding(jaxpr):
-    return [
-        (eqn, [False] * len(eqn.outvars))
-        for eqn in jaxpr.eqns
-        if eqn.primitive.name == "tensorlang.assert" or any(labels(sub) for sub in subjaxprs(eqn))
-    ]
+    slim, _ = partial_eval.dce_jaxpr(jax.make_jaxpr(unused)(GOOD).jaxpr, [False])
+    assert labels(slim) == ("kept",)
 
 
 FREE = {"reference"}  # a reference is not batched, transposed or differentiated from outside
@@ -283,73 +271,6 @@ def test_a_loop_that_all_lanes_leave_together_is_batched():
 
     _, found = harvest(jax.vmap(shared))(jnp.array([0.1, 0.2]))
     assert float(found["kept"].rho) == pytest.approx(3.0 - 0.2 * 2.25)
-
-
-# ---------------------------------------------------------------- what is asserted
-@pytest.mark.parametrize(
-    ("condition", "status"),
-    [
-        (True, Status.TRUE),
-        (False, Status.FALSE),
-        (np.bool_(False), Status.FALSE),
-        (np.array(True), Status.TRUE),
-        (3, Status.TRUE),
-        (-3, Status.FALSE),
-        (0, Status.FALSE),
-        (np.array(2), Status.TRUE),
-        (np.float64(-1.0), Status.FALSE),
-        (np.nan, Status.INVALID),
-        (np.int8(-1), Status.FALSE),
-        (jnp.array([3, -1]), Status.FALSE),
-        (jnp.float16(0.5), Status.TRUE),
-        (jnp.zeros(0), Status.TRUE),
-        (np.zeros((0, 3), bool), Status.TRUE),
-        (Margin(1.0, True), Status.TRUE),  # type: ignore[arg-type]
-        (Margin(jnp.ones(2), jnp.array([True, False])), Status.FALSE),
-        ([1.0, -1.0], Status.FALSE),
-    ],
-    ids=repr,
-)
-def test_conditions_of_every_kind(condition, status):
-    """Also with no tracer at all inside a compiled function: a constant is not folded away."""
-
-    def function(x):
-        assert_(condition, "kept")
-        return x
-
-    for ours in (function, jax.jit(function), lambda x: lax.fori_loop(0, 2, lambda i, c: function(c), x)):
-        assert Status(int(harvest(ours)(1.0)[1]["kept"].status)) is status
-    with pytest.raises(InputError, match="harvest first"):
-        jax.jit(function).lower(1.0)
-    if status.violated:
-        with pytest.raises(AssertionError, match=r'^"kept" is '):
-            function(1.0)
-    else:
-        function(1.0)
-
-
-@pytest.mark.parametrize(
-    ("condition", "what"),
-    [
-        ("high", "a str"),
-        (None, "a NoneType"),
-        ({"a": 1.0}, "a dict"),
-        (object(), "a object"),
-        (1j, "an array of complex64"),
-        (2**70, "a int"),
-        (jax.random.key(0), r"an array of key<\w+>"),
-        (np.array(["a"]), "a ndarray"),
-    ],
-)
-def test_a_condition_that_is_none_is_refused(condition, what):
-    with pytest.raises(InputError, match=rf'^the assert "kept" stands on {what}; assert a Boolean or a real margin\.$'):
-        assert_(condition, "kept")
-
-
-@pytest.mark.parametrize("label", [3, None, ["a"], "", "  "])
-def test_a_label_that_names_nothing_is_refused(label):
-    with pytest.raises(InputError, match="give it a text that names it"):
-        assert_(1.0, label)
 
 
 # ---------------------------------------------------------------- other ways to run a function

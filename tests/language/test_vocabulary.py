@@ -8,7 +8,7 @@ import pytest
 
 from healing_runtime.language import vocabulary as words
 from healing_runtime.language.execution.namespace import bindings
-from healing_runtime.language.harvest import subjaxprs
+from healing_runtime.language.holders import subjaxprs
 from healing_runtime.language.messages import advice
 from healing_runtime.language.passes.primitives import ALLOWED
 

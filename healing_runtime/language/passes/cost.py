@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from healing_runtime.language.findings import Finding
-from healing_runtime.language.harvest import subjaxprs
+from healing_runtime.language.holders import subjaxprs
 from healing_runtime.language.passes.program import Budget, Program, programs
 from healing_runtime.language.vocabulary import words
 

@@ -18,11 +18,14 @@ from jax.interpreters import partial_eval
 
 from healing_runtime.language.findings import Finding
 from healing_runtime.language.harvest import silenced
-from healing_runtime.language.passes import algebra, identity, intervals
+from healing_runtime.language.passes import algebra, identity
+from healing_runtime.language.passes.calls import CALLS, called
 from healing_runtime.language.passes.guards import Test, selected_only, tested
-from healing_runtime.language.passes.intervals import ANYTHING, Interval
+from healing_runtime.language.passes.intervals import ANYTHING, Interval, hull, of_constant
 from healing_runtime.language.passes.numbers import Number, Table
 from healing_runtime.language.passes.program import Budget, Program
+from healing_runtime.language.passes.softmax import VIEWS, Softmax
+from healing_runtime.language.passes.transfer import added, square, transferred
 
 if TYPE_CHECKING:
     from healing_runtime.language.trace import Traced
@@ -44,8 +47,6 @@ _HINTS = {
 
 
 _TRIED_DEPTH = 2
-_HOLDING = frozenset({"closed_call", "cond", "custom_jvp_call", "custom_vjp_call", "jit", "scan"})
-_VIEWS = frozenset({"broadcast_in_dim", "reshape", "squeeze"})
 
 
 def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
@@ -56,18 +57,17 @@ def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
     slim, _ = partial_eval.dce_jaxpr(silenced(jaxpr), used, instantiate=True)
     consts = dict(zip(jaxpr.constvars, traced.jaxpr.consts, strict=True))
     walk = _Walk(Program("control", traced.jaxpr, traced.controller))
-    known = [intervals.of_constant(leaf) for leaf in jax.tree.leaves(traced.params)]
-    known += [ANYTHING] * traced.state_tree.num_leaves
-    known += [
-        _exactly(traced.dt_s) if key == "dt_s" else ANYTHING for key in sorted((*traced.table.observed.by_key, "dt_s"))
-    ]
+    observed = sorted((*traced.table.observed.by_key, "dt_s"))
+    told = [*jax.tree.leaves(traced.params), *[None] * traced.state_tree.num_leaves]
+    told += [traced.dt_s if key == "dt_s" else None for key in observed]
     with np.errstate(all="ignore"):
+        known = [_known(value, v.aval.dtype) for value, v in zip(told, slim.invars, strict=True)]  # type: ignore[attr-defined]
         walk.run(slim, [consts[v] for v in slim.constvars], [walk.unknown(bound) for bound in known], (), False)
     yield from walk.found
 
 
-def _exactly(value: float) -> Interval:
-    return Interval(value, value)
+def _known(value: Any, dtype: Any) -> Interval:
+    return ANYTHING if value is None else of_constant(value, dtype)
 
 
 class _Walk:
@@ -80,7 +80,7 @@ class _Walk:
         self._bounds: dict[Number, Interval] = {}
         self._tests: dict[Number, Test] = {}
         self._sizes: dict[Number, Number] = {}
-        self._peaks: dict[Number, tuple[str, Number, tuple[int, ...]]] = {}
+        self._softmax = Softmax()
 
     def unknown(self, bound: Interval) -> Number:
         """A value like no other, with bounds."""
@@ -111,7 +111,7 @@ class _Walk:
                 what, hint = _HINTS[name]
                 place = self._program.position(path)
                 self.found.append(Finding("finite", "warning", f"{what} reaches the action; {hint}.", *place))
-            nested = name in _HOLDING
+            nested = name in CALLS or name in ("cond", "scan")
             results = self._nested(eqn, operands, path, safe) if nested else self._simple(eqn, operands)
             numbers.update(zip(eqn.outvars, results, strict=True))
         return [read(v) for v in jaxpr.outvars]
@@ -119,7 +119,7 @@ class _Walk:
     def _constant(self, value: Any, aval: Any) -> Number:
         number = self._table.constant(value, aval)
         if number not in self._bounds:
-            self._bounds[number] = intervals.of_constant(value)
+            self._bounds[number] = of_constant(value, aval.dtype)
         return number
 
     def _bounded(self, numbers: Sequence[Number], bounds: Sequence[Interval]) -> list[Number]:
@@ -134,9 +134,9 @@ class _Walk:
             if same is not None:
                 if same not in self._bounds:
                     value = self._table.value(same)
-                    known = self._transfer(eqn, operands)[0] if value is None else intervals.of_constant(value)
+                    known = self._transfer(eqn, operands)[0] if value is None else of_constant(value)
                     self._bounds[same] = known
-                    if eqn.primitive.name in _VIEWS:
+                    if eqn.primitive.name in VIEWS:
                         self._note(eqn, operands, same)
                 return [same]
         own = identity.own(self._table, eqn, operands)
@@ -150,17 +150,16 @@ class _Walk:
         twice = len(operands) == 2 and operands[0] == operands[1]
         match eqn.primitive.name:
             case "mul" if twice:
-                return [intervals.square(eqn, bounds[0])]
+                return [square(eqn, bounds[0])]
             case "dot_general" if twice and not eqn.outvars[0].aval.shape:  # type: ignore[attr-defined]
-                return [intervals.added(intervals.square(eqn, bounds[0]), math.prod(eqn.invars[0].aval.shape))]  # type: ignore[attr-defined]
+                return [added(eqn, square(eqn, bounds[0]), math.prod(eqn.invars[0].aval.shape))]  # type: ignore[attr-defined]
             case "select_n" if operands[0] in self._tests and len(operands) == 3:
                 test = self._tests[operands[0]]
                 cases = enumerate(zip(operands[1:], bounds[1:], strict=True))
-                return [intervals.hull(*(tested(n, b, test, bool(i), self.bound, self._sizes) for i, (n, b) in cases))]
-            case "reduce_sum" if self._peaks.get(operands[0], ("",))[0] == "one":
-                if set(self._peaks[operands[0]][2]) <= set(eqn.params["axes"]):
-                    return [Interval(1.0, math.inf)]
-        return intervals.transfer(eqn, bounds)
+                return [hull(*(tested(n, b, test, bool(i), self.bound, self._sizes) for i, (n, b) in cases))]
+            case "reduce_sum" if self._softmax.is_summed(eqn, operands):
+                return [Interval(1.0, math.inf)]
+        return transferred(eqn, bounds)
 
     def _note(self, eqn: JaxprEqn, operands: list[Number], number: Number) -> None:
         """What a later selection, or the sum of a softmax, can make use of."""
@@ -171,14 +170,7 @@ class _Walk:
             self._tests[number] = self._tests[operands[0]]
         elif name == "abs":
             self._sizes[number] = operands[0]
-        elif name == "reduce_max":
-            self._peaks[number] = ("max", operands[0], tuple(eqn.params["axes"]))
-        elif name in _VIEWS and self._peaks.get(operands[0], ("",))[0] == "max":
-            self._peaks[number] = self._peaks[operands[0]]
-        elif name == "sub" and self._peaks.get(operands[1], ("", -1))[:2] == ("max", operands[0]):
-            self._peaks[number] = ("zero", number, self._peaks[operands[1]][2])
-        elif name == "exp" and self._peaks.get(operands[0], ("",))[0] == "zero":
-            self._peaks[number] = ("one", number, self._peaks[operands[0]][2])
+        self._softmax.note(eqn, operands, number)
 
     # ------------------------------------------------------------ what holds programs
     def _nested(self, eqn: JaxprEqn, operands: list[Number], path: tuple[JaxprEqn, ...], guarded: bool) -> list[Number]:
@@ -194,9 +186,9 @@ class _Walk:
                 ]
                 columns = list(zip(*each, strict=True))
                 own = identity.own(self._table, eqn, operands)
-                self._bounded(own, [intervals.hull(*map(self.bound, column)) for column in columns])
+                self._bounded(own, [hull(*map(self.bound, column)) for column in columns])
                 return [c[0] if len(set(c)) == 1 else n for c, n in zip(columns, own, strict=True)]
-        return self._closed(p.get("jaxpr") or p["call_jaxpr"], operands, path, guarded)
+        return self._closed(called(eqn), operands, path, guarded)
 
     def _taken(self, operands: list[Number], index: int, branches: int) -> list[Number]:
         """The operands of a branch, with what its being taken says of them."""
@@ -220,7 +212,7 @@ class _Walk:
         depth = sum(outer.primitive.name == "scan" for outer in path)
         known = [self.bound(n) if depth <= _TRIED_DEPTH else ANYTHING for n in before]
         told = len(self.found)
-        widen: Callable[[Interval, Interval], Interval] = intervals.hull  # to what a trip makes of it; then for good
+        widen: Callable[[Interval, Interval], Interval] = hull  # to what a trip makes of it; then for good
         while True:
             carry = [self.unknown(bound) for bound in known]
             del self.found[told:]

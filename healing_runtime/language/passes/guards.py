@@ -7,10 +7,10 @@ from typing import Any
 
 from jax.extend.core import Jaxpr, Literal
 
+from healing_runtime.language.passes.calls import CALLS, called
 from healing_runtime.language.passes.intervals import Interval, compared
 from healing_runtime.language.passes.numbers import Number
 
-_CALLS = frozenset({"jit", "closed_call", "custom_jvp_call", "custom_vjp_call"})
 _NOT: Mapping[str, str] = {"gt": "le", "ge": "lt", "lt": "ge", "le": "gt", "eq": "ne", "ne": "eq"}
 _SWAPPED: Mapping[str, str] = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge", "eq": "eq", "ne": "ne"}
 
@@ -32,9 +32,9 @@ def selected_only(jaxpr: Jaxpr, results_guarded: bool) -> set[Any]:
     for v in jaxpr.outvars:
         note(v, results_guarded)
     for eqn in reversed(jaxpr.eqns):
-        name, p = eqn.primitive.name, eqn.params
-        if name in _CALLS:
-            inner = (p.get("jaxpr") or p["call_jaxpr"]).jaxpr
+        name = eqn.primitive.name
+        if name in CALLS:
+            inner = called(eqn).jaxpr
             inside = selected_only(inner, all(v in read and v not in unguarded for v in eqn.outvars))
             for v, within in zip(eqn.invars, inner.invars, strict=True):
                 note(v, within in inside)

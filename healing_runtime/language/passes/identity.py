@@ -1,4 +1,4 @@
-"""Which values of a program are one and the same, and which inputs each depends on; for the pass `linearity`.
+"""Global value numbering: which values of a program are one and the same, and which inputs each depends on.
 
 Two values have one number if they are made by the same operation with the same parameters from the same values, through
 `jit`, loops and the branches of `cond`. What hands its operand on unchanged gives its operand's number, and what is the
@@ -15,10 +15,10 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from healing_runtime.language.passes import algebra
+from healing_runtime.language.passes.calls import CALLS, called
 from healing_runtime.language.passes.numbers import Number, Table
 
 _FRESH = frozenset({"copy_p", "copy", "tensorlang.reset"})
-_CALLS = frozenset({"jit", "closed_call", "custom_jvp_call", "custom_vjp_call"})
 
 
 class Values:
@@ -64,11 +64,11 @@ def _outputs(table: Table, closed: ClosedJaxpr, args: Sequence[Number]) -> list[
 
 
 def _results(table: Table, eqn: JaxprEqn, operands: list[Number]) -> list[Number]:
-    name, p = eqn.primitive.name, eqn.params
+    name = eqn.primitive.name
     if name in _FRESH:
         return [table.source() if name == "tensorlang.reset" else table.fresh(table.union(operands))]
-    if name in _CALLS:
-        return _outputs(table, p.get("jaxpr") or p["call_jaxpr"], operands)
+    if name in CALLS:
+        return _outputs(table, called(eqn), operands)
     if name == "cond":
         return _branches(table, eqn, operands)
     if name == "scan":

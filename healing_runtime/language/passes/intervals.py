@@ -1,19 +1,19 @@
-"""Interval arithmetic on jaxpr equations: bounds on every element of a value, for the pass `finite`.
+"""Intervals for the pass `finite`: bounds on every element of a value, as its dtype holds it.
 
-An interval says what a finite value can be, and how near to zero; NaN and overflow are not tracked.
+An interval says what a value can be, and how near to zero, as XLA computes it: rounded to the dtype, numbers too small
+for it flushed to zero. Not tracked are NaN, and integers without a bound that wrap around (a loop's counter is one).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import JaxprEqn
 
 TINY = 5e-324
-"""Anything but zero."""
+"""Anything but zero; XLA compares what is too small for a dtype as zero, so what is not zero is a normal number."""
 
 
 class Interval(NamedTuple):
@@ -32,12 +32,12 @@ class Interval(NamedTuple):
 ANYTHING = Interval(-math.inf, math.inf)
 
 
-def of_constant(value: Any) -> Interval:
-    """The range of a constant array."""
-    array = np.asarray(value)
-    if array.size == 0 or not np.issubdtype(array.dtype, np.number) or np.isnan(array).any():
+def of_constant(value: Any, dtype: Any = None) -> Interval:
+    """The range of a constant array, of its own dtype or of the one that a program gives it."""
+    array = np.asarray(value, dtype)
+    if array.size == 0 or not jnp.issubdtype(array.dtype, jnp.number) or np.isnan(array).any():
         return ANYTHING
-    return Interval(float(array.min()), float(array.max()))
+    return rounded(array.dtype, Interval(float(array.min()), float(array.max())))
 
 
 def hull(*parts: Interval) -> Interval:
@@ -61,130 +61,33 @@ def compared(a: Interval, relation: str, b: Interval) -> Interval:
     return a
 
 
-def transfer(eqn: JaxprEqn, operands: list[Interval]) -> list[Interval]:
-    """Bounds on the results of an equation, given bounds on its operands."""
-    rule = _RULES.get(eqn.primitive.name)
-    result = rule(eqn, *operands) if rule else ANYTHING
-    if result.low > result.high or math.isnan(result.low) or math.isnan(result.high):
-        result = ANYTHING
-    return [result] * len(eqn.outvars)
+# ---------------------------------------------------------------- what a dtype makes of bounds
+def rounded(dtype: Any, bounds: Interval) -> Interval:
+    """Rounding keeps order: a bound rounded like a value still bounds it."""
+    if jnp.issubdtype(dtype, jnp.floating):
+        limits = jnp.finfo(dtype)
+        tiny, largest = float(limits.tiny), float(limits.max)
+        with np.errstate(over="ignore"):
+            low, high, gap = (float(dtype.type(x)) for x in bounds)
+        low = 0.0 if 0.0 < low < tiny else min(low, largest)
+        high = 0.0 if -tiny < high < 0.0 else max(high, -largest)
+        return Interval(low, high, 0.0 if gap < tiny else min(gap, largest))
+    if jnp.issubdtype(dtype, jnp.integer):
+        limits = jnp.iinfo(dtype)
+        low, high, gap = (float(math.trunc(x)) if math.isfinite(x) else x for x in bounds)
+        wraps = -math.inf < low < limits.min or limits.max < high < math.inf
+        return ANYTHING if wraps else Interval(low, high, gap)
+    return Interval(0.0, 1.0) if dtype == np.bool_ else ANYTHING
 
 
-def _product(a: Interval, b: Interval) -> Interval:
-    corners = [0.0 if 0.0 in (x, y) else x * y for x in a[:2] for y in b[:2]]
-    return Interval(min(corners), max(corners))
-
-
-def _mul(eqn: JaxprEqn, a: Interval, b: Interval) -> Interval:
-    gap = a.apart * b.apart
-    return _product(a, b)._replace(gap=gap if 1e-30 < gap < math.inf else 0.0)  # single precision underflows
-
-
-def _div(eqn: JaxprEqn, a: Interval, b: Interval) -> Interval:
-    if b.low <= 0.0 <= b.high:
-        return ANYTHING
-    return _product(a, Interval(1.0 / b.high, 1.0 / b.low))
-
-
-def _abs(eqn: JaxprEqn, a: Interval) -> Interval:
-    return Interval(max(0.0, a.apart), max(abs(a.low), abs(a.high)))
-
-
-def square(eqn: JaxprEqn, a: Interval) -> Interval:
-    """`a * a`."""
-    size = _abs(eqn, a)
-    return Interval(_squared(size.low), _squared(size.high))
-
-
-def _squared(x: float) -> float:
-    return x * x if x > 1e-18 else 0.0  # single precision underflows
-
-
-def _integer_pow(eqn: JaxprEqn, a: Interval) -> Interval:
-    y = eqn.params["y"]
-    if y > 0 and y % 2 == 0:
-        size = _abs(eqn, a)
-        return Interval(_power(size.low, y), _power(size.high, y))
-    return ANYTHING
-
-
-def _power(x: float, y: int) -> float:
-    try:
-        return x**y
-    except OverflowError:
-        return math.inf
-
-
-def _exp(eqn: JaxprEqn, a: Interval) -> Interval:
-    # Single precision underflows to zero below -87; a bound that far down promises nothing.
-    low = math.exp(a.low) if -80.0 < a.low < 80.0 else 0.0
-    return Interval(low, math.exp(a.high) if a.high < 80.0 else math.inf)
-
-
-def _reduce_sum(eqn: JaxprEqn, a: Interval) -> Interval:
-    before: Any = eqn.invars[0].aval
-    after: Any = eqn.outvars[0].aval
-    return added(a, math.prod(before.shape) // max(1, math.prod(after.shape)))
-
-
-def added(a: Interval, count: int) -> Interval:
-    """The sum of `count` elements."""
-    return Interval(a.low * count if count else 0.0, a.high * count if count else 0.0)
-
-
-def _clamp(eqn: JaxprEqn, low: Interval, x: Interval, high: Interval) -> Interval:
-    return Interval(max(low.low, min(x.low, high.low)), min(high.high, max(x.high, low.high)))
-
-
-def _same(eqn: JaxprEqn, a: Interval, *_: Interval) -> Interval:
-    return a
-
-
-_Rule = Callable[..., Interval]
-
-_RULES: Mapping[str, _Rule] = {
-    "abs": _abs,
-    "add": lambda eqn, a, b: Interval(a.low + b.low, a.high + b.high),
-    "broadcast_in_dim": _same,
-    "clamp": _clamp,
-    "concatenate": lambda eqn, *parts: hull(*parts),
-    "convert_element_type": _same,
-    "copy": _same,
-    "copy_p": _same,
-    "cos": lambda eqn, a: Interval(-1.0, 1.0),
-    "cosh": lambda eqn, a: Interval(1.0, math.inf),
-    "div": _div,
-    "dynamic_slice": _same,
-    "erf": lambda eqn, a: Interval(-1.0, 1.0),
-    "exp": _exp,
-    "exp2": _exp,
-    "gather": lambda eqn, a, *_: hull(a, Interval(0.0, 0.0)),
-    "integer_pow": _integer_pow,
-    "iota": lambda eqn, *_: Interval(0.0, float(max(0, eqn.params["shape"][eqn.params["dimension"]] - 1))),
-    "log1p": lambda eqn, a: Interval(math.log1p(a.low) if a.low > -1.0 else -math.inf, math.inf),
-    "logistic": lambda eqn, a: Interval(0.0, 1.0),
-    "max": lambda eqn, a, b: Interval(max(a.low, b.low), max(a.high, b.high)),
-    "min": lambda eqn, a, b: Interval(min(a.low, b.low), min(a.high, b.high)),
-    "mul": _mul,
-    "neg": lambda eqn, a: Interval(-a.high, -a.low, a.gap),
-    "reduce_max": _same,
-    "reduce_min": _same,
-    "reduce_sum": _reduce_sum,
-    "reshape": _same,
-    "rev": _same,
-    "select_n": lambda eqn, which, *cases: hull(*cases),
-    "sign": lambda eqn, a: Interval(-1.0, 1.0),
-    "sin": lambda eqn, a: Interval(-1.0, 1.0),
-    "slice": _same,
-    "sort": _same,
-    "sqrt": lambda eqn, a: Interval(math.sqrt(max(a.low, 0.0)), math.sqrt(max(a.high, 0.0))),
-    "square": square,
-    "squeeze": _same,
-    "stack": lambda eqn, *parts: hull(*parts),
-    "stop_gradient": _same,
-    "sub": lambda eqn, a, b: Interval(a.low - b.high, a.high - b.low),
-    "tanh": lambda eqn, a: Interval(-1.0, 1.0),
-    "tensorlang.reset": _same,
-    "tile": _same,
-    "transpose": _same,
-}
+def normal(dtype: Any, bounds: Interval) -> Interval:
+    """An operand: what is not zero is at least as large as the smallest normal number, or one."""
+    if dtype == np.bool_:
+        return Interval(0.0, 1.0)
+    smallest = float(jnp.finfo(dtype).tiny) if jnp.issubdtype(dtype, jnp.floating) else 1.0
+    low, high, gap = bounds
+    return Interval(
+        smallest if 0.0 < low < smallest else low,
+        -smallest if -smallest < high < 0.0 else high,
+        smallest if 0.0 < gap < smallest else gap,
+    )

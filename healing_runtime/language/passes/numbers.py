@@ -1,4 +1,4 @@
-"""Numbers for values: one and the same value has one number; what each depends on; and which are constants."""
+"""The table of a value numbering: one and the same value has one number; what each reads; which are constants."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Var
 
 from healing_runtime.language.controller import Controller
 from healing_runtime.language.findings import Finding
-from healing_runtime.language.harvest import subjaxprs
+from healing_runtime.language.holders import subjaxprs
 from healing_runtime.language.messages.blame import equation_position, return_position
 
 if TYPE_CHECKING:
