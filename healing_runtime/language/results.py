@@ -35,7 +35,7 @@ def memory(controller: Controller, state: Any, dtype: np.dtype) -> dict[str, Any
             "init",
             f'init returns {kind(state)}; write a dictionary with a name for each, as in {{"x": 0.0}}',
         )
-    return {key: _leaf(controller, "init", f'state["{key}"]', value, dtype) for key, value in state.items()}
+    return _leaf(controller, "init", "state", state, dtype)
 
 
 def step(
@@ -194,6 +194,10 @@ def _zeros(leaf: Any) -> str:
 def _leaf(controller: Controller, function: str, name: str, value: Any, dtype: np.dtype, like: Any = None) -> Any:
     """A returned value as strongly typed arrays. Python numbers and weak types take the dtype they are to replace."""
     if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                better = 'write one, as in {"x": 0.0}'
+                raise refusal(controller, function, f"a key of {name} is {kind(key)} and no word in quotes; {better}")
         return {
             k: _leaf(controller, function, f'{name}["{k}"]', v, dtype, like.get(k) if isinstance(like, dict) else None)
             for k, v in value.items()
@@ -203,9 +207,23 @@ def _leaf(controller: Controller, function: str, name: str, value: Any, dtype: n
             raise refusal(
                 controller, function, f"{name} is empty, and memory cannot grow; write jnp.zeros(n) for n numbers"
             )
-        return jnp.stack([_leaf(controller, function, f"{name}[{i}]", v, dtype) for i, v in enumerate(value)])
+        parts = [_leaf(controller, function, f"{name}[{i}]", v, dtype) for i, v in enumerate(value)]
+        if any(isinstance(part, dict) for part in parts):
+            better = "write one dictionary with an array for each key"
+            raise refusal(controller, function, f"{name} is a sequence of dictionaries; {better}")
+        shapes = list(dict.fromkeys(str(part.shape) for part in parts))
+        if len(shapes) > 1:
+            better = "write jnp.concatenate of vectors"
+            raise refusal(
+                controller,
+                function,
+                f"{name} joins parts of one shape, and these are {wording.listed(shapes)}; {better}",
+            )
+        return jnp.stack(parts)
     if not isinstance(value, bool | int | float | jax.Array | np.ndarray):
         raise refusal(controller, function, f"{name} is {kind(value)}; write a number or an array, 0.0 to begin with")
+    if isinstance(value, int) and not -(2**31) <= value < 2**31:
+        raise refusal(controller, function, f"{name} is {value}, which does not fit into 32 bits; write it as a float")
     array = jnp.asarray(value)
     weak = isinstance(value, bool | int | float) or array.weak_type
     wanted = like if isinstance(like, np.dtype) else getattr(like, "dtype", None)

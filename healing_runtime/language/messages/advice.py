@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from healing_runtime.language import vocabulary as words
+from healing_runtime.language import vocabulary
 
 _LAPACK = "it calls LAPACK, which the gate refuses"
 _COUNT = "how many elements it returns depends on data, and shapes are fixed"
@@ -133,7 +133,7 @@ def of_import(module: str, names: tuple[str, ...]) -> str:
     for found in (*(f"{module}.{name}" for name in names), module, module.split(".")[0]):
         if found in _IMPORTS:
             return _IMPORTS[found]
-    return f"use one of these: {', '.join(words.IMPORTS.values())}"
+    return f"use one of these: {', '.join(vocabulary.IMPORTS.values())}"
 
 
 def of_name(path: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 
-from healing_runtime.language import vocabulary as words
+from healing_runtime.language import vocabulary
 from healing_runtime.language.execution.runtime import NoCondition
 from healing_runtime.language.messages import fitting, wording
 from healing_runtime.language.messages.mistake import Mistake
@@ -112,7 +112,7 @@ def _mask(node: ast.AST) -> str:
     return "a mask picks as many elements as the data says, and shapes are fixed; write jnp.where(mask, x, 0.0)"
 
 
-_SIZED = words.words("arange linspace eye identity zeros ones full broadcast_to reshape tile repeat")
+_SIZED = vocabulary.words("arange linspace eye identity zeros ones full broadcast_to reshape tile repeat")
 
 
 def _constant(node: ast.AST) -> str:

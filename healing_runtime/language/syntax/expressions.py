@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from healing_runtime.language import vocabulary as words
+from healing_runtime.language import vocabulary
 from healing_runtime.language.messages import advice, wording
 from healing_runtime.language.syntax.calls import Calls
 from healing_runtime.language.syntax.names import Names
@@ -156,14 +156,14 @@ class Expressions:
         """A constant of a namespace, or one of the few attributes of values."""
         path = self.names.namespaced(node, scope)
         if path:
-            if words.is_constant(path):
+            if vocabulary.is_constant(path):
                 return
-            if words.is_function(path):
+            if vocabulary.is_function(path):
                 self.names.refuse(node, f"{path} is a function; call it, or hand it to lax.map and the like")
             self.names.unknown(node, path)
-        if node.attr not in words.ATTRIBUTES:
-            hint = f"the attributes of a value are {', '.join(sorted(words.ATTRIBUTES))}"
-            if isinstance(node.value, ast.Name) and node.value.id in words.CONTRACT_NAMES:
+        if node.attr not in vocabulary.ATTRIBUTES:
+            hint = f"the attributes of a value are {', '.join(sorted(vocabulary.ATTRIBUTES))}"
+            if isinstance(node.value, ast.Name) and node.value.id in vocabulary.CONTRACT_NAMES:
                 hint = f'{node.value.id} is a dictionary; write {node.value.id}["{node.attr}"]'
             self.names.refuse(node, f".{node.attr} is not part of TensorLang; {advice.METHODS.get(node.attr, hint)}")
         self.expression(node.value, scope, extra)
@@ -195,7 +195,7 @@ class Expressions:
     def key(self, node: ast.expr, scope: Scope | None, extra: frozenset[str]) -> None:
         """A dictionary key or index: a word in quotes, or a value."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if not words.KEY.match(node.value):
+            if not vocabulary.KEY.match(node.value):
                 self.names.refuse(
                     node,
                     f"the key {node.value[:40]!r} is not lower-case letters, digits and underscores (up to 64);"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
-from healing_runtime.language import vocabulary as words
+from healing_runtime.language import vocabulary
 from healing_runtime.language.messages import wording
 from healing_runtime.language.syntax.expressions import REFUSED, Expressions
 from healing_runtime.language.syntax.scope import Scope, scope_of
@@ -131,7 +131,7 @@ class Statements:
     def assertion(self, node: ast.Assert, scope: Scope) -> None:
         """An assert with a condition and a label."""
         test, label = node.test, node.msg
-        names = words.CONTRACT_NAMES if scope.name == "control" and scope.outer is None else frozenset()
+        names = vocabulary.CONTRACT_NAMES if scope.name == "control" and scope.outer is None else frozenset()
         if isinstance(test, ast.Tuple) and label is None:
             inside, last = test.elts[0] if test.elts else test, test.elts[-1] if test.elts else None
             text = last.value if isinstance(last, ast.Constant) else None
@@ -254,7 +254,7 @@ def _unchangeable(node: ast.Subscript, value: ast.expr | None, op: ast.operator 
 
 def _while_loop(node: ast.While) -> str:
     """The same loop with a bound."""
-    names = {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name) and n.id not in words.ROOTS}
+    names = {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name) and n.id not in vocabulary.ROOTS}
     if len(names) != 1:
         return "write tl.while_loop(cond, body, init, max_trips=N), or lax.fori_loop"
     (name,) = names

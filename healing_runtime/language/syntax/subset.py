@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from healing_runtime.core.errors import Location, SubsetError
-from healing_runtime.language import vocabulary as words
+from healing_runtime.language import vocabulary
 from healing_runtime.language.messages import advice
 from healing_runtime.language.syntax.expressions import REFUSED, Expressions
 from healing_runtime.language.syntax.scope import Module, nested, static_number
@@ -127,7 +127,7 @@ class _Checker:
             ]
         for written, name in found:
             if written == "from jax import numpy as jnp":
-                written = words.IMPORTS["jnp"]
-            if words.IMPORTS.get(name) != written:
+                written = vocabulary.IMPORTS["jnp"]
+            if vocabulary.IMPORTS.get(name) != written:
                 self.names.refuse(node, f"'{written}' is not part of TensorLang; {advice.of_import(module, names)}")
             self.found.roots.add(name)
