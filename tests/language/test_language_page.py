@@ -15,7 +15,7 @@ from healing_runtime.language.syntax import bounds, caps
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tensorlang.md").read_text()
 LIMITS = {
-    "characters of a source, all of them printable ASCII": caps.MAX_BYTES,
+    "characters of a source, all of them printable ASCII": caps.MAX_CHARACTERS,
     "lines": caps.MAX_LINES,
     "characters of a line": caps.MAX_LINE,
     "characters of a name": caps.MAX_NAME,

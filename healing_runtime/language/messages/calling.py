@@ -1,4 +1,7 @@
-"""Calls, branches and loops that do not fit: JAX's complaints about them in the language's words (see `fitting`)."""
+"""Calls, branches and loops that do not fit: JAX's complaints about them in the language's words (see `fitting`).
+
+Read from the texts of jax 0.10.2 and CPython 3.11.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,8 @@ def _pair(text: str, node: ast.AST, subject: str) -> str:
 
 def _no_length(text: str, node: ast.AST, subject: str) -> str:
     if "leading axis" in text:
-        return "lax.scan goes over arrays, and is given a list of numbers; write jnp.array([...]) around it"
+        better = wording.arrayed(node) or "jnp.array([...]) around it"
+        return f"lax.scan goes over arrays, and is given a list of numbers; write {better}"
     return "lax.scan has neither elements nor a length; write length=10"
 
 

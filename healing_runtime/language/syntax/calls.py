@@ -147,8 +147,9 @@ def _instead(node: ast.Call, func: ast.Attribute) -> str:
     """What to write in place of a method call, from the user's own words where a function of jnp does the same."""
     name, receiver = func.attr, wording.shown(func.value)
     match name, node.args:
-        case "astype", [dtype]:
-            return f"write jnp.astype({receiver}, {wording.shown(dtype)}), or leave it out"
+        case "astype", _:
+            dtype = next(iter([*node.args, *(k.value for k in node.keywords)]), None)
+            return f"write {wording.converted(func.value, dtype)}, or leave it out"
         case "get", [key, *_]:
             return f"every key is always there; write {receiver}[{wording.shown(key)}]"
         case "update", [changes]:
@@ -157,10 +158,9 @@ def _instead(node: ast.Call, func: ast.Attribute) -> str:
             return f"it changes a dictionary in place; write {new} = {merged}"
         case "dot", [other]:
             return f"the operator does it; write {receiver} @ {wording.shown(other, 'y')}"
-        case (("copy" | "item"), _):
-            return advice.METHODS[name].replace(" x ", f" {receiver} ").replace("(x)", f"({receiver})")
-    if name in advice.METHODS:
-        return advice.METHODS[name]
+    hint = advice.of_method(name, receiver)
+    if hint:
+        return hint
     if vocabulary.is_function(f"jnp.{name}") or name in ("norm", "flatten"):
         return f"write {wording.method(func.value, name, node.args, node.keywords)}"
     hint = advice.of_name(f"jnp.{name}")

@@ -9,7 +9,7 @@ import tokenize
 from healing_runtime.core.errors import Location, SubsetError
 from healing_runtime.language.syntax.characters import described
 
-MAX_BYTES = 65_536
+MAX_CHARACTERS = 65_536
 MAX_LINES = 2_000
 MAX_LINE = 2_000
 MAX_NAME = 64
@@ -22,9 +22,9 @@ MAX_NODES = 20_000
 
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _PREFIX = frozenset({"-", "+", "~", "not", "lambda", "await", "*", "**"})
-_PREFIX_RUN = re.compile(r"[-+~]{9}")
+_PREFIX_RUN = re.compile(rf"[-+~]{{{MAX_PREFIX + 1}}}")
 _LAYOUT = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT})
-_CONTROL = re.compile(r"[^\n\x20-\x7e]")
+_UNPRINTABLE = re.compile(r"[^\n\x20-\x7e]")
 
 
 def check_text(text: str, path: str) -> None:
@@ -33,9 +33,9 @@ def check_text(text: str, path: str) -> None:
     Raises:
         SubsetError: at the first character or token beyond a cap.
     """
-    if len(text) > MAX_BYTES:
+    if len(text) > MAX_CHARACTERS:
         raise SubsetError(
-            f"the source has {len(text)} characters, and at most {MAX_BYTES} are read; make it smaller.",
+            f"the source has {len(text)} characters, and at most {MAX_CHARACTERS} are read; make it smaller.",
             where=Location(path),
         )
     if text.count("\n") > MAX_LINES:
@@ -52,7 +52,7 @@ def check_text(text: str, path: str) -> None:
                 f"this line has {len(line)} characters; at most {MAX_LINE} fit, so split it.",
                 where=Location(path, number, MAX_LINE + 1),
             )
-    found = _CONTROL.search(text)
+    found = _UNPRINTABLE.search(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1
         column = found.start() - (text.rfind("\n", 0, found.start()) + 1) + 1

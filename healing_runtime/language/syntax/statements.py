@@ -156,7 +156,7 @@ class Statements:
             self.names.refuse(
                 test,
                 f"{_KINDS.get(kind, f'a {kind}')} decides nothing as the condition of an assert; write a comparison,"
-                ' as in assert obs["altitude_m"] > 0.0',
+                " as in x > 0.0",
             )
         self.expressions.expression(test, scope, extra=names)
         self.names.module.asserts.append(node)
@@ -195,14 +195,12 @@ class Statements:
                 self.expressions.expression(node.value, scope)
                 self.expressions.subscript(node.slice, scope)
             case ast.Attribute(value=ast.Name(id="self"), attr=name):
-                self.names.refuse(
-                    node, f'there is no self, and memory is the state; write {{**state, "{name}": value}} and return it'
-                )
-            case ast.Attribute(value=ast.Name(id="state"), attr=name):
-                self.names.refuse(
-                    node,
-                    f'state is a dictionary, and attributes cannot be assigned; write {{**state, "{name}": value}}',
-                )
+                better = wording.stored(_element("state", name), value, op)
+                message = f"there is no self, and memory is the state; write {better}, and return next_state"
+                self.names.refuse(node, message)
+            case ast.Attribute(value=ast.Name(id="state" | "obs" | "params" as owner), attr=name):
+                better = wording.stored(_element(owner, name), value, op)
+                self.names.refuse(node, f"{owner} is a dictionary, and attributes cannot be assigned; write {better}")
             case ast.Attribute():
                 self.names.refuse(node, "attributes cannot be assigned; for arrays write x = x.at[i].set(value)")
             case ast.Starred():
@@ -210,6 +208,20 @@ class Statements:
             case _:
                 self.names.refuse(node, REFUSED.get(type(node), "this cannot be assigned to; write a name"))
 
+
+_WORDS: Mapping[type, str] = {
+    ast.Assign: "=",
+    ast.AnnAssign: "=",
+    ast.AsyncFor: "async for",
+    ast.AsyncFunctionDef: "async def",
+    ast.AsyncWith: "async with",
+    ast.ClassDef: "class",
+    ast.Delete: "del",
+    ast.FunctionDef: "def",
+    ast.ImportFrom: "from",
+    ast.TryStar: "try",
+}
+"""Statements that are not called after their class."""
 
 RETURNS: Mapping[str, str] = {"init": "return {} for no memory", "control": "return action, next_state"}
 """How the functions of a controller end."""
@@ -235,7 +247,7 @@ def _boolean(node: ast.expr) -> bool:
 def _unchangeable(node: ast.Subscript, value: ast.expr | None, op: ast.operator | None) -> str:
     """Why a store into something is refused, and the line that does what was meant."""
     better = wording.stored(node, value, op)
-    match node.value:
+    match _root(node):
         case ast.Name(id="state" | "obs" | "params" as name):
             held = {"state": "next_state", "obs": "corrected", "params": "tuned"}[name]
             also = f", and return {held}" if name == "state" else f", and read {held} from there on"
@@ -250,6 +262,18 @@ def _unchangeable(node: ast.Subscript, value: ast.expr | None, op: ast.operator 
     if isinstance(node.slice, ast.Slice | ast.Tuple):
         return f"a part of an array cannot be overwritten; write {better}"
     return f"arrays and tuples cannot be changed in place; write {better}"
+
+
+def _element(dictionary: str, key: str) -> ast.Subscript:
+    """`dictionary["key"]`."""
+    return ast.Subscript(ast.Name(dictionary), ast.Constant(key))
+
+
+def _root(node: ast.expr) -> ast.expr:
+    """`x` of `x["a"][0]`."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node
 
 
 def _while_loop(node: ast.While) -> str:
@@ -272,5 +296,7 @@ def is_text(statement: ast.stmt) -> bool:
 
 
 def keyword(node: ast.AST) -> str:
-    """What a statement is called in a message."""
-    return "+=" if isinstance(node, ast.AugAssign) else type(node).__name__.lower()
+    """What Python itself calls a statement."""
+    if isinstance(node, ast.AugAssign):
+        return f"{wording.sign(node.op)}="
+    return _WORDS.get(type(node)) or type(node).__name__.lower()
