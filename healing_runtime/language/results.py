@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from healing_runtime.core.signals import Layout, Signal, SignalTable
+from healing_runtime.language import vocabulary
 from healing_runtime.language.controller import Controller
 from healing_runtime.language.execution.runtime import kind
 from healing_runtime.language.messages import wording
@@ -122,7 +123,8 @@ def _other_shape(name: str, value: Any, signal: Signal) -> str:
 
 def _other_action_dtype(name: str, value: Any, dtype: np.dtype) -> str:
     what = {"b": "Boolean", "i": "integer", "u": "integer"}.get(value.dtype.kind, str(value.dtype))
-    remedy = "jnp.where(condition, on, off)" if value.dtype.kind == "b" else f"jnp.astype(x, jnp.{dtype})"
+    as_float = _written(dtype, 'obs["dt_s"]')
+    remedy = "jnp.where(condition, on, off)" if value.dtype.kind == "b" else f"jnp.astype(x, {as_float})"
     return f"{name} is {what} and the actuator takes {dtype}; write {remedy}"
 
 
@@ -178,12 +180,17 @@ def _changed_dtype(name: str, old: Any, new: Any) -> str:
         case "b", _:
             remedy = "write 0.0 in init for a number, or return a comparison here"
         case "f", ("i" | "u"):
-            remedy = f"write jnp.astype(x, jnp.{old.dtype}) here, or 0 in init for an integer"
+            remedy = f"write jnp.astype(x, {_written(old.dtype, name)}) here, or 0 in init for an integer"
         case _, "b":
             remedy = "write jnp.where(condition, 1.0, 0.0) here, or False in init"
         case _:
-            remedy = f"write jnp.astype(x, jnp.{old.dtype}) here"
+            remedy = f"write jnp.astype(x, {_written(old.dtype, name)}) here"
     return f"{name} is {old.dtype} in init and {new.dtype} after control; {remedy}"
+
+
+def _written(dtype: np.dtype, holder: str) -> str:
+    """A dtype as a source may write it: by its name if the vocabulary has it, else as that of a value."""
+    return f"jnp.{dtype}" if vocabulary.is_constant(f"jnp.{dtype}") else f"{holder}.dtype"
 
 
 def _zeros(leaf: Any) -> str:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from mistake_table import MISTAKES
 from test_mistakes import told, whole
 
+from healing_runtime.core.errors import SubsetError
 from healing_runtime.language import vocabulary
+from healing_runtime.language.messages import advice
 
 SAID = re.compile(r"(?:\b(?:write|use) |did you mean |add the line: )(.+)")
 ENDS = re.compile(r"$|, |: | (?:itself|for|or|around|and|at|in|here|to|with|inside|where|as|\()\b")
 INIT = 9
 """The line of what `init` returns."""
 NAMES = re.compile(r"\b(?:jnp|lax|nn|math|scipy|tl)(?:\.\w+)+")
+
+
+ADVICE = [*advice.NAMES.values(), *advice.BUILTINS.values(), *advice.METHODS.values()]
 
 
 def code(remedy):
@@ -97,7 +104,44 @@ def test_a_remedy_is_accepted_where_the_mistake_stood(row, write, table):
     assert works != row.sketch, (new, found)
 
 
-@pytest.mark.parametrize("row", MISTAKES, ids=lambda m: m.name)
-def test_a_remedy_names_what_exists(row):
-    for name in NAMES.findall(row.remedy):
+@pytest.mark.parametrize("text", [m.remedy for m in MISTAKES] + ADVICE)
+def test_a_remedy_names_what_exists(text):
+    for name in NAMES.findall(text):
         assert vocabulary.known(name), name
+
+
+@pytest.mark.parametrize("name", sorted(vocabulary.FUNCTIONS["math"]))
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_what_stands_in_for_math_computes_the_same(name, count, write, table):
+    constants = (0.3, 0.7, 0.2)[:count]
+    try:
+        expected = getattr(math, name)(*constants)
+    except (TypeError, ValueError):
+        pytest.skip(f"math.{name} does not take {count}")
+    for sign in (1.0, -1.0) if name in ("copysign", "fmod", "floor", "ceil", "fabs", "atan2") else (1.0,):
+        for place in range(count):
+            values = [sign * c if k == place else c for k, c in enumerate(constants)]
+            expected = getattr(math, name)(*values)
+            arguments = [str(v) if k != place else 'obs["altitude_m"]' for k, v in enumerate(values)]
+            text = write(f'x = math.{name}({", ".join(arguments)})\nreturn {{"thrust_n": 1.0}}, state')
+            message, _, _ = told(text, table)
+            found = eval(
+                code(message.partition("; ")[2].rstrip(".")), {"jnp": jnp, "obs": {"altitude_m": values[place]}}
+            )
+            np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("body", "init"),
+    [
+        ('return {"thrust_n": 1.0}, {"n": jnp.argmax(obs["velocity_mps"] + state["n"])}', "0.0"),
+        ('return {"thrust_n": 1.0}, {"n": jnp.astype(state["n"], jnp.int32)}', "0"),
+        ('return {"thrust_n": jnp.argmax(obs["velocity_mps"])}, {"n": state["n"]}', "0.0"),
+        ('x = lax.fori_loop(0, 4, lambda i, c: c + obs["velocity_mps"], 0.0)\nreturn {"thrust_n": 1.0}, state', "0.0"),
+    ],
+)
+def test_remedies_fit_a_tick_of_float64_too(body, init, traced):
+    with pytest.raises(SubsetError) as caught:
+        traced(body, init=f'return {{"n": {init}}}', dtype=np.float64)
+    for name in NAMES.findall(caught.value.message.partition("; ")[2]):
+        assert vocabulary.known(name), caught.value.message
