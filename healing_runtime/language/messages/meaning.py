@@ -42,6 +42,8 @@ def meaning(error: Exception, path: Path, known: Mapping[str, Any]) -> str:
             return _unknown_key(key, node, known)
         case jax.errors.TracerBoolConversionError():
             return _decision(path)
+        case ValueError() if "truth value of a" in str(error):  # of an array that is not one number
+            return _decision(path)
         case jax.errors.NonConcreteBooleanIndexError():
             return _mask(node)
         case (
