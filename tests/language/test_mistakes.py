@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -16,6 +17,8 @@ from mistake_table import MISTAKES
 
 from healing_runtime.core.errors import SubsetError
 from healing_runtime.language import controller, passes, source, trace, vocabulary
+from healing_runtime.language.messages import wording
+from healing_runtime.language.messages.meaning import meaning
 
 RETURN = 'return {"thrust_n": 1.0}, state'
 FOREIGN = re.compile(
@@ -102,6 +105,20 @@ def test_operators_on_wrong_values_are_refused_in_our_words(operator, write, tab
 def test_indices_of_wrong_values_are_refused_in_our_words(index, write, table):
     for value in OPERANDS:
         assert_our_words(write(f"x = ({value})[{index}]\n{RETURN}", more="def f():\n    x = 1.0\n"), table)
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError, IndexError, AttributeError, RuntimeError])
+@pytest.mark.parametrize("line", ["x = jnp.sin(y)", "x = y[0]", "x = -y", "x = y.T", "x, z = y", "for x in y: pass"])
+def test_a_complaint_in_words_that_nobody_knows_is_told_with_a_remedy(error, line):
+    statement = ast.parse(line).body[0]
+    for path in (
+        [],
+        [statement],
+        [statement, statement.value if isinstance(statement, ast.Assign) else statement.iter],
+    ):
+        message = meaning(error("flurb <class 'jaxlib.Tracer'> of another version"), path, {})
+        assert message.endswith(f"does not take these values; {wording.LOOK_UP}")
+        assert not FOREIGN.search(message)
 
 
 # ---------------------------------------------------------------- and nothing else is ever raised

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from types import CodeType, TracebackType
 from typing import Any, NamedTuple
 
-from healing_runtime.core.errors import HealingError, Location, SubsetError
+from healing_runtime.core.errors import HealingError, SubsetError
 from healing_runtime.language.controller import Controller
 from healing_runtime.language.messages.meaning import meaning
+from healing_runtime.language.messages.refusal import at_place
 
 
 class Span(NamedTuple):
@@ -39,8 +40,7 @@ def refusal(controller: Controller, function: str, message: str, *, line: int = 
     """An error at a place of the source; without one, at the last return of the function it is about."""
     if not line:
         line, column = return_position(controller, function)
-    stop = "" if message.endswith("?") else "."
-    return SubsetError(message + stop, where=Location(controller.parsed.source.path, line, column))
+    return at_place(message, controller.parsed.source.path, line, column)
 
 
 @contextlib.contextmanager

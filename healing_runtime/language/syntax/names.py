@@ -7,9 +7,8 @@ import difflib
 from collections.abc import Iterable
 from typing import NoReturn
 
-from healing_runtime.core.errors import Location, SubsetError
 from healing_runtime.language import vocabulary
-from healing_runtime.language.messages import advice, wording
+from healing_runtime.language.messages import advice, refusal, wording
 from healing_runtime.language.syntax.caps import MAX_NAME
 from healing_runtime.language.syntax.scope import Module, Scope, dotted
 
@@ -29,8 +28,7 @@ class Names:
 
     def refuse(self, node: ast.AST, message: str) -> NoReturn:
         """Raise at a node."""
-        where = Location(self.path, getattr(node, "lineno", 0), getattr(node, "col_offset", -1) + 1)
-        raise SubsetError(message if message.endswith("?") else message + ".", where=where)
+        raise refusal.at_node(message, self.path, node)
 
     # ------------------------------------------------------------ bound
     def bindable(self, node: ast.AST, name: str) -> None:
