@@ -161,6 +161,8 @@ def _indices(text: str, node: ast.AST, subject: str) -> str:
 
 
 def _index_type(text: str, node: ast.AST, subject: str) -> str:
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.List):
+        return f"a list is no index; write {wording.shown(node.value)}[{wording.shown(wording.as_array(node.slice))}]"
     if isinstance(node, ast.Subscript):
         number = node.slice.value if isinstance(node.slice, ast.Constant) else None
         index = wording.shown(node.slice, "i")
@@ -216,6 +218,8 @@ def _scalar_unpacked(text: str, node: ast.AST, subject: str) -> str:
 
 
 def _length(text: str, node: ast.AST, subject: str) -> str:
+    if isinstance(node, ast.Call) and subject != "len" and len(node.args) == 1:
+        return f"{subject} takes a list and is given a scalar; write {subject}([{wording.shown(node.args[0])}])"
     return f"{subject} is asked of a scalar, which has no length; leave it out"
 
 

@@ -52,6 +52,8 @@ def meaning(error: Exception, path: Path, known: Mapping[str, Any]) -> str:
             | jax.errors.TracerIntegerConversionError()
         ):
             return _constant(node)
+        case TypeError() if "Only scalar arrays" in str(error):
+            return _constant(node)
         case NameError():
             name = "".join(re.findall(r"'(\w+)'", str(error))[:1])
             return f"{name} has no value here: no line that ran before assigns it; assign {name} on every path first"
@@ -90,7 +92,8 @@ def _decision(path: Path) -> str:
             return f"'not' decides at once, and this is data; write jnp.logical_not({wording.shown(operand, 'x')})"
         case ast.Call(func=ast.Name(id="max" | "min" as name), args=args), _:
             if len(args) == 1:
-                return f"{name} compares the elements one by one; write jnp.{name}({wording.shown(args[0])})"
+                array = wording.shown(wording.as_array(args[0]))
+                return f"{name} compares the elements one by one; write jnp.{name}({array})"
             return f"{name} decides at once, and this is data; write {wording.pairwise(f'jnp.{name}imum', args)}"
         case ast.Call(func=ast.Name(id="bool"), args=[only]), _:
             return f"bool decides at once, and this is data; write {wording.shown(only, 'the comparison')} itself"

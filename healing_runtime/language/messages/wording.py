@@ -123,6 +123,21 @@ def _at(array: ast.expr, indices: Sequence[ast.expr]) -> str:
     return f"{shown(array)}.at[{', '.join(shown(i, 'i') for i in flat)}]"
 
 
+_IN_PLACE = {
+    "subtract": ast.Sub(), "multiply": ast.Mult(), "mul": ast.Mult(), "divide": ast.Div(), "power": ast.Pow(),
+}  # fmt: skip
+
+
+def at_element(element: ast.Subscript, name: str, args: Sequence[ast.expr]) -> str:
+    """`x.at[0].multiply(y)` -> `x.at[0].set(x[0] * y)`; without a known operator, what `.at` has."""
+    if name == "get":
+        return f"write {shown(element)}"
+    if name in _IN_PLACE and len(args) == 1:
+        new = shown(ast.BinOp(element, _IN_PLACE[name], args[0]), "value")
+        return f"write {_at(element.value, [element.slice])}.set({new})"
+    return f"write {_at(element.value, [element.slice])}.set(value)"
+
+
 def _key(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
@@ -133,19 +148,22 @@ def sign(op: ast.operator) -> str:
 
 
 def arrayed(node: ast.AST) -> str:
-    """An operation or a call with `jnp.array` around the lists that are written out in it; empty if there are none."""
+    """An operation or a call, with `jnp.array` around the lists that are written out in it; empty if there are none."""
     match node:
         case ast.BinOp(left=left, op=op, right=right):
-            new: ast.expr = ast.BinOp(_array(left), op, _array(right))
+            new: ast.expr = ast.BinOp(as_array(left), op, as_array(right))
+        case ast.UnaryOp(op=op, operand=operand):
+            new = ast.UnaryOp(op, as_array(operand))
         case ast.Call(func=func, args=args, keywords=keywords):
-            new = ast.Call(func, [_array(a) for a in args], keywords)
+            new = ast.Call(func, [as_array(a) for a in args], keywords)
         case _:
             return ""
     text = shown(new, "")
     return text if text != shown(node, "") else ""
 
 
-def _array(node: ast.expr) -> ast.expr:
+def as_array(node: ast.expr) -> ast.expr:
+    """A list or tuple that is written out with `jnp.array` around it; anything else as it is."""
     return ast.Call(ast.Name("jnp.array"), [node], []) if isinstance(node, ast.List | ast.Tuple) else node
 
 

@@ -146,6 +146,9 @@ class Calls:
 def _instead(node: ast.Call, func: ast.Attribute) -> str:
     """What to write in place of a method call, from the user's own words where a function of jnp does the same."""
     name, receiver = func.attr, wording.shown(func.value)
+    match func.value:
+        case ast.Subscript(value=ast.Attribute(attr="at", value=array), slice=index):
+            return wording.at_element(ast.Subscript(array, index), name, node.args)
     match name, node.args:
         case "astype", _:
             dtype = next(iter([*node.args, *(k.value for k in node.keywords)]), None)
@@ -157,7 +160,9 @@ def _instead(node: ast.Call, func: ast.Attribute) -> str:
             merged = f"{{**{receiver}, **{wording.shown(changes, 'changes')}}}"
             return f"it changes a dictionary in place; write {new} = {merged}"
         case "dot", [other]:
-            return f"the operator does it; write {receiver} @ {wording.shown(other, 'y')}"
+            return f"the operator does it; write {wording.shown(ast.BinOp(func.value, ast.MatMult(), other), 'x @ y')}"
+        case "multiply", [other]:
+            return f"operators do it; write {wording.shown(ast.BinOp(func.value, ast.Mult(), other), 'x * y')}"
     hint = advice.of_method(name, receiver)
     if hint:
         return hint

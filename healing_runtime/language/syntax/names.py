@@ -134,6 +134,8 @@ class Names:
         if hint:
             return hint
         space, _, name = path.rpartition(".")
+        if vocabulary.is_function(f"jnp.{name}"):
+            return f"write jnp.{name}"
         meant = near(name, vocabulary.FUNCTIONS.get(space, ()))
         return f"did you mean {space}.{meant}?" if meant else f"use a function that {wording.REFERENCE} lists"
 
