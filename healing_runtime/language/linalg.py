@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
+from healing_runtime.language.messages.mistake import Mistake
+
 MAX_N = 8
 
 
@@ -25,8 +27,18 @@ def _told_apart(pivot: Array, scale: Array, n: int) -> Array:
 def _square(a: ArrayLike, name: str) -> Array:
     a = jnp.asarray(a)
     if a.ndim != 2 or a.shape[0] != a.shape[1] or not 1 <= a.shape[0] <= MAX_N:
-        raise TypeError(f"tl.linalg.{name} takes a square matrix with n <= {MAX_N}, not shape {a.shape}")
+        raise Mistake(
+            f"tl.linalg.{name} takes a square matrix, n <= {MAX_N}, and is given shape {a.shape}; write shape (n, n)"
+        )
     return a if jnp.issubdtype(a.dtype, jnp.floating) else a.astype(jnp.result_type(float))
+
+
+def _other_right_side(name: str, a: Array, b: Array) -> Mistake:
+    rows = a.shape[0]
+    return Mistake(
+        f"tl.linalg.{name} takes b of shape ({rows},) or ({rows}, k) for this matrix, and is given {b.shape}; write one"
+        " row of b for each row of the matrix"
+    )
 
 
 def solve(a: ArrayLike, b: ArrayLike) -> Array:
@@ -42,7 +54,7 @@ def solve(a: ArrayLike, b: ArrayLike) -> Array:
     a = _square(a, "solve")
     b = jnp.asarray(b, a.dtype)
     if b.ndim not in (1, 2) or b.shape[0] != a.shape[0]:
-        raise TypeError(f"tl.linalg.solve takes b of shape ({a.shape[0]},) or ({a.shape[0]}, k), not {b.shape}")
+        raise _other_right_side("solve", a, b)
     n = a.shape[0]
     rows = jnp.arange(n)
     largest = lax.stop_gradient(jnp.max(jnp.abs(a), axis=1, keepdims=True))
@@ -98,10 +110,13 @@ def lstsq(a: ArrayLike, b: ArrayLike) -> Array:
     a = jnp.asarray(a)
     a = a if jnp.issubdtype(a.dtype, jnp.floating) else a.astype(jnp.result_type(float))
     if a.ndim != 2 or not 1 <= a.shape[1] <= MAX_N or a.shape[0] < a.shape[1]:
-        raise TypeError(f"tl.linalg.lstsq takes (m, n) with m >= n and n <= {MAX_N}, not shape {a.shape}")
+        raise Mistake(
+            f"tl.linalg.lstsq takes shape (m, n), m >= n and n <= {MAX_N}, and is given {a.shape}; write at least as"
+            " many equations as unknowns"
+        )
     b = jnp.asarray(b, a.dtype)
     if b.ndim not in (1, 2) or b.shape[0] != a.shape[0]:
-        raise TypeError(f"tl.linalg.lstsq takes b of shape ({a.shape[0]},) or ({a.shape[0]}, k), not {b.shape}")
+        raise _other_right_side("lstsq", a, b)
     n = a.shape[1]
     columns = jnp.arange(n)
     lengths = jnp.sqrt(jnp.sum(a * a, axis=0))

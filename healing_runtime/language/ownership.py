@@ -11,7 +11,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from healing_runtime.language import vocabulary as words
+from healing_runtime.language import vocabulary
 from healing_runtime.language.findings import Finding
 from healing_runtime.language.source import Parsed
 from healing_runtime.language.syntax.asserts import AssertStatement
@@ -138,7 +138,7 @@ def _shape(params: Any) -> Any:
 
 
 def _remark(parsed: Parsed, statement: AssertStatement) -> Finding:
-    allowed = words.CONTRACT_NAMES | words.ROOTS | words.BUILTINS
+    allowed = vocabulary.CONTRACT_NAMES | vocabulary.ROOTS | vocabulary.BUILTINS
     names = sorted(
         {
             node.id

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from healing_runtime.core.signals import Layout, Signal, SignalTable
+from healing_runtime.language import vocabulary
 from healing_runtime.language.controller import Controller
 from healing_runtime.language.execution.runtime import kind
 from healing_runtime.language.messages import wording
@@ -35,7 +36,7 @@ def memory(controller: Controller, state: Any, dtype: np.dtype) -> dict[str, Any
             "init",
             f'init returns {kind(state)}; write a dictionary with a name for each, as in {{"x": 0.0}}',
         )
-    return {key: _leaf(controller, "init", f'state["{key}"]', value, dtype) for key, value in state.items()}
+    return _leaf(controller, "init", "state", state, dtype)
 
 
 def step(
@@ -122,7 +123,8 @@ def _other_shape(name: str, value: Any, signal: Signal) -> str:
 
 def _other_action_dtype(name: str, value: Any, dtype: np.dtype) -> str:
     what = {"b": "Boolean", "i": "integer", "u": "integer"}.get(value.dtype.kind, str(value.dtype))
-    remedy = "jnp.where(condition, on, off)" if value.dtype.kind == "b" else f"jnp.astype(x, jnp.{dtype})"
+    as_float = _written(dtype, 'obs["dt_s"]')
+    remedy = "jnp.where(condition, on, off)" if value.dtype.kind == "b" else f"jnp.astype(x, {as_float})"
     return f"{name} is {what} and the actuator takes {dtype}; write {remedy}"
 
 
@@ -178,12 +180,17 @@ def _changed_dtype(name: str, old: Any, new: Any) -> str:
         case "b", _:
             remedy = "write 0.0 in init for a number, or return a comparison here"
         case "f", ("i" | "u"):
-            remedy = f"write jnp.astype(x, jnp.{old.dtype}) here, or 0 in init for an integer"
+            remedy = f"write jnp.astype(x, {_written(old.dtype, name)}) here, or 0 in init for an integer"
         case _, "b":
             remedy = "write jnp.where(condition, 1.0, 0.0) here, or False in init"
         case _:
-            remedy = f"write jnp.astype(x, jnp.{old.dtype}) here"
+            remedy = f"write jnp.astype(x, {_written(old.dtype, name)}) here"
     return f"{name} is {old.dtype} in init and {new.dtype} after control; {remedy}"
+
+
+def _written(dtype: np.dtype, holder: str) -> str:
+    """A dtype as a source may write it: by its name if the vocabulary has it, else as that of a value."""
+    return f"jnp.{dtype}" if vocabulary.is_constant(f"jnp.{dtype}") else f"{holder}.dtype"
 
 
 def _zeros(leaf: Any) -> str:
@@ -197,6 +204,10 @@ def _leaf(controller: Controller, function: str, name: str, value: Any, dtype: n
     Integers have 32 bits whatever the tick's floats have: that is what memory is carried in.
     """
     if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                better = 'write one, as in {"x": 0.0}'
+                raise refusal(controller, function, f"a key of {name} is {kind(key)} and no word in quotes; {better}")
         return {
             k: _leaf(controller, function, f'{name}["{k}"]', v, dtype, like.get(k) if isinstance(like, dict) else None)
             for k, v in value.items()
@@ -206,9 +217,23 @@ def _leaf(controller: Controller, function: str, name: str, value: Any, dtype: n
             raise refusal(
                 controller, function, f"{name} is empty, and memory cannot grow; write jnp.zeros(n) for n numbers"
             )
-        return jnp.stack([_leaf(controller, function, f"{name}[{i}]", v, dtype) for i, v in enumerate(value)])
+        parts = [_leaf(controller, function, f"{name}[{i}]", v, dtype) for i, v in enumerate(value)]
+        if any(isinstance(part, dict) for part in parts):
+            better = "write one dictionary with an array for each key"
+            raise refusal(controller, function, f"{name} is a sequence of dictionaries; {better}")
+        shapes = list(dict.fromkeys(str(part.shape) for part in parts))
+        if len(shapes) > 1:
+            better = "write jnp.concatenate of vectors"
+            raise refusal(
+                controller,
+                function,
+                f"{name} joins parts of one shape, and these are {wording.listed(shapes)}; {better}",
+            )
+        return jnp.stack(parts)
     if not isinstance(value, bool | int | float | jax.Array | np.ndarray):
         raise refusal(controller, function, f"{name} is {kind(value)}; write a number or an array, 0.0 to begin with")
+    if isinstance(value, int) and not -(2**31) <= value < 2**31:
+        raise refusal(controller, function, f"{name} is {value}, which does not fit into 32 bits; write it as a float")
     array = jnp.asarray(value)
     weak = isinstance(value, bool | int | float) or array.weak_type
     wanted = like if isinstance(like, np.dtype) else getattr(like, "dtype", None)

@@ -146,17 +146,16 @@ def trace(controller: Controller, table: SignalTable, dt_s: float, dtype: DTypeL
 
         def step(params: Tree, state: Tree, obs: Tree) -> tuple[Tree, Tree]:
             with blaming(controller, "control", {"obs": obs, "state": state, "params": params}):
-                return results.step(controller, controller.control(obs, state, params), table, state, dtype)
+                out = controller.control(obs, state, params)
+            return results.step(controller, out, table, state, dtype)
 
         jaxpr, (action, _) = jax.make_jaxpr(step, return_shape=True)(params, state, obs)
 
         def contract(obs: Tree, state: Tree, action: Tree, next_state: Tree, params: Tree) -> dict[str, Margin]:
             known = {"obs": obs, "state": state, "action": action, "next_state": next_state, "params": params}
             with blaming(controller, "contract", known):
-                return {
-                    label: Margin(jnp.asarray(m.rho, dtype), m.ok)
-                    for label, m in controller.contract(obs, state, action, next_state, params).items()
-                }
+                margins = controller.contract(obs, state, action, next_state, params)
+            return {label: Margin(jnp.asarray(m.rho, dtype), m.ok) for label, m in margins.items()}
 
         contract_jaxpr, margins = jax.make_jaxpr(contract, return_shape=True)(obs, state, action, state, params)
     return Traced(
@@ -180,7 +179,8 @@ def trace(controller: Controller, table: SignalTable, dt_s: float, dtype: DTypeL
 def _trace_init(controller: Controller, params: Tree, dtype: np.dtype) -> tuple[ClosedJaxpr, Tree]:
     def init(params: Tree) -> Tree:
         with blaming(controller, "init", {"params": params}):
-            return results.memory(controller, controller.init(params), dtype)
+            state = controller.init(params)
+        return results.memory(controller, state, dtype)
 
     jaxpr, shape = jax.make_jaxpr(init, return_shape=True)(params)
     for statement in controller.parsed.diagnostics:

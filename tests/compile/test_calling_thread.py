@@ -52,7 +52,7 @@ def test_no_other_thread_works_for_a_tick(tmp_path):
     assert share_of_other_threads(tmp_path, "by default") > 0.2, "XLA no longer hands programs over: delete the setting"
 
 
-WATCHED = '''
+WATCHED = """
 import sys
 from jax._src import xla_bridge
 
@@ -61,16 +61,16 @@ def watched(*args, **kwargs):
     seen.append(xla_bridge._CPU_ENABLE_ASYNC_DISPATCH.value)
     return make(*args, **kwargs)
 xla_bridge.register_backend_factory("cpu", watched, priority=0, fail_quietly=False)
-'''
-RUN = '''
+"""
+RUN = """
 from healing_runtime import Runtime
 Runtime("lander/neuro_lander", brain="none", out=sys.argv[1]).run()
-'''
-COMPILE = '''
+"""
+COMPILE = """
 from healing_runtime import tensorlang as tl, workspace
 home = workspace.open(workspace.catalogue_root())
 tl.compile(tl.load(workspace.catalogue_root() / "controllers/lander/neuro_pilot.py"), home.robot("lander"))
-'''
+"""
 
 
 @pytest.mark.parametrize("way", [RUN, COMPILE], ids=["run", "compile"])

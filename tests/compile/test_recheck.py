@@ -19,6 +19,7 @@ from tests.language.test_vocabulary import BOOLEAN, CALLS, INDEX, MATRIX, NAMES,
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
+
 # ---------------------------------------------------------------- what passes
 def example(path: str):
     """A function of the vocabulary, and what to call it with."""

@@ -47,7 +47,7 @@ def test_a_condition_that_returns_something_else_is_refused():
 @pytest.mark.parametrize(("trips", "passes"), [(10, True), (400, False)])
 def test_nested_trips_multiply_through_calls(trips, passes):
     inner = LOOP.format(**ORDINARY | {"last": 300}).replace("%x", "%a").replace("%y", "%b")
-    call = 'func.call @p(%v) : (tensor<2xf32>) -> tensor<2xf32>\n %u = stablehlo.abs'
+    call = "func.call @p(%v) : (tensor<2xf32>) -> tensor<2xf32>\n %u = stablehlo.abs"
     outer = LOOP.format(**ORDINARY | {"last": trips, "inner": call})
     text = module(outer, FUNCTION.format("p", inner))
     if passes:

@@ -134,7 +134,8 @@ def test_heal_check_refuses_every_one_in_one_line(tmp_path, write):
         path.write_bytes(text.encode("utf-8", "surrogatepass"))
         names.append(f"controllers/lander/{path.name}")
     (folder / "latin.py").write_bytes(b"x = '\xe9'\n")
-    (folder / "huge.py").write_bytes(b"#" * (256 << 20))
+    with open(folder / "huge.py", "wb") as huge:
+        huge.truncate(256 << 20)  # a hole: nothing is written to the disk
     names += ["controllers/lander/latin.py", "controllers/lander/huge.py"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     started = time.monotonic()
@@ -148,7 +149,7 @@ def test_heal_check_refuses_every_one_in_one_line(tmp_path, write):
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 2, printed
     assert "Traceback" not in printed
-    assert time.monotonic() - started < 60.0 and used.ru_maxrss * 1024 < COMMAND_BYTES
+    assert time.monotonic() - started < HANG_S * len(names) and used.ru_maxrss * 1024 < COMMAND_BYTES
     told = [line for line in printed.splitlines() if ": error: " in line]
     assert sorted(line.partition(":")[0] for line in told) == sorted(names)
     assert f"{len(names)} errors" in printed

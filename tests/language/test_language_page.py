@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 from mistake_table import MISTAKES
 
-from healing_runtime.language import linalg, trace
-from healing_runtime.language import vocabulary as words
+from healing_runtime.language import linalg, trace, vocabulary
 from healing_runtime.language.execution import runtime
 from healing_runtime.language.passes import Budget
 from healing_runtime.language.syntax import bounds, caps
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tensorlang.md").read_text()
 LIMITS = {
-    "characters of a source, all of them printable ASCII": caps.MAX_BYTES,
+    "characters of a source, all of them printable ASCII": caps.MAX_CHARACTERS,
     "lines": caps.MAX_LINES,
     "characters of a line": caps.MAX_LINE,
     "characters of a name": caps.MAX_NAME,
@@ -59,17 +58,17 @@ def after(start):
 
 def test_every_function_of_the_vocabulary_is_listed():
     listed = {space.strip("`"): frozenset(names.split()) for space, names in rows("Functions")}
-    assert listed == dict(words.FUNCTIONS)
+    assert listed == dict(vocabulary.FUNCTIONS)
 
 
 def test_the_other_names_are_listed():
-    constants = {f"{space}.{name}" for space, names in words.CONSTANTS.items() for name in names}
+    constants = {f"{space}.{name}" for space, names in vocabulary.CONSTANTS.items() for name in names}
     assert after("\nConstants: ") == constants
-    assert after("Attributes of values: ") == words.ATTRIBUTES
-    assert after("Methods: ") == words.METHODS
-    assert after("Builtins: ") == words.BUILTINS
+    assert after("Attributes of values: ") == vocabulary.ATTRIBUTES
+    assert after("Methods: ") == vocabulary.METHODS
+    assert after("Builtins: ") == vocabulary.BUILTINS
     imports = PAGE.split("## Names", 1)[1].split("```python\n", 1)[1].split("```", 1)[0]
-    assert set(imports.strip().split("\n")) == set(words.IMPORTS.values())
+    assert set(imports.strip().split("\n")) == set(vocabulary.IMPORTS.values())
 
 
 def test_limits_are_those_of_the_code():

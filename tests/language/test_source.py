@@ -115,7 +115,7 @@ BODIES = [
     ('state["x"] = 1.0', 1, "cannot be changed"),
     ("jnp = 1.0", 1, "reserved name"),
     ("__x = 1.0", 1, "underscores"),
-    ("obs.x = 1.0", 1, "x.at[i].set(value)"),
+    ("y = jnp.zeros(3)\ny.x = 1.0", 1, "x.at[i].set(value)"),
     ("while True:\n    pass", 1, "tl.while_loop"),
     ("for i in range(state):\n    pass", 10, "range needs constant integers"),
     ("for i in obs:\n    pass", 10, "not looped over"),

@@ -127,10 +127,46 @@ def test_an_initial_state_is_finite_and_small(traced, init, text):
     assert caught.value.where.line == 9
 
 
-def test_what_control_returns_is_converted_inside_the_blame(traced):
-    with pytest.raises(SubsetError, match="joins parts of one shape") as caught:
-        traced('return {"thrust_n": [jnp.zeros(2), jnp.zeros(3)]}, {}')
-    assert caught.value.where.line == 12
+@pytest.mark.parametrize(
+    ("body", "init", "text", "line"),
+    [
+        ('return {"thrust_n": [jnp.zeros(2), jnp.zeros(3)]}, {}', "return {}", "joins parts of one shape", 12),
+        ('return {"thrust_n": [{"a": 1.0}]}, {}', "return {}", "a sequence of dictionaries", 12),
+        ('n = 1\nfor k in range(40):\n    n = 2 * n\nreturn {"thrust_n": n}, {}', "return {}", "into 32 bits", 15),
+        ('return {"thrust_n": 1.0}, state', 'return {"a": 0.0, 1: 0.0}', "no word in quotes", 9),
+        ('return {"thrust_n": 1.0}, {"n": {1: 0.0}}', 'return {"n": 0.0}', "no word in quotes", 12),
+    ],
+)
+def test_what_cannot_be_an_array_is_refused_at_the_return(traced, body, init, text, line):
+    with pytest.raises(SubsetError, match=text) as caught:
+        traced(body, init=init)
+    assert caught.value.where.line == line
+
+
+@pytest.mark.parametrize("name", ["memory", "step"])
+def test_a_defect_of_the_runtime_comes_out_as_itself(traced, monkeypatch, name):
+    def broken(*args):
+        return args.no_such_attribute
+
+    monkeypatch.setattr(trace.results, name, broken)
+    with pytest.raises(AttributeError, match="no_such_attribute"):
+        traced(RETURN)
+
+
+def test_a_defect_before_the_source_runs_comes_out_as_itself(parsed, table):
+    def broken(*args):
+        raise AttributeError("planted")
+
+    for function in ("init", "control", "contract"):
+        loaded = dataclasses.replace(controller.load(parsed(RETURN)), **{function: broken})
+        with pytest.raises(AttributeError, match="planted"):
+            trace.trace(loaded, table, 0.02)
+
+
+def test_a_refusal_keeps_its_cause(traced):
+    with pytest.raises(SubsetError) as caught:
+        traced('x = obs["velocity_mps"] + jnp.zeros(4)\n' + RETURN)
+    assert isinstance(caught.value.__cause__, TypeError | ValueError)
 
 
 def test_only_known_dtypes_are_values(parsed):

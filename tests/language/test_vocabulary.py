@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from healing_runtime.language import vocabulary as words
+from healing_runtime.language import vocabulary
 from healing_runtime.language.execution.namespace import bindings
 from healing_runtime.language.holders import subjaxprs
 from healing_runtime.language.messages import advice
@@ -69,7 +69,7 @@ BOOLEAN = {
     "jnp.logical_xor",
 }
 BOOLEAN |= {"tl.implies"}
-NAMES = sorted(f"{space}.{name}" for space, names in words.FUNCTIONS.items() for name in names if space != "math")
+NAMES = sorted(f"{space}.{name}" for space, names in vocabulary.FUNCTIONS.items() for name in names if space != "math")
 
 
 def member(path):
@@ -111,10 +111,10 @@ def test_function_traces_to_allowed_primitives(path):
 
 
 def test_constants_and_math_exist():
-    for space, names in words.CONSTANTS.items():
+    for space, names in vocabulary.CONSTANTS.items():
         for name in names:
             member(f"{space}.{name}")
-    assert all(callable(member(f"math.{name}")) for name in words.FUNCTIONS["math"])
+    assert all(callable(member(f"math.{name}")) for name in vocabulary.FUNCTIONS["math"])
 
 
 def test_namespaces_are_closed():
@@ -128,4 +128,4 @@ def test_namespaces_are_closed():
 
 
 def test_nothing_is_both_allowed_and_advised_against():
-    assert not [path for path in advice.NAMES if words.known(path)]
+    assert not [path for path in advice.NAMES if vocabulary.known(path)]

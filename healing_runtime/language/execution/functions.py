@@ -8,10 +8,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-from healing_runtime.language.execution.runtime import kind
+from healing_runtime.language.execution.runtime import is_boolean, kind
 from healing_runtime.language.messages.mistake import Mistake
 from healing_runtime.language.primitive import reset
 
@@ -20,7 +19,7 @@ __all__ = ["cond", "copy", "implies", "reset", "scan", "while_loop"]
 
 def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
     """`lax.cond` whose condition is a Boolean: of a number every value but 0 would count as true, in silence."""
-    if not isinstance(pred, bool) and not jnp.issubdtype(getattr(pred, "dtype", np.float32), jnp.bool_):
+    if not is_boolean(pred):
         raise Mistake(f"the condition of a branch is {kind(pred)}, not a comparison; write for example x > 0.0")
     return lax.cond(pred, true_fun, false_fun, *operands)
 

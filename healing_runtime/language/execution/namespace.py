@@ -16,8 +16,7 @@ from jax import lax
 from jax.scipy import special
 
 from healing_runtime.core import margins
-from healing_runtime.language import linalg, primitive
-from healing_runtime.language import vocabulary as words
+from healing_runtime.language import linalg, primitive, vocabulary
 from healing_runtime.language.execution import functions, indexing, runtime, truth, updates
 from healing_runtime.language.messages.mistake import Mistake
 from healing_runtime.language.syntax.asserts import PREFIX
@@ -84,8 +83,8 @@ _REWRITTEN: Mapping[str, Callable[..., Any]] = {
 @functools.cache
 def bindings() -> Mapping[str, Any]:
     """Every global name of a source before its own: namespaces, builtins, and what rewritten code calls."""
-    found: dict[str, Any] = {root: _namespace(root) for root in words.ROOTS}
-    found |= {name: getattr(builtins, name) for name in words.BUILTINS}
+    found: dict[str, Any] = {root: _namespace(root) for root in vocabulary.ROOTS}
+    found |= {name: getattr(builtins, name) for name in vocabulary.BUILTINS}
     found |= runtime.BUILTINS
     found["range"] = _bounded_range
     found |= {PREFIX + name: function for name, function in _REWRITTEN.items()}
@@ -97,9 +96,9 @@ def bindings() -> Mapping[str, Any]:
 def _namespace(path: str) -> Namespace:
     members = {
         name: _member(path, name)
-        for name in sorted(words.FUNCTIONS.get(path, frozenset()) | words.CONSTANTS.get(path, frozenset()))
+        for name in sorted(vocabulary.FUNCTIONS.get(path, frozenset()) | vocabulary.CONSTANTS.get(path, frozenset()))
     }
-    for space in words.NAMESPACES:
+    for space in vocabulary.NAMESPACES:
         parent, _, name = space.rpartition(".")
         if parent == path:
             members[name] = _namespace(space)

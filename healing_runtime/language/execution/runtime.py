@@ -82,9 +82,14 @@ class NoCondition(Mistake):
         super().__init__(f"the condition of an assert is {self.what}, not a comparison; write for example x > 0.0")
 
 
+def is_boolean(value: Any) -> bool:
+    """Whether a value is one Boolean, or an array of them."""
+    return isinstance(value, bool) or jnp.issubdtype(getattr(value, "dtype", np.float32), jnp.bool_)
+
+
 def boolean(value: Any) -> Margin:
     """A plain Boolean. `NoCondition` where it is none."""
-    if not isinstance(value, bool) and not jnp.issubdtype(getattr(value, "dtype", np.float32), jnp.bool_):
+    if not is_boolean(value):
         raise NoCondition(value)
     return margins.boolean(value)
 

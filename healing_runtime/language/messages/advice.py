@@ -6,9 +6,10 @@ name is refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-from healing_runtime.language import vocabulary as words
+from healing_runtime.language import vocabulary
 
 _LAPACK = "it calls LAPACK, which the gate refuses"
 _COUNT = "how many elements it returns depends on data, and shapes are fixed"
@@ -28,11 +29,11 @@ NAMES: Mapping[str, str] = {
     "jnp.linalg.eigvals": f"{_LAPACK}; compute the gains beforehand and write them in PARAMS",
     "jnp.linalg.svd": f"{_LAPACK}; compute the gains beforehand and write them in PARAMS",
     "scipy.linalg": f"{_LAPACK}; use tl.linalg.solve, inv, cholesky or lstsq (n <= 8)",
-    "jnp.norm": "it lives one level down; write jnp.linalg.norm(x)",
+    "jnp.norm": "it lives one level down; write jnp.linalg.norm",
     "jnp.float64": "the tick has one dtype, chosen by the scenario; leave the dtype out",
     "jnp.float16": "the tick has one dtype, chosen by the scenario; leave the dtype out",
-    "jnp.int64": "integers have 32 bits; write jnp.int32",
-    "jnp.copysign": "only functions of the vocabulary exist; write jnp.abs(x) * jnp.sign(y)",
+    "jnp.int64": "the width of integers is that of the tick; leave the dtype out, or write jnp.int32",
+    "jnp.copysign": "only functions of the vocabulary exist; write jnp.where(y < 0.0, -jnp.abs(x), jnp.abs(x))",
     "jnp.diagonal": "only functions of the vocabulary exist; write jnp.diag(m)",
     "jnp.einsum": "strings are not data in TensorLang; write jnp.matmul, jnp.tensordot or jnp.vecdot",
     "jnp.vectorize": "jnp works on whole arrays already; write the arithmetic on them, or use lax.map",
@@ -40,8 +41,8 @@ NAMES: Mapping[str, str] = {
     "jnp.select": "only functions of the vocabulary exist; write jnp.where(a, x, jnp.where(b, y, z))",
     "jnp.nan": "NaN is never a value here; write the guard with jnp.where and a number",
     "math.nan": "NaN is never a constant here; write the guard with jnp.where and a number",
-    "math.isnan": "math sees constants only; write jnp.isnan(x)",
-    "math.isfinite": "math sees constants only; write jnp.isfinite(x)",
+    "math.isnan": "math sees constants only; write jnp.isnan",
+    "math.isfinite": "math sees constants only; write jnp.isfinite",
     "math.pow": "only functions of the vocabulary exist; write x ** y",
     "jnp.pow": "only functions of the vocabulary exist; write x ** y or jnp.power(x, y)",
     "jnp.nonzero": f"{_COUNT}; write jnp.where(x != 0.0, x, 0.0), or a sum over the mask",
@@ -74,8 +75,8 @@ BUILTINS: Mapping[str, str] = {
     "input": "a controller asks nobody; its inputs are the signals in obs",
     "isinstance": "every value is an array or a dictionary made here; remove the test",
     "type": "every value is an array or a dictionary made here; remove the test",
-    "all": "it decides at once, and arrays are data; write jnp.all(x)",
-    "any": "it decides at once, and arrays are data; write jnp.any(x)",
+    "all": "it decides at once, and arrays are data; write jnp.all",
+    "any": "it decides at once, and arrays are data; write jnp.any",
     "sorted": "nothing in a tick needs an order; write jnp.median(x), or jnp.minimum and jnp.maximum of two",
     "pow": "the operator does it; write x ** y",
     "map": "it runs Python for every element; write the arithmetic on the whole array, or lax.map(f, xs)",
@@ -133,7 +134,12 @@ def of_import(module: str, names: tuple[str, ...]) -> str:
     for found in (*(f"{module}.{name}" for name in names), module, module.split(".")[0]):
         if found in _IMPORTS:
             return _IMPORTS[found]
-    return f"use one of these: {', '.join(words.IMPORTS.values())}"
+    return f"use one of these: {', '.join(vocabulary.IMPORTS.values())}"
+
+
+def of_method(name: str, receiver: str) -> str:
+    """Why a method or attribute is refused; what to write, with the receiver as its author wrote it. Empty if none."""
+    return re.sub(r"\bx\b(?= itself|\)|\.T)", lambda _: receiver, METHODS.get(name, ""))
 
 
 def of_name(path: str) -> str:

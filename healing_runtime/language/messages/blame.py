@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from types import CodeType, TracebackType
 from typing import Any, NamedTuple
 
-from healing_runtime.core.errors import HealingError, Location, SubsetError
+from healing_runtime.core.errors import HealingError, SubsetError
 from healing_runtime.language.controller import Controller
 from healing_runtime.language.messages.meaning import meaning
+from healing_runtime.language.messages.refusal import at_place
 
 
 class Span(NamedTuple):
@@ -39,13 +40,15 @@ def refusal(controller: Controller, function: str, message: str, *, line: int = 
     """An error at a place of the source; without one, at the last return of the function it is about."""
     if not line:
         line, column = return_position(controller, function)
-    stop = "" if message.endswith("?") else "."
-    return SubsetError(message + stop, where=Location(controller.parsed.source.path, line, column))
+    return at_place(message, controller.parsed.source.path, line, column)
 
 
 @contextlib.contextmanager
 def blaming(controller: Controller, function: str, known: Mapping[str, Any]) -> Iterator[None]:
     """Whatever the source raises inside becomes a SubsetError at its line, in the language's own words.
+
+    Around calls of the controller's functions and nothing else: an exception that never met the source is a defect of
+    the runtime, and comes out as itself.
 
     `known` are the dictionaries that the function is given, by the name of the parameter.
     """
@@ -55,12 +58,14 @@ def blaming(controller: Controller, function: str, known: Mapping[str, Any]) -> 
         raise
     except Exception as error:
         span = _innermost(controller, error.__traceback__)
-        path = enclosing(controller.parsed.tree, span) if span else []
-        line, column = (span.line, span.column + 1) if span else (0, 0)
-        test = _test_of(path[-1]) if path else None
+        if span is None:
+            raise
+        path = enclosing(controller.parsed.tree, span)
+        line, column = span.line, span.column + 1
+        test = _test_of(path[-1])
         if test is not None:  # Python gives a jump the place of the whole statement where the condition is one name
             path, line, column = [*path, test], test.lineno, test.col_offset + 1
-        raise refusal(controller, function, meaning(error, path, known), line=line, column=column) from None
+        raise refusal(controller, function, meaning(error, path, known), line=line, column=column) from error
 
 
 def enclosing(tree: ast.AST, span: Span) -> list[ast.AST]:

@@ -1,4 +1,7 @@
-"""Calls, branches and loops that do not fit: JAX's complaints about them in the language's words (see `fitting`)."""
+"""Calls, branches and loops that do not fit: JAX's complaints about them in the language's words (see `fitting`).
+
+Read from the texts of jax 0.10.2 and CPython 3.11.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import ast
 import re
 from collections.abc import Callable
 
+from healing_runtime.language import vocabulary
 from healing_runtime.language.messages import wording
 
 Sentence = Callable[[str, ast.AST, str], str]
@@ -76,12 +80,12 @@ def _carry_types(text: str, node: ast.AST, subject: str) -> str:
     before, after = [*_TYPE.findall(text), "", ""][:2]
     if not before:
         return f"the carry of {subject} changes shape or dtype in its body; start it as it comes back"
-    shape = after.partition("[")[2].rstrip("]")
-    dtype = after.partition("[")[0]
-    made = f"jnp.zeros(({shape}{',' * (shape.isdigit())}), jnp.{dtype})" if dtype in ("float32", "int32") else after
-    return (
-        f"the carry of {subject} starts as {before} and comes back as {after}; start it as it comes back, write {made}"
-    )
+    dtype, _, shape = after.rstrip("]").partition("[")
+    size = f"({shape}{',' * shape.isdigit()})"
+    made = {"float64": f", write jnp.zeros({size})", "int64": f", write jnp.full({size}, 0)"}.get(dtype, "")
+    if vocabulary.is_constant(f"jnp.{dtype}"):
+        made = f", write jnp.zeros({size}, jnp.{dtype})"
+    return f"the carry of {subject} starts as {before} and comes back as {after}; start it as it comes back{made}"
 
 
 def _carry_trees(text: str, node: ast.AST, subject: str) -> str:
@@ -96,7 +100,8 @@ def _pair(text: str, node: ast.AST, subject: str) -> str:
 
 def _no_length(text: str, node: ast.AST, subject: str) -> str:
     if "leading axis" in text:
-        return "lax.scan goes over arrays, and is given a list of numbers; write jnp.array([...]) around it"
+        better = wording.arrayed(node) or "jnp.array([...]) around it"
+        return f"lax.scan goes over arrays, and is given a list of numbers; write {better}"
     return "lax.scan has neither elements nor a length; write length=10"
 
 

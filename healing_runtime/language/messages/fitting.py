@@ -1,6 +1,7 @@
 """Shapes, dtypes and arguments that do not fit: JAX's and Python's complaints in the language's words.
 
-Each entry knows one family of complaints by its text and takes nothing from it but shapes, dtypes and counts.
+Each entry knows one family of complaints by its text, as jax 0.10.2 and CPython 3.11 write it, and takes nothing from
+it but shapes, dtypes and counts. A text that no entry knows gets the general sentence of `meaning`.
 """
 
 from __future__ import annotations
@@ -58,12 +59,20 @@ def _operands(text: str, node: ast.AST, subject: str) -> str:
     if "None" in kinds:
         return f"one side of {subject} is None; write return value at the end of the function that makes it"
     if "a dictionary" in kinds:
-        return f'{subject} computes with a whole dictionary; write one of its keys, as in obs["altitude_m"]'
-    return f"{subject} computes with {wording.listed(kinds)}; write jnp.array([...]) around the list first"
+        return f"{subject} computes with a whole dictionary; write one of its keys, as in {_keyed(node)}"
+    better = wording.arrayed(node) or "jnp.array([...]) around the list first"
+    return f"{subject} computes with {wording.listed(kinds)}; write {better}"
+
+
+def _keyed(node: ast.AST) -> str:
+    """A key of the dictionary among the operands, if it is one by its name."""
+    names = [n.id for n in ast.iter_child_nodes(node) if isinstance(n, ast.Name)]
+    return f'{names[0] if len(names) == 1 else "d"}["key"]'
 
 
 def _sequence_times(text: str, node: ast.AST, subject: str) -> str:
-    return f"{subject} would repeat a list, not scale it; write jnp.array([...]) around the list first"
+    better = wording.arrayed(node) or "jnp.array([...]) around the list first"
+    return f"{subject} would repeat a list, not scale it; write {better}"
 
 
 def _not_an_array(text: str, node: ast.AST, subject: str) -> str:
@@ -73,7 +82,7 @@ def _not_an_array(text: str, node: ast.AST, subject: str) -> str:
     better = {
         "a dictionary": "write one of its keys",
         "None": "write return value at the end of the function that makes it",
-    }.get(kind, "write jnp.array([...]) around it")
+    }.get(kind, f"write {wording.arrayed(node) or 'jnp.array([...]) around it'}")
     return f"{subject} takes arrays and is given {kind}; {better}"
 
 
@@ -92,12 +101,12 @@ def _bits(text: str, node: ast.AST, subject: str) -> str:
         case ast.UnaryOp(op=ast.Invert(), operand=operand):
             return f"'~' works on Booleans, not on floats; write -{wording.shown(operand)}, or compare it first"
     if "bool" in text.split("Accepted")[0]:
-        return f"{subject} computes with a Boolean; write jnp.where({subject_of(node)}, 1.0, 0.0) for a number"
+        return f"{subject} computes with a Boolean; write jnp.where({_operand(node)}, 1.0, 0.0) for a number"
     return f"{subject} does not take values of this dtype; write jnp.astype(x, jnp.float32), or compare first"
 
 
-def subject_of(node: ast.AST) -> str:
-    """The first operand of an operation, as text."""
+def _operand(node: ast.AST) -> str:
+    """The first operand of an operation, where a Boolean stands."""
     match node:
         case ast.UnaryOp(operand=operand):
             return wording.shown(operand, "condition")
@@ -148,13 +157,16 @@ def _indices(text: str, node: ast.AST, subject: str) -> str:
     has, given = found.groups() if found else ("", "")
     if isinstance(node, ast.Subscript) and has == "0":
         return f"{wording.shown(node.value)} is a scalar and has no elements; write it without an index"
-    return f"{subject} has {given} indices, and the array {has} axes; write {has}"
+    return f"{subject} has {given} indices, and the array {has} axes; write {has} of them"
 
 
 def _index_type(text: str, node: ast.AST, subject: str) -> str:
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.List):
+        return f"a list is no index; write {wording.shown(node.value)}[{wording.shown(wording.as_array(node.slice))}]"
     if isinstance(node, ast.Subscript):
         number = node.slice.value if isinstance(node.slice, ast.Constant) else None
-        better = str(int(number)) if isinstance(number, float) else "jnp.astype(i, jnp.int32)"
+        index = wording.shown(node.slice, "i")
+        better = str(int(number)) if isinstance(number, float) else f"jnp.astype({index}, jnp.int32)"
         return f"an index is an integer, and {wording.shown(node.slice, 'this')} is none; write {better}"
     return f"{subject} is given an index that is no integer; write jnp.astype(i, jnp.int32)"
 
@@ -206,6 +218,8 @@ def _scalar_unpacked(text: str, node: ast.AST, subject: str) -> str:
 
 
 def _length(text: str, node: ast.AST, subject: str) -> str:
+    if isinstance(node, ast.Call) and subject != "len" and len(node.args) == 1:
+        return f"{subject} takes a list and is given a scalar; write {subject}([{wording.shown(node.args[0])}])"
     return f"{subject} is asked of a scalar, which has no length; leave it out"
 
 
@@ -215,11 +229,10 @@ def _axis_second(text: str, node: ast.AST, subject: str) -> str:
         and len(node.args) > 1
         and subject.rpartition(".")[2] in ("max", "min", "sum", "prod")
     ):
-        name = subject.rpartition(".")[2]
-        better = {"max": "jnp.maximum", "min": "jnp.minimum"}.get(name)
-        parts = ", ".join(wording.shown(a) for a in node.args[:2])
-        instead = f"write {better}({parts})" if better else f"write {subject}(jnp.array([{parts}]))"
-        return f"{subject} takes one array, and then an axis; {instead}"
+        better = {"max": "jnp.maximum", "min": "jnp.minimum"}.get(subject.rpartition(".")[2])
+        parts = ", ".join(wording.shown(a) for a in node.args)
+        instead = wording.pairwise(better, node.args) if better else f"{subject}(jnp.array([{parts}]))"
+        return f"{subject} takes one array, and then an axis; write {instead}"
     return f"{subject} takes a list or an array apart, and this is a scalar; write [x]"
 
 
@@ -257,6 +270,5 @@ _FAMILIES: tuple[tuple[str, Sentence], ...] = (
     (r"is not iterable", _axis_second),
     (r"requires ndarray or scalar|Cannot determine dtype|not a valid JAX|as a JAX value", _not_an_array),
     (r"object has no attribute", _attribute),
-    (r"^tl\.linalg\.", lambda text, node, subject: f"{text}; write arguments of such shapes"),
 )
 """How a complaint is known, and the sentence that says it. The first that fits counts."""

@@ -1,6 +1,7 @@
 """What an error of Python or JAX means in a controller: one sentence about the user's own line, and what to write.
 
-No word of JAX's own texts comes through; `fitting` reads them for shapes and dtypes.
+No word of JAX's own texts comes through. Most errors are known by their class; `fitting` reads the texts of the others,
+as jax 0.10.2 and CPython 3.11 write them, and what it does not know gets a general sentence.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 import jax
 
-from healing_runtime.language import vocabulary as words
+from healing_runtime.language import vocabulary
 from healing_runtime.language.execution.runtime import NoCondition
 from healing_runtime.language.messages import fitting, wording
 from healing_runtime.language.messages.mistake import Mistake
@@ -34,12 +35,14 @@ def meaning(error: Exception, path: Path, known: Mapping[str, Any]) -> str:
     node = path[-1] if path else ast.Module([], [])
     match error:
         case NoCondition():
-            return _no_condition(error, node)
+            return _no_condition(error, node, known)
         case Mistake():
             return str(error)
         case KeyError(args=(key, *_)):
             return _unknown_key(key, node, known)
         case jax.errors.TracerBoolConversionError():
+            return _decision(path)
+        case ValueError() if "truth value of a" in str(error):  # of an array that is not one number
             return _decision(path)
         case jax.errors.NonConcreteBooleanIndexError():
             return _mask(node)
@@ -48,6 +51,8 @@ def meaning(error: Exception, path: Path, known: Mapping[str, Any]) -> str:
             | jax.errors.TracerArrayConversionError()
             | jax.errors.TracerIntegerConversionError()
         ):
+            return _constant(node)
+        case TypeError() if "Only scalar arrays" in str(error):
             return _constant(node)
         case NameError():
             name = "".join(re.findall(r"'(\w+)'", str(error))[:1])
@@ -87,9 +92,9 @@ def _decision(path: Path) -> str:
             return f"'not' decides at once, and this is data; write jnp.logical_not({wording.shown(operand, 'x')})"
         case ast.Call(func=ast.Name(id="max" | "min" as name), args=args), _:
             if len(args) == 1:
-                return f"{name} compares the elements one by one; write jnp.{name}({wording.shown(args[0])})"
-            better = ", ".join(wording.shown(a, "x") for a in args[:2])
-            return f"{name} decides at once, and this is data; write jnp.{name}imum({better})"
+                array = wording.shown(wording.as_array(args[0]))
+                return f"{name} compares the elements one by one; write jnp.{name}({array})"
+            return f"{name} decides at once, and this is data; write {wording.pairwise(f'jnp.{name}imum', args)}"
         case ast.Call(func=ast.Name(id="bool"), args=[only]), _:
             return f"bool decides at once, and this is data; write {wording.shown(only, 'the comparison')} itself"
         case (ast.expr(), ast.ListComp(elt=element) | ast.GeneratorExp(elt=element)):
@@ -112,7 +117,7 @@ def _mask(node: ast.AST) -> str:
     return "a mask picks as many elements as the data says, and shapes are fixed; write jnp.where(mask, x, 0.0)"
 
 
-_SIZED = words.words("arange linspace eye identity zeros ones full broadcast_to reshape tile repeat")
+_SIZED = vocabulary.words("arange linspace eye identity zeros ones full broadcast_to reshape tile repeat")
 
 
 def _constant(node: ast.AST) -> str:
@@ -122,14 +127,8 @@ def _constant(node: ast.AST) -> str:
             return f"float takes constants only, and a signal is a float already; write {wording.shown(only)} itself"
         case ast.Call(func=ast.Name(id="int"), args=[only]):
             return f"int takes constants only; write jnp.astype({wording.shown(only)}, jnp.int32)"
-        case ast.Call(func=ast.Name(id="bool"), args=[only]):
-            return f"bool decides at once, and this is data; write {wording.shown(only, 'the comparison')} itself"
         case ast.Call(func=ast.Attribute(value=ast.Name(id="math"), attr=name), args=args):
-            better = {"fabs": "abs", "fmod": "mod", "copysign": "sign"}.get(name, name)
-            return (
-                f"math.{name} takes constants only, and this is data; write"
-                f" jnp.{better}({', '.join(wording.shown(a) for a in args)})"
-            )
+            return f"math.{name} takes constants only, and this is data; write {_of_data(name, args)}"
         case ast.Call(func=ast.Attribute(attr=name) as func) if name in _SIZED:
             return (
                 f"the size that {wording.shown(func)} is given depends on data, and shapes are fixed; write it as a"
@@ -144,6 +143,23 @@ def _constant(node: ast.AST) -> str:
                 f" jnp.take(jnp.array({wording.shown(value)}), {wording.shown(index, 'i')})"
             )
     return f"{_named(node)} needs a constant and is given data; write the number, or keep it an array"
+
+
+def _of_data(name: str, args: Sequence[ast.expr]) -> str:
+    """What computes with data what a function of math computes with constants."""
+    parts = [wording.shown(a) for a in args]
+    match name, parts:
+        case "copysign", [size, _] if isinstance(args[1], ast.Constant):
+            return f"jnp.abs({size})"
+        case "copysign", [size, sign]:
+            return f"jnp.where({sign} < 0.0, -jnp.abs({size}), jnp.abs({size}))"
+        case "log", [value, base]:
+            return f"jnp.log({value}) / jnp.log({base})"
+        case "hypot", [_, _]:
+            pass
+        case "hypot", _:
+            return f"jnp.linalg.norm(jnp.array([{', '.join(parts)}]))"
+    return f"jnp.{name}({', '.join(parts)})"
 
 
 # ---------------------------------------------------------------- keys and conditions
@@ -186,12 +202,13 @@ def _dictionary(node: ast.AST, known: Mapping[str, Any]) -> tuple[str, Mapping[s
     return wording.shown(node.value, "this dictionary"), held if isinstance(held, Mapping) else None
 
 
-def _no_condition(error: NoCondition, node: ast.AST) -> str:
+def _no_condition(error: NoCondition, node: ast.AST, known: Mapping[str, Any]) -> str:
     match node:
         case ast.Call(func=func, args=[only]) if dotted(func) in ("jnp.all", "jnp.any"):
             better = f"{dotted(func)}({wording.shown(only)} > {error.bound})"
         case ast.expr() if error.number:
             better = f"{wording.shown(node)} > {error.bound}"
         case _:
-            better = 'a comparison, as in obs["altitude_m"] > 0.0'
+            signal = next((f'obs["{key}"]' for key in known.get("obs", ())), "x")
+            better = f"a comparison, as in {signal} > 0.0"
     return f"the condition of this assert is {error.what}, not a comparison that could fail; write {better}"

@@ -6,6 +6,7 @@ Pure syntax, bounded in length. Used only where something is refused.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 
 MAX_SHOWN = 80
@@ -14,8 +15,7 @@ REFERENCE = "docs/tensorlang.md"
 """Where the language is described."""
 LOOK_UP = f"look the function up in {REFERENCE}, and check number, shapes and dtypes of the arguments"
 
-_METHODS = {"norm": "jnp.linalg.norm", "flatten": "jnp.ravel", "conj": "", "nonzero": "", "sort": ""}
-_SHAPES = {"reshape", "transpose"}
+_METHODS = {"norm": "jnp.linalg.norm", "flatten": "jnp.ravel"}
 _BOUNDS = {
     ast.Gt: "above", ast.GtE: "at least", ast.Lt: "below", ast.LtE: "at most", ast.Eq: "equal to", ast.NotEq: "not",
 }  # fmt: skip
@@ -55,10 +55,16 @@ def condition(test: ast.expr) -> str:
 def logical(node: ast.BoolOp) -> str:
     """`a and b and c` -> `jnp.logical_and(jnp.logical_and(a, b), c)`."""
     name = "jnp.logical_and" if isinstance(node.op, ast.And) else "jnp.logical_or"
-    text = shown(node.values[0], "a")
-    for value, letter in zip(node.values[1:], "bcdefgh", strict=False):
-        text = f"{name}({text}, {shown(value, letter)})"
+    text = pairwise(name, node.values)
     return text if len(text) <= 2 * MAX_SHOWN else f"{name}(a, b)"
+
+
+def pairwise(function: str, operands: Sequence[ast.expr]) -> str:
+    """A function of two, of all the operands: `f(f(a, b), c)`."""
+    text = shown(operands[0])
+    for operand in operands[1:]:
+        text = f"{function}({text}, {shown(operand)})"
+    return text
 
 
 def chained(node: ast.Compare) -> str:
@@ -87,33 +93,49 @@ def _only_assignment(body: Sequence[ast.stmt]) -> tuple[str, ast.expr] | None:
 
 
 def stored(node: ast.Subscript, value: ast.expr | None, op: ast.operator | None = None) -> str:
-    """`x[0] = 1.0` -> `x = x.at[0].set(1.0)`; `s["a"] = 1.0` -> `s = {**s, "a": 1.0}`, or next_state for the state."""
+    """The assignment that does what a store was meant to do.
+
+    `x[0] = 1.0` -> `x = x.at[0].set(1.0)`; `s["a"] = 1.0` -> `s = {**s, "a": 1.0}`, or next_state for the state; and
+    both where an array in a dictionary is meant.
+    """
+    held, indices = node, list[ast.expr]()
+    while isinstance(held, ast.Subscript) and not _key(held.slice):
+        indices.insert(0, held.slice)
+        held = held.value
     new = shown(value, "value") if value is not None else "value"
-    name, indices = _chain(node)
-    if any(_key(index) for index in indices):
-        if op is not None:
-            new = f"{shown(node, 'value')} {sign(op)} {new}"
-        target = {"state": "next_state", "obs": "corrected", "params": "tuned"}.get(name, name)
-        inner = name
-        for index in indices:
-            inner += f"[{shown(index, 'key')}]"
-        for index in reversed(indices):
-            inner = inner[: -len(f"[{shown(index, 'key')}]")]
-            new = f"{{**{inner}, {shown(index, 'key')}: {new}}}"
-        return f"{target} = {new}"
-    index = ", ".join(shown(i, "i") for i in indices)
-    if op is None or isinstance(op, ast.Add):
-        return f"{name} = {name}.at[{index}].{'set' if op is None else 'add'}({new})"
-    return f"{name} = {name}.at[{index}].set({name}[{index}] {sign(op)} {new})"
+    if indices and (op is None or isinstance(op, ast.Add)):
+        new = f"{_at(held, indices)}.{'set' if op is None else 'add'}({new})"
+    elif op is not None:
+        new = shown(ast.BinOp(node, op, value or ast.Name("value")), "value")
+        new = f"{_at(held, indices)}.set({new})" if indices else new
+    while isinstance(held, ast.Subscript) and _key(held.slice):
+        new = f"{{**{shown(held.value)}, {shown(held.slice)}: {new}}}"
+        held = held.value
+    if not isinstance(held, ast.Name):
+        return f"changed = {new}"
+    name = {"state": "next_state", "obs": "corrected", "params": "tuned"}.get(held.id, held.id)
+    return f"{name} = {new}"
 
 
-def _chain(node: ast.expr) -> tuple[str, list[ast.expr]]:
-    """`x[0]["a"]` -> `x` and the two indices."""
-    indices: list[ast.expr] = []
-    while isinstance(node, ast.Subscript):
-        indices.insert(0, node.slice)
-        node = node.value
-    return shown(node), indices
+def _at(array: ast.expr, indices: Sequence[ast.expr]) -> str:
+    """`x` at several indices, one after the other: `x.at[0, 1]`."""
+    flat = [part for i in indices for part in (i.elts if isinstance(i, ast.Tuple) else [i])]
+    return f"{shown(array)}.at[{', '.join(shown(i, 'i') for i in flat)}]"
+
+
+_IN_PLACE = {
+    "subtract": ast.Sub(), "multiply": ast.Mult(), "mul": ast.Mult(), "divide": ast.Div(), "power": ast.Pow(),
+}  # fmt: skip
+
+
+def at_element(element: ast.Subscript, name: str, args: Sequence[ast.expr]) -> str:
+    """`x.at[0].multiply(y)` -> `x.at[0].set(x[0] * y)`; without a known operator, what `.at` has."""
+    if name == "get":
+        return f"write {shown(element)}"
+    if name in _IN_PLACE and len(args) == 1:
+        new = shown(ast.BinOp(element, _IN_PLACE[name], args[0]), "value")
+        return f"write {_at(element.value, [element.slice])}.set({new})"
+    return f"write {_at(element.value, [element.slice])}.set(value)"
 
 
 def _key(node: ast.expr) -> bool:
@@ -125,6 +147,36 @@ def sign(op: ast.operator) -> str:
     return ast.unparse(ast.BinOp(ast.Name("a"), op, ast.Name("b")))[2:-2].strip()
 
 
+def arrayed(node: ast.AST) -> str:
+    """An operation or a call, with `jnp.array` around the lists that are written out in it; empty if there are none."""
+    match node:
+        case ast.BinOp(left=left, op=op, right=right):
+            new: ast.expr = ast.BinOp(as_array(left), op, as_array(right))
+        case ast.UnaryOp(op=op, operand=operand):
+            new = ast.UnaryOp(op, as_array(operand))
+        case ast.Call(func=func, args=args, keywords=keywords):
+            new = ast.Call(func, [as_array(a) for a in args], keywords)
+        case _:
+            return ""
+    text = shown(new, "")
+    return text if text != shown(node, "") else ""
+
+
+def as_array(node: ast.expr) -> ast.expr:
+    """A list or tuple that is written out with `jnp.array` around it; anything else as it is."""
+    return ast.Call(ast.Name("jnp.array"), [node], []) if isinstance(node, ast.List | ast.Tuple) else node
+
+
+def converted(node: ast.expr, dtype: ast.expr | None) -> str:
+    """`x.astype(dtype)` in the vocabulary, whose floats are all of one dtype."""
+    said = dtype.value if isinstance(dtype, ast.Constant) else shown(dtype, "") if dtype is not None else ""
+    kind = re.sub(r"[\d_]+\Z", "", str(said).rpartition(".")[2])
+    known = {"int": "jnp.int32", "uint": "jnp.int32", "bool": "jnp.bool_"}.get(kind)
+    if known or said == "jnp.float32" or kind == "dtype":
+        return f"jnp.astype({shown(node)}, {known or said})"
+    return shown(ast.BinOp(ast.Constant(1.0), ast.Mult(), node), "1.0 * x")
+
+
 def method(node: ast.expr, name: str, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]) -> str:
     """`x.mean(axis=0)` -> `jnp.mean(x, axis=0)`, for a function of that name."""
     parts = [shown(node), *(shown(a, "y") for a in args), *(f"{k.arg}={shown(k.value, 'y')}" for k in keywords)]
@@ -133,11 +185,25 @@ def method(node: ast.expr, name: str, args: Sequence[ast.expr], keywords: Sequen
     return f"{_METHODS.get(name, f'jnp.{name}')}({', '.join(parts)})"
 
 
+def one_by_one(node: ast.Assign) -> str:
+    """`A, B = 1.0, 2.0` and `A = B = 1.0` -> an assignment for each name."""
+    match node.targets, node.value:
+        case [ast.Tuple(elts=names)], ast.Tuple(elts=values) if len(names) == len(values):
+            pairs = list(zip(names, values, strict=True))
+        case [_, _, *_], value:
+            pairs = [(name, value) for name in node.targets]
+        case _:
+            pairs = []
+    if not pairs or not all(isinstance(name, ast.Name) for name, _ in pairs):
+        return "write NAME = value for each"
+    return f"write {' and '.join(f'{shown(name)} = {shown(value)}' for name, value in pairs)}, each on its own line"
+
+
 # ---------------------------------------------------------------- asserts
 def label(test: ast.expr) -> str:
     """Plain words for a condition: `obs["altitude_m"] > -0.5` -> `altitude_m above -0.5`."""
-    words = _words(test)
-    return words if 0 < len(words) <= MAX_SHOWN else "what must hold here"
+    text = _words(test)
+    return text if 0 < len(text) <= MAX_SHOWN else "what must hold here"
 
 
 def labelled(test: ast.expr) -> str:

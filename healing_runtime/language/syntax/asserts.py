@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Literal, cast
 
 from healing_runtime.core.errors import Location, SubsetError
-from healing_runtime.language import vocabulary as words
+from healing_runtime.language import vocabulary
 from healing_runtime.language.syntax.scope import dotted
 
 PREFIX = "__tl_"
@@ -98,10 +98,11 @@ def statements(tree: ast.Module, found: Sequence[ast.Assert], path: str) -> tupl
 
 
 def _contract_names_only(test: ast.expr) -> bool:
+    allowed = vocabulary.CONTRACT_NAMES | vocabulary.ROOTS | vocabulary.BUILTINS
     for node in ast.walk(test):
         if isinstance(node, ast.Lambda | ast.ListComp | ast.GeneratorExp | ast.DictComp):
             return False
-        if isinstance(node, ast.Name) and node.id not in words.CONTRACT_NAMES | words.ROOTS | words.BUILTINS:
+        if isinstance(node, ast.Name) and node.id not in allowed:
             return False
     return True
 

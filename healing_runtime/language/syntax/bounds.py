@@ -9,8 +9,7 @@ import ast
 import re
 from typing import NoReturn
 
-from healing_runtime.core.errors import Location, SubsetError
-from healing_runtime.language.messages import wording
+from healing_runtime.language.messages import refusal, wording
 from healing_runtime.language.syntax.caps import MAX_DEPTH, MAX_NODES
 from healing_runtime.language.syntax.scope import Module, Unbounded, dotted, static_number
 
@@ -33,17 +32,13 @@ def check_shape(tree: ast.AST, path: str) -> None:
         count += len(level)
         if depth > MAX_DEPTH:
             line = min(line for _, line in level)
-            raise SubsetError(f"code is nested more than {MAX_DEPTH} deep; name the parts.", where=Location(path, line))
+            raise refusal.at_place(f"code is nested more than {MAX_DEPTH} deep; name the parts", path, line)
         if count > MAX_NODES:
-            raise SubsetError(
-                f"the source has more than {MAX_NODES} syntax nodes; make it smaller.", where=Location(path)
-            )
+            raise refusal.at_place(f"the source has more than {MAX_NODES} syntax nodes; make it smaller", path)
         for node, line in level:
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and _ODD.search(node.value):
-                raise SubsetError(
-                    "this text holds an escape for a character that is not printable ASCII; write plain letters.",
-                    where=Location(path, line, node.col_offset + 1),
-                )
+                message = "this text holds an escape for a character that is not printable ASCII; write plain letters"
+                raise refusal.at_place(message, path, line, node.col_offset + 1)
         level = [(child, getattr(child, "lineno", line)) for node, line in level for child in _children(node)]
         depth += 1
 
@@ -80,8 +75,7 @@ class _Work:
         self.done: dict[ast.FunctionDef, int] = {}
 
     def refuse(self, node: ast.AST, message: str) -> NoReturn:
-        line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", -1) + 1
-        raise SubsetError(message + ".", where=Location(self.path, line, column))
+        raise refusal.at_node(message, self.path, node)
 
     def function(self, node: ast.FunctionDef, stack: tuple[ast.FunctionDef, ...], at: ast.AST | None = None) -> int:
         if node in stack:

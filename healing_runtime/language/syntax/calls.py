@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from healing_runtime.language import vocabulary as words
+from healing_runtime.language import vocabulary
 from healing_runtime.language.messages import advice, wording
 from healing_runtime.language.syntax.names import near
 from healing_runtime.language.syntax.scope import Scope
@@ -69,7 +69,7 @@ class Calls:
     ) -> tuple[str, ...]:
         """A builtin, or a function of the source's own."""
         function = self.names.function(name, scope)
-        if function is None and name in words.BUILTINS and not (scope and scope.holds(name)):
+        if function is None and name in vocabulary.BUILTINS and not (scope and scope.holds(name)):
             self.builtin(node, name)
             return ()
         if function is None:
@@ -95,10 +95,10 @@ class Calls:
         """A function of a namespace, or one of the few methods of values."""
         path = self.names.namespaced(func, scope)
         if path:
-            if words.is_constant(path):
+            if vocabulary.is_constant(path):
                 argument = wording.shown(node.args[0]) if node.args else "x"
                 self.names.refuse(func, f"{path} is not a function; write jnp.astype({argument}, {path}) for a dtype")
-            if not words.is_function(path):
+            if not vocabulary.is_function(path):
                 self.names.unknown(func, path)
             if path == "jnp.where" and len(node.args) + len(node.keywords) == 1:
                 condition = wording.shown(node.args[0] if node.args else node.keywords[0].value, "condition")
@@ -107,8 +107,8 @@ class Calls:
                     "jnp.where of one argument returns positions, and how many depends on data; write"
                     f" jnp.where({condition}, a, b), a where it holds and b elsewhere",
                 )
-            return words.KEYWORDS, words.HIGHER_ORDER.get(path, ())
-        if func.attr not in words.METHODS:
+            return vocabulary.KEYWORDS, vocabulary.HIGHER_ORDER.get(path, ())
+        if func.attr not in vocabulary.METHODS:
             if isinstance(func.value, ast.Name):
                 self.names.read(func.value, scope, extra)
             self.names.refuse(func, f".{func.attr}() is not part of TensorLang; {_instead(node, func)}")
@@ -137,7 +137,7 @@ class Calls:
                 pass
             case ast.Attribute():
                 path = self.names.namespaced(node, scope)
-                if not (path and words.is_function(path) and path not in words.HIGHER_ORDER):
+                if not (path and vocabulary.is_function(path) and path not in vocabulary.HIGHER_ORDER):
                     self.expressions.expression(node, scope, extra)
             case _:
                 self.expressions.expression(node, scope, extra)
@@ -146,9 +146,13 @@ class Calls:
 def _instead(node: ast.Call, func: ast.Attribute) -> str:
     """What to write in place of a method call, from the user's own words where a function of jnp does the same."""
     name, receiver = func.attr, wording.shown(func.value)
+    match func.value:
+        case ast.Subscript(value=ast.Attribute(attr="at", value=array), slice=index):
+            return wording.at_element(ast.Subscript(array, index), name, node.args)
     match name, node.args:
-        case "astype", [dtype]:
-            return f"write jnp.astype({receiver}, {wording.shown(dtype)}), or leave it out"
+        case "astype", _:
+            dtype = next(iter([*node.args, *(k.value for k in node.keywords)]), None)
+            return f"write {wording.converted(func.value, dtype)}, or leave it out"
         case "get", [key, *_]:
             return f"every key is always there; write {receiver}[{wording.shown(key)}]"
         case "update", [changes]:
@@ -156,12 +160,13 @@ def _instead(node: ast.Call, func: ast.Attribute) -> str:
             merged = f"{{**{receiver}, **{wording.shown(changes, 'changes')}}}"
             return f"it changes a dictionary in place; write {new} = {merged}"
         case "dot", [other]:
-            return f"the operator does it; write {receiver} @ {wording.shown(other, 'y')}"
-        case (("copy" | "item"), _):
-            return advice.METHODS[name].replace(" x ", f" {receiver} ").replace("(x)", f"({receiver})")
-    if name in advice.METHODS:
-        return advice.METHODS[name]
-    if words.is_function(f"jnp.{name}") or name in ("norm", "flatten"):
+            return f"the operator does it; write {wording.shown(ast.BinOp(func.value, ast.MatMult(), other), 'x @ y')}"
+        case "multiply", [other]:
+            return f"operators do it; write {wording.shown(ast.BinOp(func.value, ast.Mult(), other), 'x * y')}"
+    hint = advice.of_method(name, receiver)
+    if hint:
+        return hint
+    if vocabulary.is_function(f"jnp.{name}") or name in ("norm", "flatten"):
         return f"write {wording.method(func.value, name, node.args, node.keywords)}"
     hint = advice.of_name(f"jnp.{name}")
     return hint or "values have no such method; use a function of jnp"

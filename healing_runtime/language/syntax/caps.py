@@ -6,10 +6,11 @@ import io
 import re
 import tokenize
 
-from healing_runtime.core.errors import Location, SubsetError
+from healing_runtime.core.errors import SubsetError
+from healing_runtime.language.messages import refusal
 from healing_runtime.language.syntax.characters import described
 
-MAX_BYTES = 65_536
+MAX_CHARACTERS = 65_536
 MAX_LINES = 2_000
 MAX_LINE = 2_000
 MAX_NAME = 64
@@ -22,9 +23,9 @@ MAX_NODES = 20_000
 
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _PREFIX = frozenset({"-", "+", "~", "not", "lambda", "await", "*", "**"})
-_PREFIX_RUN = re.compile(r"[-+~]{9}")
+_PREFIX_RUN = re.compile(rf"[-+~]{{{MAX_PREFIX + 1}}}")
 _LAYOUT = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT})
-_CONTROL = re.compile(r"[^\n\x20-\x7e]")
+_UNPRINTABLE = re.compile(r"[^\n\x20-\x7e]")
 
 
 def check_text(text: str, path: str) -> None:
@@ -33,30 +34,22 @@ def check_text(text: str, path: str) -> None:
     Raises:
         SubsetError: at the first character or token beyond a cap.
     """
-    if len(text) > MAX_BYTES:
-        raise SubsetError(
-            f"the source has {len(text)} characters, and at most {MAX_BYTES} are read; make it smaller.",
-            where=Location(path),
-        )
+    if len(text) > MAX_CHARACTERS:
+        message = f"the source has {len(text)} characters, and at most {MAX_CHARACTERS} are read; make it smaller"
+        raise refusal.at_place(message, path)
     if text.count("\n") > MAX_LINES:
-        raise SubsetError(
-            f"the source has more than {MAX_LINES} lines; make it smaller.", where=Location(path, MAX_LINES)
-        )
+        raise refusal.at_place(f"the source has more than {MAX_LINES} lines; make it smaller", path, MAX_LINES)
     for number, line in enumerate(text.split("\n"), start=1):  # the tokenizer's patterns are slow on long lines
         if len(line) > MAX_LINE and _PREFIX_RUN.search(line):
-            raise SubsetError(
-                f"more than {MAX_PREFIX} prefix operators in a row; remove them.", where=Location(path, number, 1)
-            )
+            raise refusal.at_place(f"more than {MAX_PREFIX} prefix operators in a row; remove them", path, number, 1)
         if len(line) > MAX_LINE:
-            raise SubsetError(
-                f"this line has {len(line)} characters; at most {MAX_LINE} fit, so split it.",
-                where=Location(path, number, MAX_LINE + 1),
-            )
-    found = _CONTROL.search(text)
+            message = f"this line has {len(line)} characters; at most {MAX_LINE} fit, so split it"
+            raise refusal.at_place(message, path, number, MAX_LINE + 1)
+    found = _UNPRINTABLE.search(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1
         column = found.start() - (text.rfind("\n", 0, found.start()) + 1) + 1
-        raise SubsetError(f"{described(found[0])}.", where=Location(path, line, column))
+        raise refusal.at_place(described(found[0]), path, line, column)
     _check_tokens(text, path)
 
 
@@ -72,30 +65,30 @@ def _check_tokens(text: str, path: str) -> None:
                 opened.append((string, start))
             elif string in _CLOSING:
                 if not opened:
-                    raise _refusal(f"this '{string}' closes nothing; remove it", path, start)
+                    raise _at_token(f"this '{string}' closes nothing; remove it", path, start)
                 opened.pop()
             if kind not in _LAYOUT:
                 prefix = prefix + 1 if string in _PREFIX else 0
             if kind == tokenize.NAME and len(string) > MAX_NAME:
                 message = f"this name has {len(string)} characters; at most {MAX_NAME} are read, so shorten it"
-                raise _refusal(message, path, start)
+                raise _at_token(message, path, start)
             if total > MAX_TOKENS:
-                raise _refusal(f"the source has more than {MAX_TOKENS} tokens; make it smaller", path, start)
+                raise _at_token(f"the source has more than {MAX_TOKENS} tokens; make it smaller", path, start)
             if statement > MAX_STATEMENT_TOKENS:
-                raise _refusal(f"this statement has more than {MAX_STATEMENT_TOKENS} tokens; split it", path, start)
+                raise _at_token(f"this statement has more than {MAX_STATEMENT_TOKENS} tokens; split it", path, start)
             if len(opened) > MAX_BRACKETS:
-                raise _refusal(f"brackets are nested more than {MAX_BRACKETS} deep; name the parts", path, start)
+                raise _at_token(f"brackets are nested more than {MAX_BRACKETS} deep; name the parts", path, start)
             if prefix > MAX_PREFIX:
-                raise _refusal(f"more than {MAX_PREFIX} prefix operators in a row; remove them", path, start)
+                raise _at_token(f"more than {MAX_PREFIX} prefix operators in a row; remove them", path, start)
     except tokenize.TokenError as error:
         if opened:
             bracket, start = opened[-1]
-            raise _refusal(f"this '{bracket}' is never closed; write the closing one", path, start) from None
-        raise _refusal("this text is never closed; write the closing quotes", path, error.args[1]) from None
+            raise _at_token(f"this '{bracket}' is never closed; write the closing one", path, start) from None
+        raise _at_token("this text is never closed; write the closing quotes", path, error.args[1]) from None
     except IndentationError as error:
         message = f"{error.msg}; write it as far to the right as the block it belongs to"
-        raise _refusal(message, path, (error.lineno or 0, (error.offset or 1) - 1)) from None
+        raise refusal.at_place(message, path, error.lineno or 0, error.offset or 1) from None
 
 
-def _refusal(message: str, path: str, start: tuple[int, int]) -> SubsetError:
-    return SubsetError(f"{message}.", where=Location(path, start[0], start[1] + 1))
+def _at_token(message: str, path: str, start: tuple[int, int]) -> SubsetError:
+    return refusal.at_place(message, path, start[0], start[1] + 1)

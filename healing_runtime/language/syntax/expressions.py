@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from healing_runtime.language import vocabulary as words
+from healing_runtime.language import vocabulary
 from healing_runtime.language.messages import advice, wording
 from healing_runtime.language.syntax.calls import Calls
 from healing_runtime.language.syntax.names import Names
@@ -17,6 +17,9 @@ REFUSED: Mapping[type, str] = {
     ast.While: "a while loop has no constant bound; use tl.while_loop(cond, body, init, max_trips=N) or lax.fori_loop",
     ast.With: "with blocks are not part of TensorLang: a controller has no resources; write the lines without it",
     ast.Try: "try blocks are not part of TensorLang: numbers raise nothing; guard them with jnp.where or jnp.maximum",
+    ast.TryStar: "try blocks are not part of TensorLang: numbers raise nothing; guard them with jnp.where",
+    ast.AsyncFor: "async loops are not part of TensorLang; write for",
+    ast.AsyncWith: "with blocks are not part of TensorLang: a controller has no resources; write the lines without it",
     ast.Raise: 'raise is not part of TensorLang; write assert condition, "label"',
     ast.Delete: "del is not part of TensorLang; build a new dictionary without the key",
     ast.Global: "global names cannot be changed; keep memory in the state dictionary",
@@ -126,8 +129,7 @@ class Expressions:
                     f" f({parameters}): and below it return {wording.shown(node.body, '...')}",
                 )
             case _:
-                name = type(node).__name__
-                self.names.refuse(node, REFUSED.get(type(node), f"{name} is not part of TensorLang; write arithmetic"))
+                self.names.refuse(node, REFUSED.get(type(node), "this is not part of TensorLang; write arithmetic"))
 
     def constant(self, node: ast.Constant) -> None:
         """A literal: numbers, None, `...`; text has no place here."""
@@ -156,16 +158,17 @@ class Expressions:
         """A constant of a namespace, or one of the few attributes of values."""
         path = self.names.namespaced(node, scope)
         if path:
-            if words.is_constant(path):
+            if vocabulary.is_constant(path):
                 return
-            if words.is_function(path):
+            if vocabulary.is_function(path):
                 self.names.refuse(node, f"{path} is a function; call it, or hand it to lax.map and the like")
             self.names.unknown(node, path)
-        if node.attr not in words.ATTRIBUTES:
-            hint = f"the attributes of a value are {', '.join(sorted(words.ATTRIBUTES))}"
-            if isinstance(node.value, ast.Name) and node.value.id in words.CONTRACT_NAMES:
+        if node.attr not in vocabulary.ATTRIBUTES:
+            hint = f"the attributes of a value are {', '.join(sorted(vocabulary.ATTRIBUTES))}"
+            if isinstance(node.value, ast.Name) and node.value.id in vocabulary.CONTRACT_NAMES:
                 hint = f'{node.value.id} is a dictionary; write {node.value.id}["{node.attr}"]'
-            self.names.refuse(node, f".{node.attr} is not part of TensorLang; {advice.METHODS.get(node.attr, hint)}")
+            hint = advice.of_method(node.attr, wording.shown(node.value)) or hint
+            self.names.refuse(node, f".{node.attr} is not part of TensorLang; {hint}")
         self.expression(node.value, scope, extra)
 
     def comprehension(
@@ -201,7 +204,7 @@ class Expressions:
     def key(self, node: ast.expr, scope: Scope | None, extra: frozenset[str]) -> None:
         """A dictionary key or index: a word in quotes, or a value."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if not words.KEY.match(node.value):
+            if not vocabulary.KEY.match(node.value):
                 self.names.refuse(
                     node,
                     f"the key {node.value[:40]!r} is not lower-case letters, digits and underscores (up to 64);"

@@ -7,9 +7,8 @@ import difflib
 from collections.abc import Iterable
 from typing import NoReturn
 
-from healing_runtime.core.errors import Location, SubsetError
-from healing_runtime.language import vocabulary as words
-from healing_runtime.language.messages import advice, wording
+from healing_runtime.language import vocabulary
+from healing_runtime.language.messages import advice, refusal, wording
 from healing_runtime.language.syntax.caps import MAX_NAME
 from healing_runtime.language.syntax.scope import Module, Scope, dotted
 
@@ -29,15 +28,14 @@ class Names:
 
     def refuse(self, node: ast.AST, message: str) -> NoReturn:
         """Raise at a node."""
-        where = Location(self.path, getattr(node, "lineno", 0), getattr(node, "col_offset", -1) + 1)
-        raise SubsetError(message if message.endswith("?") else message + ".", where=where)
+        raise refusal.at_node(message, self.path, node)
 
     # ------------------------------------------------------------ bound
     def bindable(self, node: ast.AST, name: str) -> None:
         """A name that is about to be bound: not reserved, not ours."""
         if name.startswith("__"):
             self.refuse(node, f"names with two leading underscores are not part of TensorLang; rename {name}")
-        if name in words.ROOTS or name in words.BUILTINS:
+        if name in vocabulary.ROOTS or name in vocabulary.BUILTINS:
             self.refuse(node, f"{name} is a reserved name and cannot be rebound; choose another name")
         if name == "PARAMS":
             self.refuse(node, "PARAMS is the module's dictionary of parameters and cannot be rebound; rename this one")
@@ -68,9 +66,9 @@ class Names:
             )
         if (scope and scope.holds(name)) or name in self.module.constants:
             return
-        if name in words.ROOTS:
+        if name in vocabulary.ROOTS:
             self.refuse(node, f"{name} is a namespace, not a value; name what you need from it, as in {_example(name)}")
-        if name in words.BUILTINS:
+        if name in vocabulary.BUILTINS:
             self.refuse(node, f"{name} is a function; call it{_DTYPES.get(name, '')}")
         self.unheard_of(node, name, scope)
 
@@ -110,12 +108,12 @@ class Names:
         root = path.split(".", 1)[0] if path else ""
         if not path or (scope and scope.holds(root)) or root in self.module.constants:
             return None
-        if root in words.ROOTS:
+        if root in vocabulary.ROOTS:
             if root not in self.module.roots:
-                self.refuse(node, f"{root} is not imported; add the line: {words.IMPORTS[root]}")
+                self.refuse(node, f"{root} is not imported; add the line: {vocabulary.IMPORTS[root]}")
             return path
         ours, hint = advice.translated(path), advice.of_name(path)
-        if words.known(ours):
+        if vocabulary.known(ours):
             hint = f"write {ours}"
         elif ours and not hint:
             hint = f"the vocabulary has no {ours}; {self._remedy(ours)}"
@@ -136,11 +134,13 @@ class Names:
         if hint:
             return hint
         space, _, name = path.rpartition(".")
-        meant = near(name, words.FUNCTIONS.get(space, ()))
+        if vocabulary.is_function(f"jnp.{name}"):
+            return f"write jnp.{name}"
+        meant = near(name, vocabulary.FUNCTIONS.get(space, ()))
         return f"did you mean {space}.{meant}?" if meant else f"use a function that {wording.REFERENCE} lists"
 
     def _near_names(self, name: str, scope: Scope | None) -> str:
-        known = set(self.module.constants) | set(self.module.functions) | words.BUILTINS | self.module.roots
+        known = set(self.module.constants) | set(self.module.functions) | vocabulary.BUILTINS | self.module.roots
         return near(name, known | (scope.all_names if scope else set()))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from healing_runtime.core.errors import Location, SubsetError
+from healing_runtime.core.errors import SubsetError
+from healing_runtime.language.messages.refusal import at_place
 
 _HINTS: tuple[tuple[str, str, str], ...] = (
     # in Python's message, in the line, what to write
@@ -33,4 +34,4 @@ def refusal(error: SyntaxError, text: str, path: str) -> SubsetError:
     line = lines[number - 1] if 0 < number <= len(lines) else ""
     message = (error.msg or "invalid syntax").rstrip(".?")
     hint = next((hint for said, seen, hint in _HINTS if said in message and re.search(seen, line)), "mend the line")
-    return SubsetError(f"not Python: {message}; {hint}.", where=Location(path, number, error.offset or 0))
+    return at_place(f"not Python: {message}; {hint}", path, number, error.offset or 0)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
-from healing_runtime.language import vocabulary as words
+from healing_runtime.language import vocabulary
 from healing_runtime.language.messages import wording
 from healing_runtime.language.syntax import conditions
 from healing_runtime.language.syntax.asserts import slug
@@ -133,7 +133,7 @@ class Statements:
     def assertion(self, node: ast.Assert, scope: Scope) -> None:
         """An assert with a condition and a label."""
         test, label = node.test, node.msg
-        names = words.CONTRACT_NAMES if scope.name == "control" and scope.outer is None else frozenset()
+        names = vocabulary.CONTRACT_NAMES if scope.name == "control" and scope.outer is None else frozenset()
         if isinstance(test, ast.Tuple) and label is None:
             inside, last = test.elts[0] if test.elts else test, test.elts[-1] if test.elts else None
             text = last.value if isinstance(last, ast.Constant) else None
@@ -158,7 +158,7 @@ class Statements:
             self.names.refuse(
                 test,
                 f"{_KINDS.get(kind, f'a {kind}')} decides nothing as the condition of an assert; write a comparison,"
-                ' as in assert obs["altitude_m"] > 0.0',
+                " as in x > 0.0",
             )
         self.expressions.expression(test, scope, extra=names)
         if (found := conditions.complaint(test)) is not None:
@@ -173,7 +173,7 @@ class Statements:
                 "an assert's label is one line of 1 to 100 characters with at least one letter or digit, without"
                 " < > [ ] and backticks; write it as plain words",
             )
-        if slug(label) in words.RESERVED_SLUGS:
+        if slug(label) in vocabulary.RESERVED_SLUGS:
             self.names.refuse(
                 node, f'the label "{label}" is that of an assert which every controller has; write it in other words'
             )
@@ -203,14 +203,12 @@ class Statements:
                 self.expressions.expression(node.value, scope)
                 self.expressions.subscript(node.slice, scope)
             case ast.Attribute(value=ast.Name(id="self"), attr=name):
-                self.names.refuse(
-                    node, f'there is no self, and memory is the state; write {{**state, "{name}": value}} and return it'
-                )
-            case ast.Attribute(value=ast.Name(id="state"), attr=name):
-                self.names.refuse(
-                    node,
-                    f'state is a dictionary, and attributes cannot be assigned; write {{**state, "{name}": value}}',
-                )
+                better = wording.stored(_element("state", name), value, op)
+                message = f"there is no self, and memory is the state; write {better}, and return next_state"
+                self.names.refuse(node, message)
+            case ast.Attribute(value=ast.Name(id="state" | "obs" | "params" as owner), attr=name):
+                better = wording.stored(_element(owner, name), value, op)
+                self.names.refuse(node, f"{owner} is a dictionary, and attributes cannot be assigned; write {better}")
             case ast.Attribute():
                 self.names.refuse(node, "attributes cannot be assigned; for arrays write x = x.at[i].set(value)")
             case ast.Starred():
@@ -218,6 +216,20 @@ class Statements:
             case _:
                 self.names.refuse(node, REFUSED.get(type(node), "this cannot be assigned to; write a name"))
 
+
+_WORDS: Mapping[type, str] = {
+    ast.Assign: "=",
+    ast.AnnAssign: "=",
+    ast.AsyncFor: "async for",
+    ast.AsyncFunctionDef: "async def",
+    ast.AsyncWith: "async with",
+    ast.ClassDef: "class",
+    ast.Delete: "del",
+    ast.FunctionDef: "def",
+    ast.ImportFrom: "from",
+    ast.TryStar: "try",
+}
+"""Statements that are not called after their class."""
 
 RETURNS: Mapping[str, str] = {"init": "return {} for no memory", "control": "return action, next_state"}
 """How the functions of a controller end."""
@@ -243,7 +255,7 @@ def _boolean(node: ast.expr) -> bool:
 def _unchangeable(node: ast.Subscript, value: ast.expr | None, op: ast.operator | None) -> str:
     """Why a store into something is refused, and the line that does what was meant."""
     better = wording.stored(node, value, op)
-    match node.value:
+    match _root(node):
         case ast.Name(id="state" | "obs" | "params" as name):
             held = {"state": "next_state", "obs": "corrected", "params": "tuned"}[name]
             also = f", and return {held}" if name == "state" else f", and read {held} from there on"
@@ -260,9 +272,21 @@ def _unchangeable(node: ast.Subscript, value: ast.expr | None, op: ast.operator 
     return f"arrays and tuples cannot be changed in place; write {better}"
 
 
+def _element(dictionary: str, key: str) -> ast.Subscript:
+    """`dictionary["key"]`."""
+    return ast.Subscript(ast.Name(dictionary), ast.Constant(key))
+
+
+def _root(node: ast.expr) -> ast.expr:
+    """`x` of `x["a"][0]`."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node
+
+
 def _while_loop(node: ast.While) -> str:
     """The same loop with a bound."""
-    names = {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name) and n.id not in words.ROOTS}
+    names = {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name) and n.id not in vocabulary.ROOTS}
     if len(names) != 1:
         return "write tl.while_loop(cond, body, init, max_trips=N), or lax.fori_loop"
     (name,) = names
@@ -280,5 +304,7 @@ def is_text(statement: ast.stmt) -> bool:
 
 
 def keyword(node: ast.AST) -> str:
-    """What a statement is called in a message."""
-    return "+=" if isinstance(node, ast.AugAssign) else type(node).__name__.lower()
+    """What Python itself calls a statement."""
+    if isinstance(node, ast.AugAssign):
+        return f"{wording.sign(node.op)}="
+    return _WORDS.get(type(node)) or type(node).__name__.lower()

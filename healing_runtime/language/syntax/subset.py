@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from healing_runtime.core.errors import Location, SubsetError
-from healing_runtime.language import vocabulary as words
-from healing_runtime.language.messages import advice
+from healing_runtime.language import vocabulary
+from healing_runtime.language.messages import advice, wording
 from healing_runtime.language.syntax.expressions import REFUSED, Expressions
 from healing_runtime.language.syntax.scope import Module, nested, static_number
 from healing_runtime.language.syntax.statements import SIGNATURES, Statements, is_text, keyword
@@ -98,6 +98,10 @@ class _Checker:
             self.names.refuse(statement, REFUSED[type(statement)])
         if isinstance(statement, ast.AnnAssign):
             self.statements.annotated(statement)
+        if isinstance(statement, ast.Assign):
+            self.names.refuse(
+                statement, f"a constant of the module is one name on a line of its own; {wording.one_by_one(statement)}"
+            )
         kind = "an expression" if isinstance(statement, ast.Expr) else f"'{keyword(statement)}'"
         self.names.refuse(
             statement,
@@ -127,7 +131,7 @@ class _Checker:
             ]
         for written, name in found:
             if written == "from jax import numpy as jnp":
-                written = words.IMPORTS["jnp"]
-            if words.IMPORTS.get(name) != written:
+                written = vocabulary.IMPORTS["jnp"]
+            if vocabulary.IMPORTS.get(name) != written:
                 self.names.refuse(node, f"'{written}' is not part of TensorLang; {advice.of_import(module, names)}")
             self.found.roots.add(name)
