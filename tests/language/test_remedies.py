@@ -142,7 +142,6 @@ def test_what_stands_in_for_math_computes_the_same(name, count, write, table):
     ("body", "init"),
     [
         ('return {"thrust_n": 1.0}, {"n": jnp.argmax(obs["velocity_mps"] + state["n"])}', "0.0"),
-        ('return {"thrust_n": 1.0}, {"n": jnp.astype(state["n"], jnp.int32)}', "0"),
         ('return {"thrust_n": jnp.argmax(obs["velocity_mps"])}, {"n": state["n"]}', "0.0"),
         ('x = lax.fori_loop(0, 4, lambda i, c: c + obs["velocity_mps"], 0.0)\nreturn {"thrust_n": 1.0}, state', "0.0"),
     ],

@@ -110,7 +110,7 @@ BODIES = [
     ('x = {"a": obs}\nx["a"]["b"] = 1.0', 1, "only dictionaries made in this function"),
     ('assert obs, "<b>"', 13, "without"),
     ('assert obs, "a`b"', 13, "without"),
-    ('assert obs, "a\\x1bb"', 13, "without"),
+    ('assert obs, "a\\x1bb"', 13, "printable ASCII"),
     ("x = " + "a" * 65, 5, "at most 64"),
     ('state["x"] = 1.0', 1, "cannot be changed"),
     ("jnp = 1.0", 1, "reserved name"),

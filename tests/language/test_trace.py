@@ -133,8 +133,8 @@ def test_an_initial_state_is_finite_and_small(traced, init, text):
         ('return {"thrust_n": [jnp.zeros(2), jnp.zeros(3)]}, {}', "return {}", "joins parts of one shape", 12),
         ('return {"thrust_n": [{"a": 1.0}]}, {}', "return {}", "a sequence of dictionaries", 12),
         ('n = 1\nfor k in range(40):\n    n = 2 * n\nreturn {"thrust_n": n}, {}', "return {}", "into 32 bits", 15),
-        ('return {"thrust_n": 1.0}, state', 'return {"a": 0.0, 1: 0.0}', "no word in quotes", 9),
-        ('return {"thrust_n": 1.0}, {"n": {1: 0.0}}', 'return {"n": 0.0}', "no word in quotes", 12),
+        ('return {"thrust_n": 1.0}, state', 'return {"a": 0.0, 1: 0.0}', "a word in quotes", 9),
+        ('return {"thrust_n": 1.0}, {"n": {1: 0.0}}', 'return {"n": 0.0}', "a word in quotes", 12),
     ],
 )
 def test_what_cannot_be_an_array_is_refused_at_the_return(traced, body, init, text, line):

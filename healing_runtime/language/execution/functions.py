@@ -29,7 +29,7 @@ branch = cond  # `while_loop` has an argument of that name
 
 def scan(f: Callable[[Any, Any], Any], init: Any, xs: Any = None, length: Any = None, reverse: Any = False) -> Any:
     """`lax.scan` without `unroll`: an unrolled loop costs what the passes `cost` and `loops` do not count."""
-    if length is not None:
+    if isinstance(length, int):  # what is data is JAX's to complain about
         _trips(length, "length")
     return lax.scan(f, init, xs, length, reverse)
 
