@@ -25,7 +25,7 @@ def built(scenario: str) -> ProgramBlob:
     """A scenario's program, compiled as a builder does."""
     flown = course(scenario)
     hz, table = flown.scenario.control_hz, flown.robot.signals
-    judging = [r for r in stl.bind(flown.files, table, hz) if not r.mission or r.id == flown.scenario.mission]
+    judging = stl.judging(stl.bind(flown.files, table, hz), flown.scenario.mission)
     exported = export.export_controller(flown.traced, None, table, hz)
     return programs.build(exported, judging, table, hz, one_kernel=True)
 

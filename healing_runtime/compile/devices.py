@@ -35,14 +35,14 @@ def checked(kind: str) -> str:
 
 def here(kind: str) -> Sequence[Any]:
     """Devices of a kind in this machine."""
-    in_calling_thread()
+    run_in_calling_thread()
     try:
         return jax.devices(kind)
     except RuntimeError:  # JAX has no backend of that name here
         return ()
 
 
-def in_calling_thread() -> None:
+def run_in_calling_thread() -> None:
     """Let JAX's CPU backend run programs in the thread that calls them; heard only before that backend starts.
 
     By default it hands a program of more than 1,000 operations (XLA's count) to another thread, which costs 10 to 40 µs

@@ -47,7 +47,7 @@ def export_controller(
     Raises:
         SubsetError: the patch no longer offers what a contract assert of the original names.
     """
-    devices.in_calling_thread()  # exporting starts the backend, and a program may be loaded in this process next
+    devices.run_in_calling_thread()  # exporting starts the backend, and a program may be loaded in this process next
     step, interface, params, state = flatten(traced, original, table, control_hz)
     dtype = jnp.dtype(interface.dtype)
     spec = jax.ShapeDtypeStruct

@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 
-from healing_runtime.compile.devices import in_calling_thread
+from healing_runtime.compile.devices import run_in_calling_thread
 from healing_runtime.core.codec import digest, plain
 from healing_runtime.core.platform import fingerprint
 
@@ -37,7 +37,7 @@ def key_of(told: Mapping[str, Any], blobs: Sequence[bytes], machine: Mapping[str
 
 def machine() -> dict[str, Any]:
     """Device, CPU and its features, versions of jax, jaxlib and the runtime, XLA's flags, cores that XLA sees."""
-    in_calling_thread()  # asking for the device starts the backend
+    run_in_calling_thread()  # asking for the device starts the backend
     device = jax.devices()[0]
     return {
         **fingerprint(),

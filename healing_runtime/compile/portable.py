@@ -21,7 +21,7 @@ from healing_runtime.compile.devices import checked, device_of
 from healing_runtime.compile.export import export_controller, flatten, no_locations
 from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.programs import Program
-from healing_runtime.compile.recheck import read_exported
+from healing_runtime.compile.recheck import rechecked
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.codec import plain
 from healing_runtime.core.codec import read as read_record
@@ -57,7 +57,7 @@ def export_tick(
         InputError: there is no such kind of device.
     """
     exported = export_controller(traced, original, traced.table, control_hz, checked(platform))
-    control, contract = (read_exported(part, platform) for part in (exported.control, exported.contract))
+    control, contract = (rechecked(part, platform) for part in (exported.control, exported.contract))
     step = ticks.Step(control.call, contract.call)
     composed = ticks.compose(step, exported.interface, requirements, traced.table, control_hz)
     carry = programs.first_carry(exported.state, composed)
@@ -91,7 +91,7 @@ def lowered(
     with no_locations():
         donating = jax.jit(function, donate_argnums=(1,))
         stablehlo = bytes(jax_export.export(donating, platforms=[platform])(*arguments).serialize())
-    read_exported(stablehlo, platform)
+    rechecked(stablehlo, platform)
     return Portable(stablehlo, platform, interface, params, carry, estimate(jax.make_jaxpr(counted)(*arguments)))
 
 
@@ -101,7 +101,7 @@ def compiled(program: Portable) -> Program:
     Raises:
         InputError: there is no such device here; the re-check refuses the program; or it does not compile.
     """
-    call = read_exported(program.stablehlo, program.platform).call
+    call = rechecked(program.stablehlo, program.platform).call
     dtype, lanes = np.dtype(program.interface.controller.dtype), program.carry.floats.shape[:-1]
     inputs = (np.zeros((*lanes, size), dtype) for size in program.interface.inputs)
 
@@ -172,7 +172,7 @@ def read(data: bytes) -> Portable:
 
 def _must_fit(program: Portable) -> None:
     """The StableHLO takes and gives what the interface says."""
-    exported = read_exported(program.stablehlo, program.platform)
+    exported = rechecked(program.stablehlo, program.platform)
     dtype, lanes = np.dtype(program.interface.controller.dtype), program.carry.floats.shape[:-1]
     carry = [(part.shape, part.dtype) for part in program.carry]
     inputs = [((*lanes, size), dtype) for size in program.interface.inputs]

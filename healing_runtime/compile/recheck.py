@@ -95,7 +95,7 @@ class _Function(NamedTuple):
     trips_around: Mapping[str, int]
 
 
-def read_exported(data: bytes, platform: str = "cpu") -> jax_export.Exported:
+def rechecked(data: bytes, platform: str = "cpu") -> jax_export.Exported:
     """Exported bytes as a program that has passed the re-check and may be called.
 
     Raises:

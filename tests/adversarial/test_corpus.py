@@ -10,6 +10,7 @@ import pytest
 import sources
 
 from healing_runtime.core.errors import WorkerFailed
+from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.policy import Gate, candidate_of, decide, full
 from healing_runtime.gate.records import Resume
 from healing_runtime.sandbox.zygote import Job, Limits, Message
@@ -103,7 +104,7 @@ def context():
 
 @pytest.fixture(scope="module")
 def judge(sandbox, context):
-    gate = Gate(sandbox, context)
+    gate = Gate(sandbox, context, KeptPrograms.none())
     assert sandbox.confinement  # waits for the zygote: its start is not the candidates' time
 
     def judge(text):

@@ -26,7 +26,7 @@ def control(obs, state, params):
     return {"u_n": jnp.sum(jnp.sin(jnp.arange(3000.0) + obs["x_m"]))}, state
 """
 if sys.argv[1] == "by default":
-    devices.in_calling_thread = lambda: None
+    devices.run_in_calling_thread = lambda: None
 traced = trace.trace(controller.load(source.parse(TEXT)), TABLE, 0.1)
 program = programs.load(programs.build(export.export_controller(traced, None, TABLE, 10), (), TABLE, 10))
 carry, x = program.start(), np.zeros(1, np.float32)
@@ -52,7 +52,7 @@ def test_no_other_thread_works_for_a_tick(tmp_path):
     assert share_of_other_threads(tmp_path, "by default") > 0.2, "XLA no longer hands programs over: delete the setting"
 
 
-WATCHED = '''
+WATCHED = """
 import sys
 from jax._src import xla_bridge
 
@@ -61,16 +61,16 @@ def watched(*args, **kwargs):
     seen.append(xla_bridge._CPU_ENABLE_ASYNC_DISPATCH.value)
     return make(*args, **kwargs)
 xla_bridge.register_backend_factory("cpu", watched, priority=0, fail_quietly=False)
-'''
-RUN = '''
+"""
+RUN = """
 from healing_runtime import Runtime
 Runtime("lander/neuro_lander", brain="none", out=sys.argv[1]).run()
-'''
-COMPILE = '''
+"""
+COMPILE = """
 from healing_runtime import tensorlang as tl, workspace
 home = workspace.open(workspace.catalogue_root())
 tl.compile(tl.load(workspace.catalogue_root() / "controllers/lander/neuro_pilot.py"), home.robot("lander"))
-'''
+"""
 
 
 @pytest.mark.parametrize("way", [RUN, COMPILE], ids=["run", "compile"])

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from healing_runtime.compile import export, programs, wire
+from healing_runtime.compile.carry import migrate
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.codec import plain
 from healing_runtime.core.errors import SubsetError, WorkerFailed
@@ -146,7 +147,7 @@ def test_memory_moves_by_name_and_monitors_move_whole(exported, blob):
     samples = [(0.9, 0.5), (0.8, 1.5)]
     _, carry = run(old, samples)
     carry = Vectors(*(np.array(v) for v in carry))
-    moved = programs.migrate(old.interface, new.interface, carry, new.start())
+    moved = migrate(old.interface, new.interface, carry, new.start())
     observed, true = np.array([0.7], np.float32), np.array([0.7, 0.1], np.float32)
     _, was = old.tick(old.params, carry, observed, true)
     _, now = new.tick(new.params, moved, observed, true)

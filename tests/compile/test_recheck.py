@@ -19,6 +19,7 @@ from tests.language.test_vocabulary import BOOLEAN, CALLS, INDEX, MATRIX, NAMES,
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
+
 # ---------------------------------------------------------------- what passes
 def example(path: str):
     """A function of the vocabulary, and what to call it with."""
@@ -47,7 +48,7 @@ def test_everything_that_the_vocabulary_lowers_to_is_known_on_every_device(examp
     for path, (function, arguments) in examples.items():
         harvested = jax.jit(lambda *a, f=function: harvest(f)(*a)[0])
         exported = jax_export.export(harvested, platforms=[platform])(*arguments)
-        recheck.read_exported(bytes(exported.serialize()), platform)
+        recheck.rechecked(bytes(exported.serialize()), platform)
         assert "custom_call" not in exported.mlir_module(), path
 
 
@@ -174,7 +175,7 @@ def test_a_huge_module_is_refused_soon(monkeypatch):
     monkeypatch.setattr(recheck, "MAX_OPERATIONS", 1_000)
     refused(module(text), "more than 1000 operations")
     with pytest.raises(SubsetError, match="bytes"):
-        recheck.read_exported(bytes(recheck.MAX_BYTES + 1))
+        recheck.rechecked(bytes(recheck.MAX_BYTES + 1))
 
 
 def test_regions_that_are_nested_too_deep_are_refused():
@@ -231,26 +232,26 @@ def test_an_unknown_dialect_is_refused():
 
 # ---------------------------------------------------------------- the program around the module
 def test_a_program_for_another_device_is_refused():
-    recheck.read_exported(bytes(SINE.serialize()), "cpu")
+    recheck.rechecked(bytes(SINE.serialize()), "cpu")
     with pytest.raises(SubsetError, match="exported for cpu and is to run on cuda"):
-        recheck.read_exported(bytes(SINE.serialize()), "cuda")
+        recheck.rechecked(bytes(SINE.serialize()), "cuda")
 
 
 def test_a_program_with_checks_turned_off_is_refused():
     off = jax_export.DisabledSafetyCheck.custom_call("pwn")
     changed = dataclasses.replace(SINE, disabled_safety_checks=(off,))
     with pytest.raises(SubsetError, match="checks turned off"):
-        recheck.read_exported(bytes(changed.serialize()))
+        recheck.rechecked(bytes(changed.serialize()))
 
 
 def test_what_is_no_program_is_refused():
     whole = bytes(SINE.serialize())
     for data in (b"", b"{}", bytes(200), whole[:-30], whole[: len(whole) // 2]):
         with pytest.raises(SubsetError, match="refused"):
-            recheck.read_exported(data)
+            recheck.rechecked(data)
 
 
 def test_lapack_is_refused():
     cholesky = jax_export.export(jax.jit(jnp.linalg.cholesky))(np.eye(3, dtype=np.float32))
     with pytest.raises(SubsetError, match=r"stablehlo\.custom_call"):
-        recheck.read_exported(bytes(cholesky.serialize()))
+        recheck.rechecked(bytes(cholesky.serialize()))
