@@ -46,15 +46,15 @@ class Program:
     """A loaded executable.
 
     `tick(params, carry, observed, true) -> (carry, packed)`; the carry given in is donated. `start()` is a fresh carry.
-    A program that was compiled from a portable one keeps that and its bounds; one that was loaded has neither.
+    A program that was compiled from a portable one can write that, and has its bounds; one that was loaded has neither.
     """
 
-    tick: Callable[..., Any]
+    tick: jax.stages.Compiled
     interface: ProgramInterface
     params: np.ndarray
     carry: Vectors
     sha256: str
-    portable: bytes = dataclasses.field(default=b"", repr=False)
+    portable: Callable[[], bytes] | None = dataclasses.field(default=None, repr=False)
     bounds: Cost | None = None
 
     def start(self) -> Vectors:
@@ -63,9 +63,9 @@ class Program:
 
     def export(self) -> bytes:
         """The portable program, for `portable.read` on any machine with such a device."""
-        if not self.portable:
+        if self.portable is None:
             raise InputError("this program was loaded as an executable, which runs here only; export the compiled one.")
-        return self.portable
+        return self.portable()
 
     def memory(self) -> Memory:
         """What XLA reserves for one call, and what goes from tick to tick."""
@@ -180,10 +180,15 @@ def _keep_outermost(module: Any) -> tuple[int, ...]:
 
 def blob(executable: bytes, interface: ProgramInterface, params: np.ndarray, carry: Vectors) -> ProgramBlob:
     """A program blob with its identity computed."""
-    hasher = hashlib.sha256(executable)
+    return ProgramBlob(executable, interface, params, carry, identity(executable, interface, params, carry))
+
+
+def identity(code: bytes, interface: ProgramInterface, params: np.ndarray, carry: Vectors) -> str:
+    """The hash that names a program: of its code, whatever that is in, its interface and its starting values."""
+    hasher = hashlib.sha256(code)
     for part in (interface.bytes(), params.tobytes(), carry.floats.tobytes(), carry.ints.tobytes()):
         hasher.update(hashlib.sha256(part).digest())
-    return ProgramBlob(executable, interface, params, carry, "sha256:" + hasher.hexdigest())
+    return "sha256:" + hasher.hexdigest()
 
 
 # ---------------------------------------------------------------- loop

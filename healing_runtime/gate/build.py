@@ -84,7 +84,7 @@ def trace_job(message: Message) -> Message:
     original = None if request.original.sha256 == request.source.sha256 else _trace(request.original, request)
     header: dict[str, Any] = {"findings": passes.run(traced)}
     try:
-        exported = export.export_controller(traced, original, request.table, request.control_hz)
+        exported = export.export_controller(traced, original, request.control_hz)
     except SubsetError as error:
         return Message(header | {"error": error.message, "line": error.where.line if error.where else None})
     except Exception as error:

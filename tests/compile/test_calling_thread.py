@@ -28,7 +28,7 @@ def control(obs, state, params):
 if sys.argv[1] == "by default":
     devices.run_in_calling_thread = lambda: None
 traced = trace.trace(controller.load(source.parse(TEXT)), TABLE, 0.1)
-program = programs.load(programs.build(export.export_controller(traced, None, TABLE, 10), (), TABLE, 10))
+program = programs.load(programs.build(export.export_controller(traced, None, 10), (), TABLE, 10))
 carry, x = program.start(), np.zeros(1, np.float32)
 everything, own = time.process_time(), time.thread_time()
 for _ in range(2_000):

@@ -14,7 +14,7 @@ from tests.compile.line import HZ, SOURCE, TABLE, requirements, traced
 @pytest.fixture(scope="module")
 def blobs():
     texts = (SOURCE, SOURCE.replace('"gain": 0.5', '"gain": 0.25'))
-    made = (export.export_controller(traced(text), traced(SOURCE), TABLE, HZ) for text in texts)
+    made = (export.export_controller(traced(text), traced(SOURCE), HZ) for text in texts)
     return [programs.build(exported, requirements(), TABLE, HZ) for exported in made]
 
 

@@ -244,6 +244,26 @@ def test_a_program_with_checks_turned_off_is_refused():
         recheck.rechecked(bytes(changed.serialize()))
 
 
+SAID = {
+    "fewer arguments": lambda p: {"module_kept_var_idx": ()},
+    "an argument twice": lambda p: {"module_kept_var_idx": (0, 0)},
+    "an argument that is not there": lambda p: {"module_kept_var_idx": (1,)},
+    "another shape": lambda p: {"in_avals": (jax.core.ShapedArray((3,), np.dtype(np.float32)),)},
+    "another dtype": lambda p: {"out_avals": (jax.core.ShapedArray((2,), np.dtype(np.int32)),)},
+    "a dtype that is none of ours": lambda p: {"out_avals": (jax.core.ShapedArray((2,), np.dtype(np.int8)),)},
+    "another module": lambda p: {"mlir_module_serialized": TWO.mlir_module_serialized},
+}
+TWO = jax_export.export(jax.jit(jnp.add))(*2 * (np.zeros(2, np.float32),))
+
+
+@pytest.mark.parametrize("said", SAID.values(), ids=SAID)
+def test_a_program_that_says_one_thing_of_itself_and_holds_another_is_refused(said):
+    recheck.rechecked(bytes(SINE.serialize()))
+    changed = dataclasses.replace(SINE, **said(SINE))
+    with pytest.raises(SubsetError, match="does not take and give what is said of it"):
+        recheck.rechecked(bytes(changed.serialize()))
+
+
 def test_what_is_no_program_is_refused():
     whole = bytes(SINE.serialize())
     for data in (b"", b"{}", bytes(200), whole[:-30], whole[: len(whole) // 2]):

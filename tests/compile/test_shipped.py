@@ -49,7 +49,7 @@ def test_the_catalogue_is_covered():
 def test_all_donated_memory_is_reused_by_the_executable_that_flies(course):
     """The claim of the pass `linearity`, checked physically: aliased bytes = donated bytes."""
     traced, requirements, hz = course
-    exported = export.export_controller(traced, None, traced.table, hz)
+    exported = export.export_controller(traced, None, hz)
     program = programs.load(programs.build(exported, requirements, traced.table, hz, one_kernel=True))
     memory = program.memory()
     assert memory.aliased == memory.carry == sum(part.nbytes for part in program.start()) > 0
