@@ -201,7 +201,7 @@ def _check_attributes(operation: Any) -> None:
 def _check_main(module: Any, exported: jax_export.Exported) -> None:
     """What is said of the program is what it holds: JAX goes by the one, XLA by the other."""
     (main,) = (f for f in module.body.operations if ir.StringAttr(f.attributes["sym_name"]).value == "main")
-    kind = ir.FunctionType(ir.TypeAttr(main.attributes["function_type"]).value)
+    kind: Any = ir.FunctionType(ir.TypeAttr(main.attributes["function_type"]).value)
     kept, count = exported.module_kept_var_idx, len(exported.in_avals)
     said = [[exported.in_avals[i] for i in kept if 0 <= i < count], exported.out_avals]
     found = [[(list(t.shape), str(t.element_type)) for t in types] for types in (kind.inputs, kind.results)]

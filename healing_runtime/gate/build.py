@@ -167,7 +167,10 @@ def ask_build(
 
 
 def _kept_and_loads(sandbox: Sandbox, kept: KeptPrograms, known: str) -> ProgramBlob | None:
-    """The program kept under a key, tried in a worker: bytes that are what was kept may still not load, or worse."""
+    """The program kept under a key, tried in a worker.
+
+    Bytes that are what was kept may still not load here, and may kill the process that loads them or runs them.
+    """
     program = kept.find(known)
     if program is None:
         return None

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from healing_runtime.compile import cache as caches
 from healing_runtime.compile import key, programs, wire
 from healing_runtime.compile.cache import Cache
 from healing_runtime.core.errors import SandboxFailed
@@ -267,6 +268,24 @@ def test_a_cache_that_cannot_be_used_is_told_once_and_builds(builders, exported,
             ask_build(builders, exported, COURSE, kit.TABLE, kept)
     assert len(builders.jobs) == 2
     assert len(told) == 1 and "mode is 0755" in told[0]
+
+
+def test_a_program_that_is_too_large_to_be_kept_is_told(builders, exported, home, monkeypatch):
+    monkeypatch.setattr(caches, "MAX_ENTRY_BYTES", 1_000)
+    told = []
+    with kept_in(home, narrate=told.append) as kept:
+        ask_build(builders, exported, COURSE, kit.TABLE, kept)
+    assert len(told) == 1 and "at most 1000 are kept" in told[0]
+
+
+def test_a_relative_folder_is_told_and_makes_none(builders, exported, home, monkeypatch):
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("HEALING_RUNTIME_CACHE", "here")
+    told = []
+    with KeptPrograms.beside(home / "runs/ledger.sqlite3", told.append) as kept:
+        ask_build(builders, exported, COURSE, kit.TABLE, kept)
+    assert len(told) == 1 and "the cache here is not used: it is no absolute path" in told[0]
+    assert not (home / "here").exists()
 
 
 def test_a_ledger_that_cannot_be_read_builds(builders, exported, home):
