@@ -38,10 +38,8 @@ def course(name: str) -> Course:
 def program(flown: Course, files: Sequence[AssertionFile]) -> Program:
     """The course's controller together with the monitors of these files, as the loop loads it."""
     hz = flown.scenario.control_hz
-    requirements = [
-        r for r in stl.bind(files, flown.robot.signals, hz) if not r.mission or r.id == flown.scenario.mission
-    ]
-    exported = export.export_controller(flown.traced, None, flown.robot.signals, hz)
+    requirements = stl.judging(stl.bind(files, flown.robot.signals, hz), flown.scenario.mission)
+    exported = export.export_controller(flown.traced, None, hz)
     return programs.load(programs.build(exported, requirements, flown.robot.signals, hz, one_kernel=True))
 
 

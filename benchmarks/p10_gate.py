@@ -78,8 +78,8 @@ def measure() -> list[Result]:
             "to passes again": to_passes,
             "passes": lambda: passes.run(done),
             "passes again": lambda: passes.run(done),
-            "export": lambda: export.export_controller(done, None, table, CONTROL_HZ),
-            "export again": lambda: export.export_controller(done, None, table, CONTROL_HZ),
+            "export": lambda: export.export_controller(done, None, CONTROL_HZ),
+            "export again": lambda: export.export_controller(done, None, CONTROL_HZ),
             "worker": worker,
             "worker again": worker,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from flying import course
@@ -25,8 +26,8 @@ def built(scenario: str) -> ProgramBlob:
     """A scenario's program, compiled as a builder does."""
     flown = course(scenario)
     hz, table = flown.scenario.control_hz, flown.robot.signals
-    judging = [r for r in stl.bind(flown.files, table, hz) if not r.mission or r.id == flown.scenario.mission]
-    exported = export.export_controller(flown.traced, None, table, hz)
+    judging = stl.judging(stl.bind(flown.files, table, hz), flown.scenario.mission)
+    exported = export.export_controller(flown.traced, None, hz)
     return programs.build(exported, judging, table, hz, one_kernel=True)
 
 
@@ -66,8 +67,8 @@ def starting(scenario: str, scratch: Path) -> Result:
     home = workspace.open(workspace.catalogue_root())
 
     def run(place: Path) -> None:
-        os.environ[VARIABLE] = str(place / "executables")
-        Runtime(scenario, brain="none", workspace=home, out=place / "runs").run()
+        with mock.patch.dict(os.environ, {VARIABLE: str(place / "executables")}):
+            Runtime(scenario, brain="none", workspace=home, out=place / "runs").run()
 
     def first() -> None:
         run(scratch / f"first-{next(rounds)}")

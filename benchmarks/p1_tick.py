@@ -38,7 +38,7 @@ TEMPORAL = (
 
 def controller_alone(flown: Course) -> Program:
     """The same controller under the same calling convention: donated carry, one packed array, nothing judged."""
-    exported = export.export_controller(flown.traced, None, flown.robot.signals, flown.scenario.control_hz)
+    exported = export.export_controller(flown.traced, None, flown.scenario.control_hz)
     control = jax_export.deserialize(bytearray(exported.control))
 
     def tick(params: Any, carry: Vectors, observed: Any, true: Any) -> tuple[Vectors, Any]:
@@ -58,7 +58,7 @@ def checked_alone(flown: Course) -> Program:
 
     It is spared the five temporal ones, which it cannot say, and all margins.
     """
-    exported = export.export_controller(flown.traced, None, flown.robot.signals, flown.scenario.control_hz)
+    exported = export.export_controller(flown.traced, None, flown.scenario.control_hz)
     control = jax_export.deserialize(bytearray(exported.control))
     dtype = np.dtype(flown.scenario.dtype)
     table = flown.robot.signals

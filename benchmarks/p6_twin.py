@@ -28,9 +28,7 @@ def measure() -> list[Result]:
     scenario, robot = flown.scenario, flown.robot
     assert robot.make_twin is not None
     hz = scenario.control_hz
-    requirements = tuple(
-        r for r in stl.bind(flown.files, robot.signals, hz) if not r.mission or r.id == scenario.mission
-    )
+    requirements = stl.judging(stl.bind(flown.files, robot.signals, hz), scenario.mission)
     original = flown.traced.controller
     task = Task(
         twin=robot.make_twin(scenario),

@@ -46,10 +46,15 @@ def load(path: str | Path) -> Controller:
 
 
 def verify(
-    controller: Controller, robot: Robot, *, control_hz: int = 48, dtype: str = "float32"
+    controller: Controller, plant: Robot | Plant, *, control_hz: int = 48, dtype: str = "float32"
 ) -> tuple[Finding, ...]:
-    """Trace a controller for a robot and run the verification passes. SubsetError where it does not trace."""
-    return passes.run(trace.trace(controller, robot.signals, 1.0 / control_hz, np.dtype(dtype)))
+    """Trace a controller for whose signals it senses and commands, and run the verification passes.
+
+    Raises:
+        InputError: the rate or the dtype is none of a tick. SubsetError where the controller does not trace.
+    """
+    with _number_format(dtype):
+        return passes.run(trace.trace(controller, plant.signals, _period_s(control_hz), np.dtype(dtype)))
 
 
 def compile(
@@ -68,18 +73,21 @@ def compile(
         controller: what `load` gave.
         plant: whose signals it senses and commands.
         monitors: what judges it, beside its own contract asserts.
-        device: `cpu`, `cuda` or `tpu`.
-        control_hz: ticks a second.
+        device: `cpu`, `cuda` or `tpu`. On the first call of a process, JAX's CPU backend is told to run programs in the
+            thread that calls them; it then does so for all of the process, other JAX programs included. A backend that
+            has started before does not hear it.
+        control_hz: ticks a second, a whole number.
         dtype: `float32` or `float64`; the latter turns JAX's 64-bit mode on for the process, which has one dtype.
         lanes: for a batch, how many; the tick then takes (lanes, …) vectors.
 
     Raises:
-        InputError: there is no such device here; the message names those that are. SubsetError where the controller
-            does not trace or the re-check refuses it.
+        InputError: there is no such device here (the message names those that are), or the rate, the dtype or the
+            number of lanes is none of a tick. SubsetError where the controller does not trace or the re-check refuses
+            it.
     """
     device_of(device)
-    with _number_format(dtype):
-        traced = trace.trace(controller, plant.signals, 1.0 / control_hz, np.dtype(dtype))
+    with _number_format(dtype, stays=True):
+        traced = trace.trace(controller, plant.signals, _period_s(control_hz), np.dtype(dtype))
         if lanes is None:
             program = portable.export_tick(traced, monitors, control_hz, device)
         else:
@@ -98,16 +106,26 @@ def load_program(data: bytes) -> Program:
             here.
     """
     program = portable.read(data)
-    with _number_format(program.interface.controller.dtype):
+    with _number_format(program.interface.controller.dtype, stays=True):
         return portable.compiled(program)
 
 
+def _period_s(control_hz: int) -> float:
+    """Seconds from tick to tick; InputError unless the rate is a whole number of ticks a second."""
+    if isinstance(control_hz, bool) or not isinstance(control_hz, int) or control_hz < 1:
+        raise InputError(f"control_hz is {control_hz!r}; give a whole number of ticks a second, 1 or more.")
+    return 1.0 / control_hz
+
+
 @contextlib.contextmanager
-def _number_format(dtype: str) -> Iterator[None]:
-    """Trace and compile in one dtype. A float64 program can only be called where JAX knows float64, so it stays on."""
+def _number_format(dtype: str, *, stays: bool = False) -> Iterator[None]:
+    """Trace and compile in one dtype.
+
+    A float64 program can only be called where JAX knows float64, so for one that is to be called that `stays` on.
+    """
     if dtype not in ("float32", "float64"):
-        raise InputError(f"'{dtype}' is no dtype of a tick; give float32 or float64.")
-    if dtype == "float64":
+        raise InputError(f"{dtype!r} is no dtype of a tick; give 'float32' or 'float64'.")
+    if stays and dtype == "float64":
         programs.use_dtype(dtype)
     with jax.enable_x64(dtype == "float64"):
         yield

@@ -55,9 +55,9 @@ def repair(run: Path) -> dict[str, Any]:
 
 
 def _devices() -> list[str]:
-    import jax
+    from healing_runtime.compile import devices
 
-    return [f"{device.platform}:{device.id} ({device.device_kind})" for device in jax.devices()]
+    return [f"{device.platform}:{device.id} ({device.device_kind})" for device in devices.default()]
 
 
 def _confinement() -> str:
@@ -90,7 +90,7 @@ def _cache() -> dict[str, Any]:
 
     folder = place()
     if folder is None:
-        return {"folder": "none", "entries": 0, "bytes": 0, "usable": f"no: {VARIABLE} is off, or there is no home"}
+        return {"folder": "none", "entries": 0, "bytes": 0, "usable": f"no: {VARIABLE} is off"}
     cache = Cache(folder)
     usage = cache.usage()
     usable = f"no: {cache.trouble}" if cache.trouble else "yes"

@@ -43,9 +43,9 @@ def export_lanes(
         InputError: the number of lanes is out of range, or there is no such kind of device.
         SubsetError: the re-check refuses something.
     """
-    if not 1 <= lanes <= MAX_LANES:
-        raise InputError(f"a batch has 1 to {MAX_LANES} lanes, not {lanes}.")
-    step, controller, params, state = flatten(traced, original, traced.table, control_hz)
+    if isinstance(lanes, bool) or not isinstance(lanes, int) or not 1 <= lanes <= MAX_LANES:
+        raise InputError(f"a batch has 1 to {MAX_LANES} lanes, a whole number, not {lanes!r}.")
+    step, controller, params, state = flatten(traced, original, control_hz)
     composed = ticks.compose(step, controller, requirements, traced.table, control_hz)
     single = programs.first_carry(state, composed)
     carry = Vectors(*(np.tile(part, (lanes, 1)) for part in single))

@@ -39,19 +39,18 @@ class Usage(NamedTuple):
 
 
 def place() -> Path | None:
-    """The cache's folder: `HEALING_RUNTIME_CACHE`, else in the user's cache folder; None if it is off or has none."""
+    """The cache's folder: `HEALING_RUNTIME_CACHE`, else in the user's cache folder; None if it is off."""
     chosen = os.environ.get(VARIABLE, "")
     if chosen.strip().lower() == "off":
         return None
-    folder = Path(chosen) if chosen else user_cache_path("healing-runtime") / "executables"
-    return folder if folder.is_absolute() else None
+    return Path(chosen) if chosen else user_cache_path("healing-runtime") / "executables"
 
 
 class Cache:
     """Bytes by their hash, in one folder.
 
-    The folder is made when something is stored; it must be a folder of this user's with mode 0700. Several processes
-    may use it at once. What was not used for longest goes when `limit_bytes` are reached.
+    The folder is made when something is stored; it must have an absolute path, be this user's and have mode 0700.
+    Several processes may use it at once. What was not used for longest goes when `limit_bytes` are reached.
     """
 
     def __init__(self, folder: Path, limit_bytes: int = LIMIT_BYTES) -> None:
@@ -62,9 +61,9 @@ class Cache:
     def store(self, data: bytes) -> str | None:
         """Keep bytes; returns their hash, or None if they could not be kept."""
         name = hashlib.sha256(data).hexdigest()
-        with self._troubles():
+        with self._troubles(storing=True):
             if len(data) > MAX_ENTRY_BYTES:
-                return None
+                raise OSError(f"a program has {len(data)} bytes, and at most {MAX_ENTRY_BYTES} are kept of one")
             with self._opened(make=True) as folder:
                 _write(folder, name, data)
                 self._prune(folder)
@@ -103,19 +102,24 @@ class Cache:
 
     # ------------------------------------------------------------ the folder
     @contextlib.contextmanager
-    def _troubles(self) -> Iterator[None]:
-        """Turn what the file system refuses into `trouble`. A folder or file that is not there is none."""
+    def _troubles(self, *, storing: bool = False) -> Iterator[None]:
+        """Turn what the file system refuses into `trouble`.
+
+        A folder or file that is not there is none, unless something was to be stored in it.
+        """
         self.trouble = ""
         try:
             yield
-        except FileNotFoundError:
-            return
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not storing:
+                return
             self.trouble = f"the cache {self.folder} is not used: {error.strerror or error}"
 
     @contextlib.contextmanager
     def _opened(self, *, make: bool) -> Iterator[int]:
         """The folder as a descriptor, so that what was checked is what is used."""
+        if not self.folder.is_absolute():
+            raise OSError(f"it is no absolute path; name one in {VARIABLE}, or 'off'")
         if make:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):

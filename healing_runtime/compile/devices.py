@@ -1,4 +1,7 @@
-"""Where a program runs: device and thread. The device is a setting; nothing else in the project asks for it."""
+"""Where a program runs: device and thread. The device is a setting; whoever asks JAX for devices does so here.
+
+Asking starts JAX's backends, and from then on they no longer hear in which thread they are to run programs.
+"""
 
 from __future__ import annotations
 
@@ -35,15 +38,23 @@ def checked(kind: str) -> str:
 
 def here(kind: str) -> Sequence[Any]:
     """Devices of a kind in this machine."""
-    in_calling_thread()
+    run_in_calling_thread()
     try:
         return jax.devices(kind)
     except RuntimeError:  # JAX has no backend of that name here
         return ()
 
 
-def in_calling_thread() -> None:
-    """Let JAX's CPU backend run programs in the thread that calls them; heard only before that backend starts.
+def default() -> Sequence[Any]:
+    """Devices of the kind that JAX prefers here (`JAX_PLATFORMS`); a run's programs are on the first."""
+    run_in_calling_thread()
+    return jax.devices()
+
+
+def run_in_calling_thread() -> None:
+    """Let JAX's CPU backend run programs in the thread that calls them, everywhere in this process.
+
+    Heard only before that backend starts.
 
     By default it hands a program of more than 1,000 operations (XLA's count) to another thread, which costs 10 to 40 µs
     a tick on two shared cores, where the tick itself takes 4 (jaxlib 0.10.2).

@@ -19,7 +19,6 @@ from healing_runtime.compile.interface import ControllerInterface
 from healing_runtime.compile.vectors import Vectors, packing_of
 from healing_runtime.core.errors import SubsetError
 from healing_runtime.core.margins import Margin
-from healing_runtime.core.signals import SignalTable
 from healing_runtime.language import harvest as harvesting
 from healing_runtime.language import ownership
 from healing_runtime.language.trace import Traced
@@ -37,7 +36,7 @@ class ExportedController:
 
 
 def export_controller(
-    traced: Traced, original: Traced | None, table: SignalTable, control_hz: int, platform: str = "cpu"
+    traced: Traced, original: Traced | None, control_hz: int, platform: str = "cpu"
 ) -> ExportedController:
     """Harvest and export a traced controller for a kind of device, which need not be in this machine.
 
@@ -48,8 +47,9 @@ def export_controller(
     Raises:
         SubsetError: the patch no longer offers what a contract assert of the original names.
     """
-    devices.in_calling_thread()  # exporting starts the backend, and a program may be loaded in this process next
-    step, interface, params, state = flatten(traced, original, table, control_hz)
+    devices.run_in_calling_thread()  # exporting starts the backend, and a program may be loaded in this process next
+    table = traced.table
+    step, interface, params, state = flatten(traced, original, control_hz)
     dtype = jnp.dtype(interface.dtype)
     spec = jax.ShapeDtypeStruct
     vectors = Vectors(spec(state.floats.shape, dtype), spec(state.ints.shape, jnp.int32))
@@ -74,13 +74,13 @@ def no_locations() -> Iterator[None]:
 
 
 def flatten(
-    traced: Traced, original: Traced | None, table: SignalTable, control_hz: int
+    traced: Traced, original: Traced | None, control_hz: int
 ) -> tuple[ticks.Step, ControllerInterface, np.ndarray, Vectors]:
     """A traced controller as a `Step` over flat vectors, with its interface and starting values.
 
     Nothing is compiled.
     """
-    original = original or traced
+    original, table = original or traced, traced.table
     dtype = np.dtype(traced.dtype)
     state_packing, params_packing = packing_of(traced.state0), packing_of(traced.params)
     dt = np.asarray(1.0 / control_hz, dtype)

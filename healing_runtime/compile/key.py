@@ -11,9 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
-
-from healing_runtime.compile.devices import in_calling_thread
+from healing_runtime.compile import devices
 from healing_runtime.core.codec import digest, plain
 from healing_runtime.core.platform import fingerprint
 
@@ -37,8 +35,7 @@ def key_of(told: Mapping[str, Any], blobs: Sequence[bytes], machine: Mapping[str
 
 def machine() -> dict[str, Any]:
     """Device, CPU and its features, versions of jax, jaxlib and the runtime, XLA's flags, cores that XLA sees."""
-    in_calling_thread()  # asking for the device starts the backend
-    device = jax.devices()[0]
+    device = devices.default()[0]
     return {
         **fingerprint(),
         "device": [device.platform, device.device_kind, device.client.platform_version],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import jax
 
 from healing_runtime.compile.vectors import Vectors
+from healing_runtime.core.errors import InputError
 
 
 class Memory(NamedTuple):
@@ -27,9 +30,11 @@ class Memory(NamedTuple):
     carry: int
 
 
-def memory_of(compiled: Any, carry: Vectors) -> Memory:
-    """Memory of a compiled or loaded tick."""
+def memory_of(compiled: jax.stages.Compiled, carry: Vectors) -> Memory:
+    """Memory of a compiled or loaded tick. InputError where XLA does not tell it."""
     found = compiled.memory_analysis()
+    if found is None:
+        raise InputError("XLA does not tell what memory a program needs on this device; ask one compiled for the cpu.")
     return Memory(
         arguments=found.argument_size_in_bytes,
         outputs=found.output_size_in_bytes,

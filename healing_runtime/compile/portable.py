@@ -7,6 +7,7 @@ tick, with what the host must know to start and to read it.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,7 +22,7 @@ from healing_runtime.compile.devices import checked, device_of
 from healing_runtime.compile.export import export_controller, flatten, no_locations
 from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.programs import Program
-from healing_runtime.compile.recheck import read_exported
+from healing_runtime.compile.recheck import rechecked
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.codec import plain
 from healing_runtime.core.codec import read as read_record
@@ -35,9 +36,13 @@ _SUM_BYTES = 32
 
 @dataclasses.dataclass(frozen=True)
 class Portable:
-    """A tick as StableHLO for one kind of device; `carry` holds a row a lane where it is a batch."""
+    """A tick as StableHLO for one kind of device; `carry` holds a row a lane where it is a batch.
+
+    `exported` is what the re-check made of `stablehlo`: there is no `Portable` that has not passed it.
+    """
 
     stablehlo: bytes
+    exported: jax_export.Exported = dataclasses.field(repr=False, compare=False)
     platform: str
     interface: ProgramInterface
     params: np.ndarray
@@ -56,13 +61,13 @@ def export_tick(
         SubsetError: the re-check refuses something.
         InputError: there is no such kind of device.
     """
-    exported = export_controller(traced, original, traced.table, control_hz, checked(platform))
-    control, contract = (read_exported(part, platform) for part in (exported.control, exported.contract))
+    exported = export_controller(traced, original, control_hz, checked(platform))
+    control, contract = (rechecked(part, platform) for part in (exported.control, exported.contract))
     step = ticks.Step(control.call, contract.call)
     composed = ticks.compose(step, exported.interface, requirements, traced.table, control_hz)
     carry = programs.first_carry(exported.state, composed)
     # What an exported call holds cannot be counted, so the bounds are those of the same tick before its export.
-    open_step, *_ = flatten(traced, original, traced.table, control_hz)
+    open_step, *_ = flatten(traced, original, control_hz)
     counted = ticks.compose(open_step, exported.interface, requirements, traced.table, control_hz).function
     return lowered(composed.function, counted, composed.interface, exported.params, carry, platform)
 
@@ -91,35 +96,29 @@ def lowered(
     with no_locations():
         donating = jax.jit(function, donate_argnums=(1,))
         stablehlo = bytes(jax_export.export(donating, platforms=[platform])(*arguments).serialize())
-    read_exported(stablehlo, platform)
-    return Portable(stablehlo, platform, interface, params, carry, estimate(jax.make_jaxpr(counted)(*arguments)))
+    bounds = estimate(jax.make_jaxpr(counted)(*arguments))
+    return Portable(stablehlo, rechecked(stablehlo, platform), platform, interface, params, carry, bounds)
 
 
 def compiled(program: Portable) -> Program:
     """Compile for the first device of the program's kind, and warm up.
 
     Raises:
-        InputError: there is no such device here; the re-check refuses the program; or it does not compile.
+        InputError: there is no such device here, or XLA does not compile the program for it.
     """
-    call = read_exported(program.stablehlo, program.platform).call
     dtype, lanes = np.dtype(program.interface.controller.dtype), program.carry.floats.shape[:-1]
     inputs = (np.zeros((*lanes, size), dtype) for size in program.interface.inputs)
-
-    def tick(params: Any, carry: Vectors, observed: Any, true: Any) -> Any:
-        return call(params, carry, observed, true)
 
     device = device_of(program.platform)
     try:
         with jax.default_device(device):
-            executable = programs.lower(tick, program.params, program.carry, *inputs).compile()
-    except Exception as error:  # of JAX or XLA, for a module that says one thing of itself and holds another
+            executable = programs.lower(program.exported.call, program.params, program.carry, *inputs).compile()
+    except jax.errors.JaxRuntimeError as error:
         why = " ".join(str(error).split())[:200]
         raise SubsetError(f"this program does not compile: {type(error).__name__}: {why}.") from error
-    identity = programs.blob(program.stablehlo, program.interface, program.params, program.carry).sha256
-    made = Program(
-        executable, program.interface, program.params, program.carry, identity, written(program), program.bounds
-    )
-    return programs.warmed(made)
+    parts = program.interface, program.params, program.carry
+    identity, export = programs.identity(program.stablehlo, *parts), functools.partial(written, program)
+    return programs.warmed(Program(executable, *parts, identity, export, program.bounds))
 
 
 # ---------------------------------------------------------------- as a file
@@ -162,17 +161,18 @@ def read(data: bytes) -> Portable:
         )
         bounds = read_record(Cost, header["bounds"])
         platform = checked(header["platform"])
-        program = Portable(stablehlo, platform, interface, np.frombuffer(params, dtype), carry, bounds)
+        params = np.frombuffer(params, dtype)
     except (KeyError, TypeError, ValueError, IndexError, WorkerFailed) as error:
         why = " ".join(str(error).split())[:200]
         raise FileFormatError(f"this is no portable program of this version ({why}); export it again.") from None
+    program = Portable(stablehlo, rechecked(stablehlo, platform), platform, interface, params, carry, bounds)
     _must_fit(program)
     return program
 
 
 def _must_fit(program: Portable) -> None:
     """The StableHLO takes and gives what the interface says."""
-    exported = read_exported(program.stablehlo, program.platform)
+    exported = program.exported
     dtype, lanes = np.dtype(program.interface.controller.dtype), program.carry.floats.shape[:-1]
     carry = [(part.shape, part.dtype) for part in program.carry]
     inputs = [((*lanes, size), dtype) for size in program.interface.inputs]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -23,8 +23,8 @@ from healing_runtime.compile import tick as ticks
 from healing_runtime.compile.export import ExportedController
 from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.memory import Memory, memory_of
-from healing_runtime.compile.recheck import read_exported
-from healing_runtime.compile.vectors import Packing, Vectors
+from healing_runtime.compile.recheck import rechecked
+from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.language.passes.cost import Cost
@@ -46,15 +46,15 @@ class Program:
     """A loaded executable.
 
     `tick(params, carry, observed, true) -> (carry, packed)`; the carry given in is donated. `start()` is a fresh carry.
-    A program that was compiled from a portable one keeps that and its bounds; one that was loaded has neither.
+    A program that was compiled from a portable one can write that, and has its bounds; one that was loaded has neither.
     """
 
-    tick: Callable[..., Any]
+    tick: jax.stages.Compiled
     interface: ProgramInterface
     params: np.ndarray
     carry: Vectors
     sha256: str
-    portable: bytes = dataclasses.field(default=b"", repr=False)
+    portable: Callable[[], bytes] | None = dataclasses.field(default=None, repr=False)
     bounds: Cost | None = None
 
     def start(self) -> Vectors:
@@ -63,9 +63,9 @@ class Program:
 
     def export(self) -> bytes:
         """The portable program, for `portable.read` on any machine with such a device."""
-        if not self.portable:
+        if self.portable is None:
             raise InputError("this program was loaded as an executable, which runs here only; export the compiled one.")
-        return self.portable
+        return self.portable()
 
     def memory(self) -> Memory:
         """What XLA reserves for one call, and what goes from tick to tick."""
@@ -95,8 +95,8 @@ def build(
     Raises:
         SubsetError: the re-check refuses the exported controller, whatever the trace said.
     """
-    devices.in_calling_thread()
-    control, contract = (read_exported(b) for b in (exported.control, exported.contract))
+    devices.run_in_calling_thread()
+    control, contract = (rechecked(b) for b in (exported.control, exported.contract))
     step = ticks.Step(control.call, contract.call)
     composed = ticks.compose(step, exported.interface, requirements, table, control_hz)
     carry = first_carry(exported.state, composed)
@@ -180,10 +180,15 @@ def _keep_outermost(module: Any) -> tuple[int, ...]:
 
 def blob(executable: bytes, interface: ProgramInterface, params: np.ndarray, carry: Vectors) -> ProgramBlob:
     """A program blob with its identity computed."""
-    hasher = hashlib.sha256(executable)
+    return ProgramBlob(executable, interface, params, carry, identity(executable, interface, params, carry))
+
+
+def identity(code: bytes, interface: ProgramInterface, params: np.ndarray, carry: Vectors) -> str:
+    """The hash that names a program: of its code, whatever that is in, its interface and its starting values."""
+    hasher = hashlib.sha256(code)
     for part in (interface.bytes(), params.tobytes(), carry.floats.tobytes(), carry.ints.tobytes()):
         hasher.update(hashlib.sha256(part).digest())
-    return ProgramBlob(executable, interface, params, carry, "sha256:" + hasher.hexdigest())
+    return "sha256:" + hasher.hexdigest()
 
 
 # ---------------------------------------------------------------- loop
@@ -194,7 +199,7 @@ def use_dtype(dtype: str) -> None:
 
 def load(program: ProgramBlob) -> Program:
     """Load an executable for this process's device and warm it up; nothing is traced or compiled."""
-    devices.in_calling_thread()
+    devices.run_in_calling_thread()
     arguments = jax.tree.structure(((0, Vectors(0, 0), 0, 0), {}))
     results = jax.tree.structure((Vectors(0, 0), 0))
     compiled = serialize_executable.deserialize_and_load(program.executable, arguments, results)
@@ -208,61 +213,3 @@ def warmed(program: Program) -> Program:
     for _ in range(2):
         np.asarray(program.tick(program.params, program.start(), observed, true)[1])
     return program
-
-
-def migrate(old: ProgramInterface, new: ProgramInterface, carry: Vectors, fresh: Vectors) -> Vectors:
-    """A carry of the old program as a carry of the new one.
-
-    Controller memory moves by name, shape and dtype; what the new controller does not share starts as its `init`
-    says. Monitors judge the same requirements in both programs and move whole.
-    """
-    floats, ints = fresh.floats.copy(), fresh.ints.copy()
-    before, after = _places(old), _places(new)
-    for path, (leaf, place) in after.items():
-        if path in before and before[path][0] == leaf:
-            target, origin = (floats, carry.floats) if leaf.floating else (ints, carry.ints)
-            target[place] = origin[before[path][1]]
-    old_floats, old_ints = _state_sizes(old)
-    new_floats, new_ints = _state_sizes(new)
-    monitors = floats.size - new_floats - len(new.controller.contract)
-    floats[new_floats : new_floats + monitors] = carry.floats[old_floats : old_floats + monitors]
-    ints[new_ints:] = carry.ints[old_ints:]
-    worst = dict(zip(old.controller.contract, carry.floats[old_floats + monitors :], strict=True))
-    for i, slug in enumerate(new.controller.contract):
-        if slug in worst:
-            floats[new_floats + monitors + i] = worst[slug]
-    return Vectors(floats, ints)
-
-
-def restart(interface: ProgramInterface, carry: Vectors, fresh: Vectors, ids: Collection[str]) -> Vectors:
-    """A carry in which the named obligations begin anew; everything else remembers what it saw."""
-    floats, ints = np.array(carry.floats), np.array(carry.ints)
-    state_floats, state_ints = _state_sizes(interface)
-    for requirement in interface.requirements:
-        if requirement.id in ids:
-            for vector, origin, offset, slots in zip(
-                (floats, ints), fresh, (state_floats, state_ints), requirement.restart, strict=True
-            ):
-                at = offset + np.array(slots, int)
-                vector[at] = origin[at]
-    contract = floats.size - len(interface.controller.contract)
-    for i, slug in enumerate(interface.controller.contract):
-        if f"controller/{slug}" in ids:
-            floats[contract + i] = fresh.floats[contract + i]
-    return Vectors(floats, ints)
-
-
-def _state_sizes(interface: ProgramInterface) -> tuple[int, int]:
-    return Packing(interface.controller.state, None).sizes
-
-
-def _places(interface: ProgramInterface) -> dict[str, tuple[Any, slice]]:
-    out, at_float, at_int = {}, 0, 0
-    for leaf in interface.controller.state:
-        if leaf.floating:
-            out[leaf.path] = (leaf, slice(at_float, at_float + leaf.size))
-            at_float += leaf.size
-        else:
-            out[leaf.path] = (leaf, slice(at_int, at_int + leaf.size))
-            at_int += leaf.size
-    return out

@@ -80,7 +80,8 @@ _CALLS = {"func.call": "callee", "stablehlo.composite": "decomposition"}
 _MANY = 1 << 40
 """More than any bound here; counts stop there."""
 
-_ELEMENTS = _words("f32 f64 i1 i32 i64 ui32")
+_ELEMENTS = {"float32": "f32", "float64": "f64", "bool": "i1", "int32": "i32", "int64": "i64", "uint32": "ui32"}
+"""Kinds of numbers, as JAX and as StableHLO name them."""
 
 
 class _Function(NamedTuple):
@@ -95,7 +96,7 @@ class _Function(NamedTuple):
     trips_around: Mapping[str, int]
 
 
-def read_exported(data: bytes, platform: str = "cpu") -> jax_export.Exported:
+def rechecked(data: bytes, platform: str = "cpu") -> jax_export.Exported:
     """Exported bytes as a program that has passed the re-check and may be called.
 
     Raises:
@@ -137,6 +138,7 @@ def check(exported: jax_export.Exported) -> None:
             functions[ir.StringAttr(operation.attributes["sym_name"]).value] = _function(operation.operation)
         if "main" not in functions:
             raise _refused("it has no function main")
+        _check_main(module, exported)
         operations, trips = _written_out(functions)
         if sum(f.operations for f in functions.values()) > MAX_OPERATIONS or operations > MAX_OPERATIONS:
             raise _refused(f"it has more than {MAX_OPERATIONS} operations")
@@ -196,6 +198,19 @@ def _check_attributes(operation: Any) -> None:
                         raise _refused(f"an argument has the attribute {inner.name}, which is not one of TensorLang's")
 
 
+def _check_main(module: Any, exported: jax_export.Exported) -> None:
+    """What is said of the program is what it holds: JAX goes by the one, XLA by the other."""
+    (main,) = (f for f in module.body.operations if ir.StringAttr(f.attributes["sym_name"]).value == "main")
+    kind: Any = ir.FunctionType(ir.TypeAttr(main.attributes["function_type"]).value)
+    kept, count = exported.module_kept_var_idx, len(exported.in_avals)
+    said = [[exported.in_avals[i] for i in kept if 0 <= i < count], exported.out_avals]
+    found = [[(list(t.shape), str(t.element_type)) for t in types] for types in (kind.inputs, kind.results)]
+    if list(kept) != sorted(set(kept)) or found != [
+        [(list(aval.shape), _ELEMENTS.get(aval.dtype.name)) for aval in avals] for avals in said
+    ]:
+        raise _refused("its main function does not take and give what is said of it")
+
+
 def _check_composite(operation: Any) -> None:
     name = ir.StringAttr(operation.attributes["name"]).value
     if name.removeprefix("chlo.") not in _MATHEMATICS or not name.startswith("chlo."):
@@ -205,8 +220,8 @@ def _check_composite(operation: Any) -> None:
 def _check_type(found: Any) -> None:
     if not isinstance(found, ir.RankedTensorType) or not found.has_static_shape or found.encoding is not None:
         raise _refused(f"a value of type {found}; every value is an array of fixed shape")
-    if str(found.element_type) not in _ELEMENTS:
-        raise _refused(f"a value of type {found}; {', '.join(sorted(_ELEMENTS))} are what TensorLang has")
+    if str(found.element_type) not in _ELEMENTS.values():
+        raise _refused(f"a value of type {found}; {', '.join(sorted(_ELEMENTS.values()))} are what TensorLang has")
     if math.prod(found.shape) > MAX_ELEMENTS:
         raise _refused(f"a value of type {found}; at most {MAX_ELEMENTS} numbers are allowed")
 

@@ -21,13 +21,13 @@ _PREFIX = struct.Struct("!4sQI")
 
 
 def exported_message(exported: ExportedController) -> tuple[dict[str, Any], tuple[bytes, ...]]:
-    """A header and blobs for a pipe; `read_exported` is the inverse."""
+    """A header and blobs for a pipe; `read_exported_message` is the inverse."""
     header = {"interface": plain(exported.interface)}
     arrays = (exported.params.tobytes(), exported.state.floats.tobytes(), exported.state.ints.tobytes())
     return header, (exported.control, exported.contract, *arrays)
 
 
-def read_exported(header: Any, blobs: Sequence[bytes]) -> ExportedController:
+def read_exported_message(header: Any, blobs: Sequence[bytes]) -> ExportedController:
     """The inverse of `exported_message`."""
     interface = read(ControllerInterface, header["interface"])
     dtype = np.dtype(interface.dtype)

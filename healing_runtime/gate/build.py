@@ -20,7 +20,7 @@ from healing_runtime.core.errors import HealingError, SandboxFailed, SubsetError
 from healing_runtime.core.records import AssertionFile, Source
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.core.status import Stage
-from healing_runtime.gate.hangar import Hangar
+from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Candidate, Context, Course, Traced
 from healing_runtime.gate.warming import warm_up
 from healing_runtime.language import controller, passes, trace
@@ -38,6 +38,7 @@ __all__ = [
     "build_job",
     "check_passes",
     "exporter",
+    "load_job",
     "trace_job",
     "tracer",
     "warm_up",
@@ -45,6 +46,7 @@ __all__ = [
 
 TRACE_LIMITS = Limits(wall_s=10.0, cpu_s=15.0, memory_bytes=4 << 30)
 BUILD_LIMITS = Limits(wall_s=30.0, cpu_s=60.0, memory_bytes=6 << 30)
+LOAD_LIMITS = Limits(wall_s=10.0, cpu_s=15.0, memory_bytes=6 << 30)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +85,7 @@ def trace_job(message: Message) -> Message:
     original = None if request.original.sha256 == request.source.sha256 else _trace(request.original, request)
     header: dict[str, Any] = {"findings": passes.run(traced)}
     try:
-        exported = export.export_controller(traced, original, request.table, request.control_hz)
+        exported = export.export_controller(traced, original, request.control_hz)
     except SubsetError as error:
         return Message(header | {"error": error.message, "line": error.where.line if error.where else None})
     except Exception as error:
@@ -102,12 +104,20 @@ def build_job(message: Message) -> Message:
     """Exported controller and assertion files -> executable."""
     request = read(BuildRequest, message.header["request"])
     programs.use_dtype(request.dtype)
-    exported = wire.read_exported(message.header["exported"], message.blobs)
+    exported = wire.read_exported_message(message.header["exported"], message.blobs)
     bound = stl.bind(request.files, request.table, request.control_hz)
-    judging = [r for r in bound if not r.mission or r.id == request.mission]
+    judging = stl.judging(bound, request.mission)
     program = programs.build(exported, judging, request.table, request.control_hz, one_kernel=request.one_kernel)
     header, blobs = wire.blob_message(program)
     return Message(header, blobs)
+
+
+def load_job(message: Message) -> Message:
+    """Load a program and let it run, for nothing but to see that it does."""
+    program = wire.read_blob(message.header, message.blobs)
+    programs.use_dtype(program.interface.controller.dtype)
+    programs.load(program)
+    return Message()
 
 
 # ---------------------------------------------------------------- asking for it
@@ -124,7 +134,7 @@ def _traced(answer: Message) -> Traced:
     """A trace worker's answer."""
     findings = read(tuple[Finding, ...], answer.header["findings"])  # type: ignore[arg-type]
     if "exported" in answer.header:
-        return Traced(findings, wire.read_exported(answer.header["exported"], answer.blobs))
+        return Traced(findings, wire.read_exported_message(answer.header["exported"], answer.blobs))
     return Traced(findings, None, str(answer.header["error"]), answer.header["line"])
 
 
@@ -140,9 +150,12 @@ def _in_the_schema() -> Iterator[None]:
 
 
 def ask_build(
-    sandbox: Sandbox, exported: ExportedController, course: Course, table: SignalTable, hangar: Hangar | None = None
+    sandbox: Sandbox, exported: ExportedController, course: Course, table: SignalTable, kept: KeptPrograms
 ) -> ProgramBlob:
-    """Take the program out of the hangar, or compile it in a worker.
+    """The program of an earlier run, if one was kept for this build and loads; else compile it in a worker.
+
+    Whoever asks gets a program that some process here has run: the loop and the flights load it without a second
+    thought.
 
     SubsetError if the worker's re-check refuses, WorkerFailed if it did not survive it.
     """
@@ -152,14 +165,13 @@ def ask_build(
         s = course.scenario
         request = BuildRequest(course.files, s.mission, table, s.control_hz, s.dtype, one_kernel)
         message = Message({"request": request, "exported": interface}, blobs)
-        known = None if hangar is None else key.key_of(message.header, message.blobs, key.machine())
-        if hangar is not None and known is not None and (kept := hangar.find(known)) is not None:
-            return kept
+        known = key.key_of(message.header, message.blobs, key.machine())
+        if (program := _kept_and_loads(sandbox, kept, known)) is not None:
+            return program
         answer = sandbox.run(Job("healing_runtime.gate.build:build_job", message, BUILD_LIMITS))
         with _in_the_schema():
             program = wire.read_blob(answer.header, answer.blobs)
-        if hangar is not None and known is not None:
-            hangar.keep(known, program)
+        kept.keep(known, program)
         return program
 
     try:
@@ -173,11 +185,29 @@ def ask_build(
         return built(one_kernel=False)
 
 
+def _kept_and_loads(sandbox: Sandbox, kept: KeptPrograms, known: str) -> ProgramBlob | None:
+    """The program kept under a key, tried in a worker.
+
+    Bytes that are what was kept may still not load here, and may kill the process that loads them or runs them.
+    """
+    program = kept.find(known)
+    if program is None:
+        return None
+    try:
+        sandbox.run(Job("healing_runtime.gate.build:load_job", Message(*wire.blob_message(program)), LOAD_LIMITS))
+    except SandboxFailed:
+        raise
+    except HealingError as error:
+        kept.discard(known, f"it does not load ({error})")
+        return None
+    return program
+
+
 class Garage:
     """Programs of one source for several courses: traced once a rate and dtype, compiled once for equal judges."""
 
-    def __init__(self, sandbox: Sandbox, context: Context, source: Source, hangar: Hangar | None = None) -> None:
-        self._sandbox, self._context, self._source, self._hangar = sandbox, context, source, hangar
+    def __init__(self, sandbox: Sandbox, context: Context, source: Source, kept: KeptPrograms) -> None:
+        self._sandbox, self._context, self._source, self._kept = sandbox, context, source, kept
         self._traced: dict[tuple[int, str], Traced] = {}
         self._built: dict[str, ProgramBlob] = {}
 
@@ -196,7 +226,7 @@ class Garage:
             exported = self._traced[clock].exported
             if exported is None:
                 raise SubsetError(self._traced[clock].export_error)
-            self._built[course.judges] = ask_build(sandbox, exported, course, context.table, self._hangar)
+            self._built[course.judges] = ask_build(sandbox, exported, course, context.table, self._kept)
         return self._built[course.judges]
 
 
@@ -233,7 +263,7 @@ def check_passes(candidate: Candidate) -> Candidate:
 
 
 def exporter(
-    sandbox: Sandbox, course: Course, table: SignalTable, hangar: Hangar | None = None
+    sandbox: Sandbox, course: Course, table: SignalTable, kept: KeptPrograms
 ) -> Callable[[Candidate], Candidate]:
     """Stage 6: it exports, and compiles into an executable together with the monitors."""
 
@@ -243,7 +273,7 @@ def exporter(
             reason, line = (traced.export_error, traced.export_line) if traced else ("nothing was traced", None)
             return candidate.stopped(Stage.EXPORT, reason, line)
         try:
-            program = ask_build(sandbox, traced.exported, course, table, hangar)
+            program = ask_build(sandbox, traced.exported, course, table, kept)
         except SandboxFailed:
             raise
         except SubsetError as error:

@@ -15,7 +15,7 @@ from healing_runtime.core.status import Stage
 from healing_runtime.gate import contract, neighbourhood, ownership, syntax
 from healing_runtime.gate.build import Garage, ask_build, ask_trace, check_passes, exporter, tracer
 from healing_runtime.gate.flights import Leg, ask_flights, reports_of
-from healing_runtime.gate.hangar import Hangar
+from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Candidate, Context, Course, Resume
 from healing_runtime.gate.trials import MAX_REGRESSIONS, Trials
 from healing_runtime.language import source as language_source
@@ -30,7 +30,7 @@ PATCH_PATH = "patch"
 _PHASE: Mapping[Stage, str] = {Stage.EXPORT: "compile", Stage.FLIGHTS: "validate"}
 
 
-def full(sandbox: Sandbox, context: Context, hangar: Hangar | None = None) -> Stages:
+def full(sandbox: Sandbox, context: Context, kept: KeptPrograms) -> Stages:
     """Every stage, in order: the policy for a patch nothing is known about."""
     course, original, table = context.course, context.original, context.table
     return (
@@ -39,8 +39,8 @@ def full(sandbox: Sandbox, context: Context, hangar: Hangar | None = None) -> St
         (Stage.OWNERSHIP, ownership.checker(original)),
         (Stage.TRACE, tracer(sandbox, original, course, table)),
         (Stage.PASSES, check_passes),
-        (Stage.EXPORT, exporter(sandbox, course, table, hangar)),
-        (Stage.FLIGHTS, Trials(sandbox, context, hangar)),
+        (Stage.EXPORT, exporter(sandbox, course, table, kept)),
+        (Stage.FLIGHTS, Trials(sandbox, context, kept)),
     )
 
 
@@ -50,7 +50,7 @@ class Gate:
     Args:
         sandbox: where candidates are traced, compiled and flown.
         context: the run.
-        hangar: programs of earlier runs, used instead of building them again.
+        kept: programs of earlier runs, used instead of building them again.
 
     Raises:
         FileFormatError: the scenario's acceptance is one that no patch could pass.
@@ -58,12 +58,12 @@ class Gate:
 
     policy = "full"
 
-    def __init__(self, sandbox: Sandbox, context: Context, hangar: Hangar | None = None) -> None:
+    def __init__(self, sandbox: Sandbox, context: Context, kept: KeptPrograms) -> None:
         unprovable = neighbourhood.must_be_provable(context.course.scenario.acceptance)
         if unprovable:
             raise FileFormatError(unprovable, where=Location(context.course.scenario.name))
-        self._sandbox, self._context, self._hangar = sandbox, context, hangar
-        self._stages = full(sandbox, context, hangar)
+        self._sandbox, self._context, self._kept = sandbox, context, kept
+        self._stages = full(sandbox, context, kept)
         self.program: ProgramBlob | None = None
         """The executable of the patch that `judge` accepted last; None after a refusal."""
 
@@ -91,7 +91,7 @@ class Gate:
 
         At most ten, in the order given. Put them into the context of the gate that judges patches.
         """
-        garage = Garage(self._sandbox, self._context, self._context.original, self._hangar)
+        garage = Garage(self._sandbox, self._context, self._context.original, self._kept)
         flown = []
         for course in courses:
             with _not_passing():
@@ -146,9 +146,7 @@ def decide(policy: str, stages: Stages, candidate: Candidate) -> tuple[Decision,
     return decision, candidate
 
 
-def admit(
-    sandbox: Sandbox, source: Source, course: Course, table: SignalTable, hangar: Hangar | None = None
-) -> ProgramBlob:
+def admit(sandbox: Sandbox, source: Source, course: Course, table: SignalTable, kept: KeptPrograms) -> ProgramBlob:
     """Build the program of an initial controller: syntax, trace, passes, export. It is the user's own file.
 
     Raises:
@@ -163,4 +161,4 @@ def admit(
             raise SubsetError(f"{finding.pass_name}: {finding.message}", where=where)
     if traced.exported is None:
         raise SubsetError(traced.export_error, where=Location(source.path, traced.export_line or 0))
-    return ask_build(sandbox, traced.exported, course, table, hangar)
+    return ask_build(sandbox, traced.exported, course, table, kept)

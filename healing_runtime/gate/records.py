@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from healing_runtime.compile import programs
+from healing_runtime.compile.carry import migrate
 from healing_runtime.compile.export import ExportedController
 from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.programs import ProgramBlob
@@ -72,7 +72,7 @@ class Resume:
         """The memory with which `program` would start here."""
         if self.carry is None or self.interface is None:
             return None
-        return programs.migrate(self.interface, program.interface, self.carry, program.carry)
+        return migrate(self.interface, program.interface, self.carry, program.carry)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ from healing_runtime.core.status import Stage
 from healing_runtime.gate import neighbourhood
 from healing_runtime.gate.build import Garage
 from healing_runtime.gate.flights import FlightReport, Leg, ask_flights, reports_of
-from healing_runtime.gate.hangar import Hangar
+from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Candidate, Context, Course
 from healing_runtime.gate.statistics import EXAMINATIONS
 from healing_runtime.loop.recorder import keyframe_every
@@ -43,8 +43,8 @@ def resume_ticks(scenario: Scenario, trip_tick: int) -> tuple[int, ...]:
 class Trials:
     """The flights stage of one run. Remembers how often each incident was examined."""
 
-    def __init__(self, sandbox: Sandbox, context: Context, hangar: Hangar | None = None) -> None:
-        self._sandbox, self._context, self._hangar = sandbox, context, hangar
+    def __init__(self, sandbox: Sandbox, context: Context, kept: KeptPrograms) -> None:
+        self._sandbox, self._context, self._kept = sandbox, context, kept
         self._examined: Counter[str] = Counter()
 
     def __call__(self, candidate: Candidate) -> Candidate:
@@ -118,7 +118,7 @@ class Trials:
         context = self._context
         if not context.course.scenario.acceptance.regressions:
             return []
-        garage = Garage(self._sandbox, context, candidate.source, self._hangar)
+        garage = Garage(self._sandbox, context, candidate.source, self._kept)
         garage.keep(context.course, candidate.traced, program)
         return [
             (course, self._fly(garage.program(course), [Leg(course.scenario)]))

@@ -51,7 +51,7 @@ def warm_up() -> None:
     parsed = language_source.parse(_SOURCE, name="warm", path="warm")
     traced = trace.trace(controller.load(parsed), _TABLE, 1.0 / _HZ, np.float32)
     passes.run(traced)
-    export.flatten(traced, None, _TABLE, _HZ)
+    export.flatten(traced, None, _HZ)
     where = Location("warm")
     texts = tuple(AssertionText(f"a{i}", formula, where) for i, formula in enumerate(_FORMULAS))
     requirements = stl.bind((AssertionFile("warm", "warm", digest("warm"), "warm", texts),), _TABLE, _HZ)

@@ -136,6 +136,11 @@ class Ledger:
         rows = self._rows("SELECT sha256 FROM executables WHERE key = ? ORDER BY rowid DESC LIMIT 1", key)
         return rows[0]["sha256"] if rows else None
 
+    def executables(self) -> tuple[tuple[str, str], ...]:
+        """The hash and the key of everything that may be loaded, in the order recorded."""
+        rows = self._rows("SELECT sha256, key FROM executables ORDER BY rowid")
+        return tuple((row["sha256"], row["key"]) for row in rows)
+
     def close(self) -> None:
         """Let go of the file; a second call does nothing."""
         with self._lock:

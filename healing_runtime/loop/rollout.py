@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from healing_runtime.compile.programs import Program, migrate, restart
+from healing_runtime.compile.carry import migrate, restart
+from healing_runtime.compile.programs import Program
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.plant import Plant
 from healing_runtime.core.records import FinalVerdict, Scenario, Trace

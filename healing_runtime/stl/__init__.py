@@ -6,7 +6,7 @@ Source of the semantics: Fainekos and Pappas 2009, Donzé and Maler 2010; bounds
 
 from __future__ import annotations
 
-from healing_runtime.stl.bind import Requirement, bind, parse
+from healing_runtime.stl.bind import Requirement, bind, judging, parse
 from healing_runtime.stl.explain import explain
 from healing_runtime.stl.formula import Formula
 from healing_runtime.stl.monitor import Monitor, MonitorOut, MonitorState, online, online_all
@@ -22,6 +22,7 @@ __all__ = [
     "Requirement",
     "bind",
     "explain",
+    "judging",
     "online",
     "online_all",
     "parse",

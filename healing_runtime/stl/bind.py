@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from healing_runtime.core import units
@@ -106,6 +106,11 @@ def _bind_file(file: AssertionFile, table: SignalTable, period: Fraction) -> Ite
             file.name,
             written.where,
         )
+
+
+def judging(bound: Iterable[Requirement], mission: str | None) -> tuple[Requirement, ...]:
+    """The requirements that judge a scenario: every assertion, and of the missions the one it names, if any."""
+    return tuple(r for r in bound if not r.mission or r.id == mission)
 
 
 def _judged_formula(formula: Formula, written: AssertionText, source: Text) -> Formula:

@@ -16,7 +16,7 @@ from healing_runtime.core.platform import fingerprint
 from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, Source
 from healing_runtime.gate import policy
 from healing_runtime.gate.evidence import evidence
-from healing_runtime.gate.hangar import Hangar
+from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Context, Course, Resume
 from healing_runtime.gate.trials import resume_ticks
 from healing_runtime.repair.repair import Repaired
@@ -32,9 +32,9 @@ class Examiner:
     """Builds the initial controller and judges patches, in confined workers."""
 
     def __init__(
-        self, sandbox: Sandbox, prepared: Prepared, narrate: Callable[[str], None], hangar: Hangar | None = None
+        self, sandbox: Sandbox, prepared: Prepared, narrate: Callable[[str], None], kept: KeptPrograms
     ) -> None:
-        self.sandbox, self.prepared, self._narrate, self._hangar = sandbox, prepared, narrate, hangar
+        self.sandbox, self.prepared, self._narrate, self._kept = sandbox, prepared, narrate, kept
         self.course = Course(prepared.scenario, prepared.files)
         self._sim_root = str(prepared.sim_root)
         self._gate: policy.Gate | None = None
@@ -47,7 +47,7 @@ class Examiner:
 
     def admit(self) -> ProgramBlob:
         """The initial controller's program: syntax, trace, passes, export, build."""
-        return policy.admit(self.sandbox, self.prepared.source, self.course, self.prepared.table, self._hangar)
+        return policy.admit(self.sandbox, self.prepared.source, self.course, self.prepared.table, self._kept)
 
     # ------------------------------------------------------------ judging
     def judge_for(self, incident: Incident, deck: Deck, flying: Source) -> Callable[[Proposal], Decision]:
@@ -62,8 +62,8 @@ class Examiner:
     def gate(self) -> policy.Gate:
         """The gate with its regressions, which are flown once, at the first incident."""
         if self._gate is None:
-            qualified = policy.Gate(self.sandbox, self._context(()), self._hangar).qualify(self.courses)
-            self._gate = policy.Gate(self.sandbox, self._context(qualified), self._hangar)
+            qualified = policy.Gate(self.sandbox, self._context(()), self._kept).qualify(self.courses)
+            self._gate = policy.Gate(self.sandbox, self._context(qualified), self._kept)
         return self._gate
 
     def program(self, decision: Decision) -> ProgramBlob:

@@ -105,7 +105,7 @@ def judged_by(scenario: Scenario, files: Sequence[AssertionFile], robot: Robot, 
     if scenario.mission is not None and scenario.mission not in missions:
         known = ", ".join(missions) or "none"
         raise InputError(f"mission '{scenario.mission}' is not in its assertion files; there is: {known}.", where=where)
-    return tuple(r for r in bound if not r.mission or r.id == scenario.mission)
+    return stl.judging(bound, scenario.mission)
 
 
 def refuse_bad_start(prepared: Prepared, program: Program) -> None:

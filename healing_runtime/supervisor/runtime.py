@@ -10,10 +10,9 @@ from typing import Any
 from healing_runtime.brains import catalogue
 from healing_runtime.compile import programs
 from healing_runtime.compile.loader import Loader
-from healing_runtime.compile.programs import Program, ProgramBlob
 from healing_runtime.core.errors import OutsideError
 from healing_runtime.core.platform import pin_platform
-from healing_runtime.gate.hangar import Hangar
+from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.supervisor import preparation
 from healing_runtime.supervisor.examiner import Examiner
 from healing_runtime.supervisor.memoir import LEDGER, Memoir, refuse_bad_place
@@ -69,14 +68,16 @@ class Runtime:
         prepared = self._prepared()
         self._check_brain()
         refuse_bad_place(self._settings.out or prepared.workspace.runs)
-        with Examiner.workers() as sandbox, self._hangar(prepared) as hangar, Loader() as loader:
-            examiner = Examiner(sandbox, prepared, self._narrate, hangar)
+        with Examiner.workers() as sandbox, self._kept(prepared) as kept, Loader() as loader:
+            examiner = Examiner(sandbox, prepared, self._narrate, kept)
             self._narrate(f"building {prepared.source.name}")
-            blob, program = _ready(examiner, hangar, loader)
+            blob = examiner.admit()
+            programs.use_dtype(blob.interface.controller.dtype)
+            program = loader.load(blob).result()
             preparation.refuse_bad_start(prepared, program)
             confinement = sandbox.confinement
             memoir = Memoir.open(prepared, self._settings, blob, examiner.courses, confinement, started, self._narrate)
-            hangar.settle()
+            kept.settle()
             try:
                 run = Run(prepared, self._settings, examiner, memoir, program, loader, self._narrate)
             except BaseException as error:
@@ -84,10 +85,10 @@ class Runtime:
                 raise
             return run.to_the_end()
 
-    def _hangar(self, prepared: Prepared) -> Hangar:
+    def _kept(self, prepared: Prepared) -> KeptPrograms:
         """Programs of earlier runs, as the ledger beside this run's record names them, or beside the replayed one."""
         ledger = self._settings.executables or (self._settings.out or prepared.workspace.runs) / LEDGER
-        return Hangar.beside(ledger, self._narrate)
+        return KeptPrograms.beside(ledger, self._narrate)
 
     def _check_brain(self) -> None:
         """Refuse a brain that cannot work before anything flies, unless the embedded one may go on in its place."""
@@ -103,17 +104,3 @@ class Runtime:
         if isinstance(self._scenario, Prepared):
             return self._scenario
         return preparation.prepare(self._scenario, home=self._home, seed=self._seed, policy=self._policy)
-
-
-def _ready(examiner: Examiner, hangar: Hangar, loader: Loader) -> tuple[ProgramBlob, Program]:
-    """The initial program, loaded; built anew if one of an earlier run does not load, whatever the reason."""
-    blob = examiner.admit()
-    programs.use_dtype(blob.interface.controller.dtype)
-    try:
-        return blob, loader.load(blob).result()
-    except Exception as error:
-        if not hangar.gave(blob):
-            raise
-        hangar.stop(f"an executable of an earlier run does not load ({type(error).__name__}); compiling everything")
-    blob = examiner.admit()
-    return blob, loader.load(blob).result()

@@ -10,6 +10,7 @@ import pytest
 import sources
 
 from healing_runtime.core.errors import WorkerFailed
+from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.policy import Gate, candidate_of, decide, full
 from healing_runtime.gate.records import Resume
 from healing_runtime.sandbox.zygote import Job, Limits, Message
@@ -103,7 +104,7 @@ def context():
 
 @pytest.fixture(scope="module")
 def judge(sandbox, context):
-    gate = Gate(sandbox, context)
+    gate = Gate(sandbox, context, KeptPrograms.none())
     assert sandbox.confinement  # waits for the zygote: its start is not the candidates' time
 
     def judge(text):
@@ -150,7 +151,7 @@ def test_a_dropped_stage_is_missed(sandbox, context, dropped):
     attack = {"passes": "y = lax.fori_loop(0, 200000, g, x)", "flights": "y = 2.0 * x"}[dropped]
     text = sources.inside("def g(i, c):\n    return jnp.sin(c)\n" + attack).replace("return x\n", "return y\n")
     candidate = candidate_of(kit.proposal(text), kit.incident(), (Resume(0),), context.original)
-    stages = full(sandbox, context)
+    stages = full(sandbox, context, KeptPrograms.none())
     assert decide("full", stages, candidate)[0].refusal.stage == dropped
     short = tuple((name, check) for name, check in stages if name != dropped)
     refusal = decide("full", short, candidate)[0].refusal

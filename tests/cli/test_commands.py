@@ -94,9 +94,12 @@ def test_doctor_tells_of_the_cache_and_makes_none(home, capsys, monkeypatch):
     found = answer(capsys, "doctor")["cache"]
     assert found["entries"] == 0 and "no: " in found["usable"] and "chmod 700" in found["usable"]
     monkeypatch.setenv(VARIABLE, "off")
-    assert answer(capsys, "doctor")["cache"]["usable"].startswith("no: HEALING_RUNTIME_CACHE")
+    assert answer(capsys, "doctor")["cache"]["usable"] == "no: HEALING_RUNTIME_CACHE is off"
     assert execute(["doctor"]) == 0
     assert "folder: none" in capsys.readouterr().out
+    monkeypatch.setenv(VARIABLE, "here")
+    found = answer(capsys, "doctor")["cache"]
+    assert found["folder"] == "here" and found["usable"].startswith("no: the cache here is not used: it is no absolute")
 
 
 # ---------------------------------------------------------------- bench

@@ -39,10 +39,29 @@ def test_the_place_is_the_users_cache_folder_unless_another_is_named(monkeypatch
     assert place() == tmp_path / "mine"
 
 
-@pytest.mark.parametrize("word", ["off", "OFF", "relative/folder"])
-def test_it_can_be_turned_off_and_is_never_a_relative_folder(monkeypatch, word):
+@pytest.mark.parametrize("word", ["off", "OFF", " off "])
+def test_it_can_be_turned_off(monkeypatch, word):
     monkeypatch.setenv(VARIABLE, word)
     assert place() is None
+
+
+@pytest.mark.parametrize("named", ["relative/folder", ""])
+def test_a_relative_folder_is_not_used_and_that_is_said(monkeypatch, tmp_path, named):
+    """Named so, or because there is no home."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(VARIABLE, named)
+    monkeypatch.setattr(caches, "user_cache_path", lambda name: Path("~/.cache") / name)
+    cache = Cache(place())
+    for ask in (lambda: cache.store(DATA), lambda: cache.fetch(digest(DATA)), lambda: cache.usage().entries):
+        assert not ask()
+        assert f"the cache {place()} is not used: it is no absolute path; name one in {VARIABLE}" in cache.trouble
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_told_when_something_is_to_be_kept():
+    cache = Cache(Path("/proc/healing-runtime/executables"))
+    assert cache.fetch(digest(DATA)) is None and cache.trouble == "", "nothing is there, and nothing was lost"
+    assert cache.store(DATA) is None and "No such file or directory" in cache.trouble
 
 
 # ---------------------------------------------------------------- storing and fetching
@@ -198,6 +217,8 @@ def test_what_was_never_finished_goes_when_its_writer_is_gone(kept):
 def test_what_is_too_large_is_not_kept(cache, monkeypatch):
     monkeypatch.setattr(caches, "MAX_ENTRY_BYTES", 1_000)
     assert cache.store(DATA) is None
+    assert f"{len(DATA)} bytes, and at most 1000 are kept" in cache.trouble
+    assert cache.store(b"small") and cache.trouble == ""
 
 
 # ---------------------------------------------------------------- several processes

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 SCRIPT = '''
-import resource, sys, time
+import resource, sys
 import numpy as np
 from healing_runtime.compile import devices, export, programs
 from healing_runtime.core.signals import Layout, Signal, SignalTable
@@ -26,20 +26,23 @@ def control(obs, state, params):
     return {"u_n": jnp.sum(jnp.sin(jnp.arange(3000.0) + obs["x_m"]))}, state
 """
 if sys.argv[1] == "by default":
-    devices.in_calling_thread = lambda: None
+    devices.run_in_calling_thread = lambda: None
 traced = trace.trace(controller.load(source.parse(TEXT)), TABLE, 0.1)
-program = programs.load(programs.build(export.export_controller(traced, None, TABLE, 10), (), TABLE, 10))
+program = programs.load(programs.build(export.export_controller(traced, None, 10), (), TABLE, 10))
 carry, x = program.start(), np.zeros(1, np.float32)
-everything, own = time.process_time(), time.thread_time()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
 for _ in range(2_000):
     carry, packed = program.tick(program.params, carry, x, x)
     np.asarray(packed)
-everything, own = time.process_time() - everything, time.thread_time() - own
-print((everything - own) / everything)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - before) / 2_000)
 '''
 
 
-def share_of_other_threads(tmp_path, how):
+def waits_a_tick(tmp_path, how):
+    """How often a thread of the process gives its core away of its own will; what else the machine does is not in it.
+
+    A thread that hands a program over waits for the result, the other one for the next program: two a tick.
+    """
     (tmp_path / "script.py").write_text(SCRIPT)
     command = [sys.executable, str(tmp_path / "script.py"), how]
     environment = {"PYTHONPATH": str(ROOT), "NPROC": "1", "JAX_PLATFORMS": "cpu", "PATH": "/usr/bin:/bin"}
@@ -48,10 +51,12 @@ def share_of_other_threads(tmp_path, how):
 
 
 def test_no_other_thread_works_for_a_tick(tmp_path):
-    assert share_of_other_threads(tmp_path, "as loaded") < 0.05
-    assert share_of_other_threads(tmp_path, "by default") > 0.2, "XLA no longer hands programs over: delete the setting"
+    assert waits_a_tick(tmp_path, "as loaded") < 0.1
+    assert waits_a_tick(tmp_path, "by default") > 0.5, "XLA no longer hands programs over: delete the setting"
 
 
+# JAX has no public word for the moment at which a backend starts, nor for what its CPU client is told then; so the
+# factory is taken from where JAX keeps it. If a version moves it, this test breaks and nothing else does.
 WATCHED = """
 import sys
 from jax._src import xla_bridge

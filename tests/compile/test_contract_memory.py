@@ -4,7 +4,7 @@ import pytest
 
 from healing_runtime.compile import export
 from healing_runtime.core.errors import SubsetError
-from tests.compile.line import HZ, TABLE, traced
+from tests.compile.line import HZ, traced
 
 ORIGINAL = """
 import jax.numpy as jnp
@@ -33,11 +33,11 @@ def test_a_patch_that_reshapes_what_the_contract_reads_is_refused(name):
     if name == "another structure":
         patch = patch.replace('{"n": state["deep"]["n"] + 1}', '{"n": state["deep"]["n"] + 1, "m": state["deep"]["m"]}')
     with pytest.raises(SubsetError, match="changes the shape or dtype of state"):
-        export.export_controller(traced(patch), traced(ORIGINAL), TABLE, HZ)
+        export.export_controller(traced(patch), traced(ORIGINAL), HZ)
 
 
 def test_memory_that_no_contract_reads_may_change():
     patch = ORIGINAL.replace('"deep": {"n": 0}}', '"deep": {"n": 0}, "extra": jnp.zeros(5)}').replace(
         '+ 1}}', '+ 1}, "extra": state["extra"] + x}'
     )
-    export.export_controller(traced(patch), traced(ORIGINAL), TABLE, HZ)
+    export.export_controller(traced(patch), traced(ORIGINAL), HZ)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from healing_runtime import tensorlang as tl
-from healing_runtime.compile import devices, portable, wire
+from healing_runtime.compile import devices, portable, recheck, wire
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.errors import FileFormatError, InputError, SubsetError
 from tests.compile.line import HZ, SOURCE, TABLE, requirements, run, traced
@@ -74,7 +74,7 @@ def test_a_batch_comes_back_too(source):
 
 
 def test_what_was_loaded_as_an_executable_cannot_be_exported(program):
-    loaded = dataclasses.replace(program, portable=b"", bounds=None)
+    loaded = dataclasses.replace(program, portable=None, bounds=None)
     for ask in (loaded.export, loaded.cost):
         with pytest.raises(InputError, match="loaded as an executable"):
             ask()
@@ -98,13 +98,35 @@ def test_a_flipped_byte_is_found_before_anything_is_parsed(program, monkeypatch)
             tl.load_program(bytes(changed))
 
 
-def test_a_program_that_does_not_compile_is_refused_in_one_line(program, monkeypatch):
+def test_a_program_that_xla_does_not_compile_is_refused_in_one_line(program, monkeypatch):
     def fails(*_):
-        raise ValueError("it does not\nverify")
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of\nmemory")
 
     monkeypatch.setattr(portable.programs, "lower", fails)
-    with pytest.raises(SubsetError, match=r"does not compile: ValueError: it does not verify\.$"):
+    with pytest.raises(SubsetError, match=r"does not compile: JaxRuntimeError: RESOURCE_EXHAUSTED: out of memory\.$"):
         tl.load_program(program.export())
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError, AttributeError, KeyError])
+def test_a_defect_of_ours_is_not_said_to_be_the_programs(program, monkeypatch, error):
+    def fails(*_):
+        raise error("ours")
+
+    monkeypatch.setattr(portable.programs, "lower", fails)
+    with pytest.raises(error, match="ours"):
+        tl.load_program(program.export())
+
+
+def test_the_file_is_written_when_it_is_asked_for_and_its_module_is_walked_once(source, program, monkeypatch):
+    written, walked, write, check = [], [], portable.written, recheck.check
+    monkeypatch.setattr(portable, "written", lambda p: written.append(p) or write(p))
+    monkeypatch.setattr(recheck, "check", lambda exported: walked.append(exported.fun_name) or check(exported))
+    tl.load_program(program.export())
+    assert len(walked) == 1
+    walked.clear()
+    made = tl.compile(tl.load(source), LINE, requirements(), control_hz=HZ)
+    assert sorted(walked) == ["contract", "control", "function"] and not written
+    assert made.export() == program.export() and len(written) == 1
 
 
 def altered(program, **changes):
@@ -121,7 +143,7 @@ def test_a_custom_call_in_the_bytes_is_refused(program):
 
 def test_bytes_that_do_not_fit_what_is_said_of_them_are_refused(program):
     other = jax.export.export(jax.jit(jnp.sin))(np.zeros(3, np.float32))
-    wrong = {
+    wrong: dict = {
         "params": np.zeros(5, np.float32),
         "carry": Vectors(np.zeros(99, np.float32), program.carry.ints),
         "interface": dataclasses.replace(program.interface, packed_size=3),
@@ -175,11 +197,34 @@ def test_a_program_for_a_device_that_is_not_here_says_so_when_it_is_loaded(sourc
         tl.load_program(portable.written(for_tpu))
 
 
-def test_the_device_that_is_asked_for_is_the_one_that_is_used(monkeypatch, program):
-    asked = []
-    monkeypatch.setattr(portable, "device_of", lambda kind: asked.append(kind) or devices.device_of(kind))
-    tl.load_program(program.export())
-    assert asked == ["cpu"]
+SECOND = """
+import sys, jax
+jax.config.update("jax_num_cpu_devices", 2)
+from healing_runtime import tensorlang as tl
+from healing_runtime.compile import portable
+from tests.compile.line import run
+first, second = jax.devices("cpu")
+for wanted in (first, second):
+    portable.device_of = lambda kind: wanted
+    program = tl.load_program(open(sys.argv[1], "rb").read())
+    rows, carry = run(program, [(0.9, 0.5)])
+    print([part.devices() == {wanted} for part in carry])
+"""
+
+
+def test_a_program_runs_on_the_device_that_was_found_for_it(program, tmp_path):
+    """A process with two devices: what a tick gives back lies on the one that was taken."""
+    (tmp_path / "program").write_bytes(program.export())
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    command = [sys.executable, "-c", SECOND, str(tmp_path / "program")]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    assert done.stdout == "[True, True]\n" * 2
+
+
+def test_what_a_tick_gives_lies_on_the_device_that_was_asked_for(program):
+    carry, packed = program.tick(program.params, program.start(), np.zeros(1, np.float32), np.zeros(2, np.float32))
+    for result in (*carry, packed):
+        assert result.devices() == {devices.device_of("cpu")}
 
 
 # ---------------------------------------------------------------- dtypes
@@ -197,6 +242,30 @@ def test_a_float64_program_ticks_in_float64(source):
         jax.config.update("jax_enable_x64", False)
 
 
-def test_another_dtype_is_refused(source):
-    with pytest.raises(InputError, match="give float32 or float64"):
-        tl.compile(tl.load(source), LINE, dtype="float16")
+WAYS = {"compile": tl.compile, "verify": tl.verify}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("dtype", ["float16", "bogus", "", None, np.float32])
+def test_another_dtype_is_refused(source, way, dtype):
+    with pytest.raises(InputError, match="give 'float32' or 'float64'"):
+        way(tl.load(source), LINE, dtype=dtype)
+
+
+# ---------------------------------------------------------------- other arguments
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("rate", [0, -1, 48.0, "48", None, True, float("nan")])
+def test_a_rate_that_is_no_whole_number_of_ticks_is_refused(source, way, rate):
+    with pytest.raises(InputError, match="give a whole number of ticks a second"):
+        way(tl.load(source), LINE, control_hz=rate)
+
+
+@pytest.mark.parametrize("lanes", ["4", 2.5, 0, -1, True, 10**9])
+def test_a_number_of_lanes_that_is_none_is_refused(source, lanes):
+    with pytest.raises(InputError, match="a batch has 1 to 4096 lanes, a whole number, not"):
+        tl.compile(tl.load(source), LINE, lanes=lanes)
+
+
+def test_verifying_in_float64_leaves_the_process_as_it_was(source):
+    assert [f for f in tl.verify(tl.load(source), plant=LINE, dtype="float64") if f.severity == "error"] == []
+    assert jnp.zeros(1).dtype == np.float32

@@ -39,7 +39,7 @@ def course(request):
     parsed = source.parse(text.text, name=text.name, path=text.path)
     traced = trace.trace(controller.load(parsed), table, scenario.dt_s, np.dtype(scenario.dtype))
     bound = stl.bind([HOME.assertion_file(n) for n in scenario.assertions], table, scenario.control_hz)
-    return traced, [r for r in bound if not r.mission or r.id == scenario.mission], scenario.control_hz
+    return traced, stl.judging(bound, scenario.mission), scenario.control_hz
 
 
 def test_the_catalogue_is_covered():
@@ -49,7 +49,7 @@ def test_the_catalogue_is_covered():
 def test_all_donated_memory_is_reused_by_the_executable_that_flies(course):
     """The claim of the pass `linearity`, checked physically: aliased bytes = donated bytes."""
     traced, requirements, hz = course
-    exported = export.export_controller(traced, None, traced.table, hz)
+    exported = export.export_controller(traced, None, hz)
     program = programs.load(programs.build(exported, requirements, traced.table, hz, one_kernel=True))
     memory = program.memory()
     assert memory.aliased == memory.carry == sum(part.nbytes for part in program.start()) > 0
@@ -70,7 +70,7 @@ def test_it_lowers_for_a_device_that_is_not_here(course, platform):
     program = portable.export_tick(traced, requirements, hz, platform)
     again = portable.read(portable.written(program))
     assert again.platform == platform and again.interface.judged == program.interface.judged
-    exported = recheck.read_exported(program.stablehlo, platform)
+    exported = recheck.rechecked(program.stablehlo, platform)
     assert exported.platforms == (platform,)
     assert not HOST.search(exported.mlir_module())
 
@@ -82,7 +82,7 @@ def test_linear_algebra_lowers_for_every_device(platform, n):
     calls = {"solve": (a, b), "inv": (a,), "cholesky": (a,), "lstsq": (a, b)}
     for name, arguments in calls.items():
         exported = jax_export.export(jax.jit(getattr(linalg, name)), platforms=[platform])(*arguments)
-        recheck.read_exported(bytes(exported.serialize()), platform)
+        recheck.rechecked(bytes(exported.serialize()), platform)
         assert not HOST.search(exported.mlir_module()), name
 
 

@@ -11,6 +11,7 @@ from healing_runtime.core import codec
 from healing_runtime.core.errors import WorkerFailed
 from healing_runtime.core.status import Stage
 from healing_runtime.gate.build import ask_build, ask_trace, tracer
+from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Candidate
 from healing_runtime.sandbox.messages import Message
 
@@ -61,4 +62,4 @@ def test_a_build_that_answers_nonsense_has_failed(sandbox, edit):
     source = kit.source(kit.GOOD)
     exported = ask_trace(sandbox, source, source, COURSE, kit.TABLE).exported
     with pytest.raises(WorkerFailed, match="answered outside the schema"):
-        ask_build(Editing(sandbox, edit), exported, COURSE, kit.TABLE)
+        ask_build(Editing(sandbox, edit), exported, COURSE, kit.TABLE, KeptPrograms.none())

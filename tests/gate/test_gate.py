@@ -16,6 +16,7 @@ from healing_runtime.core import codec
 from healing_runtime.core.errors import FileFormatError, SandboxFailed, SubsetError
 from healing_runtime.core.records import Snapshot
 from healing_runtime.gate.evidence import evidence
+from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.neighbourhood import generator, neighbours
 from healing_runtime.gate.policy import Gate, admit, candidate_of, decide, full
 from healing_runtime.gate.records import Resume
@@ -24,7 +25,7 @@ from healing_runtime.sandbox.zygote import Sandbox
 
 
 def judge(sandbox, text, kind="file", incident=None, gate=None, flying=None, resumes=None, **context):
-    gate = gate or Gate(sandbox, kit.context(**context))
+    gate = gate or Gate(sandbox, kit.context(**context), KeptPrograms.none())
     resumes = (Resume(0),) if resumes is None else resumes
     return gate.judge(kit.proposal(text, kind), incident or kit.incident(), resumes, flying)
 
@@ -38,7 +39,7 @@ def refusal(decision):
 # ---------------------------------------------------------------- acceptance
 @pytest.fixture(scope="module")
 def accepted(sandbox):
-    gate = Gate(sandbox, kit.context())
+    gate = Gate(sandbox, kit.context(), KeptPrograms.none())
     return judge(sandbox, kit.GOOD, gate=gate), gate.program
 
 
@@ -91,7 +92,7 @@ def test_a_parameters_patch_passes_as_one(sandbox):
 @pytest.fixture(scope="module")
 def resume(sandbox):
     """Places of resumption, with the memory of controller and monitors while the original lets go."""
-    blob = admit(sandbox, kit.source(kit.DROPS), kit.course(), kit.TABLE)
+    blob = admit(sandbox, kit.source(kit.DROPS), kit.course(), kit.TABLE, KeptPrograms.none())
     program = load(blob)
     speeds = -0.1 * np.arange(32)
     altitudes = 2.0 + np.cumsum(speeds) / 50
@@ -177,7 +178,7 @@ def test_a_margin_that_is_too_thin_is_refused(sandbox):
 
 def test_held_out_refusals_give_counts_only_and_two_examinations_are_all(sandbox):
     """Half of the neighbours start below the floor, so nothing passes; the nominal scenario does."""
-    gate = Gate(sandbox, kit.context(spread=2.0))
+    gate = Gate(sandbox, kit.context(spread=2.0), KeptPrograms.none())
     assert refusal(judge(sandbox, kit.controller(target=5.0), gate=gate)).facts["flight"] == "incident"
     first = refusal(judge(sandbox, kit.GOOD, gate=gate))
     assert "held-out neighbours" in first.reason
@@ -205,14 +206,14 @@ def test_a_patch_that_breaks_another_scenario_is_refused(sandbox):
     hovers = kit.controller(kp=0.0, kd=4.0)
     low = kit.course(name="hopper/low", altitude=1.3, files=kit.assertions(ceiling="1.6 m"))
     dropped = kit.course(name="hopper/too-low", altitude=0.5)
-    gate = Gate(sandbox, kit.context(original=hovers))
+    gate = Gate(sandbox, kit.context(original=hovers), KeptPrograms.none())
     assert gate.qualify([low, dropped]) == (low,)
     context = kit.context(original=hovers, regressions=gate.qualify([low, dropped]), samples=0)
-    found = refusal(judge(sandbox, kit.GOOD, gate=Gate(sandbox, context)))
+    found = refusal(judge(sandbox, kit.GOOD, gate=Gate(sandbox, context, KeptPrograms.none())))
     assert "regression in hopper/low: below-ceiling violated" in found.reason
     off = dataclasses.replace(context.course.scenario.acceptance, regressions=False)
     course = dataclasses.replace(context.course, scenario=dataclasses.replace(context.course.scenario, acceptance=off))
-    gate = Gate(sandbox, dataclasses.replace(context, course=course))
+    gate = Gate(sandbox, dataclasses.replace(context, course=course), KeptPrograms.none())
     assert judge(sandbox, kit.GOOD, gate=gate).accepted
 
 
@@ -236,14 +237,14 @@ def test_without_a_sandbox_there_is_no_decision():
 
 def test_an_acceptance_that_proves_nothing_is_an_error_of_the_scenario(sandbox):
     with pytest.raises(FileFormatError, match="use at least"):
-        Gate(sandbox, kit.context(samples=10))
+        Gate(sandbox, kit.context(samples=10), KeptPrograms.none())
 
 
 # ---------------------------------------------------------------- composition
 def test_what_one_stage_does_not_refuse_the_next_sees(sandbox):
     """Stages stand in a tuple and nowhere else: without the flights, what only flights refuse is accepted."""
     context = kit.context(samples=0)
-    stages = full(sandbox, context)
+    stages = full(sandbox, context, KeptPrograms.none())
     bad = kit.proposal(kit.controller(target=5.0))
     candidate = candidate_of(bad, kit.incident(), (Resume(0),), context.original)
     assert decide("full", stages, candidate)[0].refusal.stage == "flights"
@@ -252,11 +253,12 @@ def test_what_one_stage_does_not_refuse_the_next_sees(sandbox):
 
 # ---------------------------------------------------------------- initial controllers
 def test_an_initial_controller_is_admitted_or_its_line_is_named(sandbox):
-    program = admit(sandbox, kit.source(kit.GOOD), kit.course(), kit.TABLE)
+    program = admit(sandbox, kit.source(kit.GOOD), kit.course(), kit.TABLE, KeptPrograms.none())
     assert program.interface.controller.contract == ("thrust-inside-its-limit",)
     wrong = kit.GOOD.replace('- obs["altitude_m"]\n', '- obs["altitude"]\n')
     with pytest.raises(SubsetError) as caught:
-        admit(sandbox, kit.source(wrong), kit.course(), kit.TABLE)
+        admit(sandbox, kit.source(wrong), kit.course(), kit.TABLE, KeptPrograms.none())
     assert str(caught.value).startswith("hopper/hold.py:12")
     with pytest.raises(SubsetError, match=r"hopper/hold\.py"):
-        admit(sandbox, kit.source(kit.controller(output="thrust * jnp.ones(2)")), kit.course(), kit.TABLE)
+        wide = kit.source(kit.controller(output="thrust * jnp.ones(2)"))
+        admit(sandbox, wide, kit.course(), kit.TABLE, KeptPrograms.none())

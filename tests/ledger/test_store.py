@@ -119,6 +119,8 @@ def test_executables_go_by_key(ledger):
     ledger.record_executable("sha256:a", "k")
     ledger.record_executable("sha256:b", "k")
     assert ledger.executable("k") == "sha256:b"
+    ledger.record_executable("sha256:c", "other")
+    assert ledger.executables() == (("sha256:a", "k"), ("sha256:b", "k"), ("sha256:c", "other"))
 
 
 def test_another_process_reads_what_a_killed_one_wrote(tmp_path):

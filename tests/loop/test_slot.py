@@ -37,7 +37,7 @@ WIDER = SOURCE.replace('"mark": 0.0, "ticks"', '"a": jnp.zeros(7), "mark": 0.0, 
 
 def built(text):
     traced = trace.trace(controller.load(source.parse(text)), TABLE, 1.0 / HZ)
-    return programs.load(programs.build(export.export_controller(traced, None, TABLE, HZ), (), TABLE, HZ))
+    return programs.load(programs.build(export.export_controller(traced, None, HZ), (), TABLE, HZ))
 
 
 @pytest.fixture(scope="module")

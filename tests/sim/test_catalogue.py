@@ -48,7 +48,7 @@ def fly(catalogue, quadrotor, lander):
             assert [f for f in passes.run(traced) if f.severity == "error"] == []
             files = tuple(catalogue.assertion_file(name) for name in scenario.assertions)
             requirements = stl.bind(files, table, scenario.control_hz)
-            exported = export.export_controller(traced, None, table, scenario.control_hz)
+            exported = export.export_controller(traced, None, scenario.control_hz)
             built[known] = programs.load(programs.build(exported, requirements, table, scenario.control_hz))
         return built[known]
 

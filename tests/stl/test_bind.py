@@ -155,3 +155,10 @@ def test_a_restarted_promise_is_judged_afresh_and_nothing_else_is():
     assert shared == ("unknown",) * 5
     assert mission == ("unknown", "unknown", "unknown", "false", "false")
     assert worst == [[1, 1], [-1, -1], [2, -1], [2, -1], [-1, -1]]
+
+
+def test_what_judges_is_every_assertion_and_the_one_mission_that_is_named():
+    bound = stl.bind([file("low", "not low", mission=["eventually low", "eventually (not low)"])], TABLE, 10)
+    assert [r.id for r in stl.judging(bound, "m1")] == ["safe0", "safe1", "m1"]
+    assert [r.id for r in stl.judging(bound, None)] == ["safe0", "safe1"]
+    assert stl.judging((), "m1") == ()

@@ -63,6 +63,18 @@ def test_a_healed_run_replays_identically_with_a_warm_and_with_a_cold_cache(home
     assert warm.document["digest"] == cold.document["digest"] == healed.document["digest"]
 
 
+def spoil(folder):
+    """Make all that was kept useless, hashes right all the same; returns how many there are."""
+    cache = Cache(folder / "cache")
+    with Ledger(folder / "ledger.sqlite3") as ledger:
+        found = ledger.executables()
+        for sha256, key in found:
+            kept = wire.read_blob_file(cache.fetch(sha256), key)
+            useless = programs.blob(kept.executable[:-1000], kept.interface, kept.params, kept.carry)
+            ledger.record_executable(cache.store(wire.blob_file(useless, key)), key)
+    return len(found)
+
+
 def test_without_a_cache_every_run_compiles(home, builds, tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "off")
     for number in (1, 2):
@@ -87,15 +99,23 @@ def test_a_kept_executable_that_does_not_load_is_compiled_again(home, builds, tm
     """Its bytes are those that were kept, its hashes agree, and still it is of no use on this machine."""
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     first = fly(home, tmp_path)
-    cache = Cache(tmp_path / "cache")
-    with Ledger(tmp_path / "ledger.sqlite3") as ledger:
-        (row,) = ledger._rows("SELECT sha256, key FROM executables")
-        kept = wire.read_blob_file(cache.fetch(row["sha256"]), row["key"])
-        useless = programs.blob(kept.executable[:-1000], kept.interface, kept.params, kept.carry)
-        ledger.record_executable(cache.store(wire.blob_file(useless, row["key"])), row["key"])
+    assert spoil(tmp_path) == 1
     told = []
     second = fly(home, tmp_path, progress=told.append)
     assert len(builds) == 2 and any("does not load" in line for line in told)
+    assert second.document["digest"] == first.document["digest"]
+
+
+def test_a_patch_is_flown_and_swapped_in_though_what_was_kept_of_it_does_not_load(home, builds, tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    first = Runtime(SCENARIO, workspace=home, out=tmp_path).run()
+    compiled = len(builds)
+    assert first.outcome == "healed" and spoil(tmp_path) == compiled >= 2
+    told = []
+    second = Runtime(SCENARIO, workspace=home, out=tmp_path, progress=told.append).run()
+    assert second.outcome == "healed" and len(builds) == 2 * compiled
+    assert len([line for line in told if "does not load" in line]) == compiled
+    assert not [line for line in told if "refused" in line]
     assert second.document["digest"] == first.document["digest"]
 
 
@@ -128,5 +148,5 @@ def test_the_ledger_names_what_was_kept(home, tmp_path, monkeypatch):
     fly(home, tmp_path / "runs")
     (file,) = (tmp_path / "cache").iterdir()
     with Ledger(tmp_path / "runs/ledger.sqlite3") as ledger:
-        rows = ledger._rows("SELECT sha256, key FROM executables")
-    assert [row["sha256"] for row in rows] == [f"sha256:{file.name}"] and rows[0]["key"].startswith("sha256:")
+        ((sha256, key),) = ledger.executables()
+    assert sha256 == f"sha256:{file.name}" and key.startswith("sha256:")

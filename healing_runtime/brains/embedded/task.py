@@ -60,7 +60,7 @@ def task_of(request: RepairRequest, robot: Robot) -> Task:
     """Bind assertions and mission, make the twin, load the original. InputErrors pass through."""
     assert robot.make_twin is not None
     bound = stl.bind(request.files, robot.signals, request.control_hz)
-    requirements = tuple(r for r in bound if not r.mission or r.id == request.mission)
+    requirements = stl.judging(bound, request.mission)
     parsed = source.parse(request.source, name=request.controller, path=request.controller)
     return Task(
         twin=robot.make_twin(scenario_of(request)),

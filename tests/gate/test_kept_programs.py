@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import pickle
+import shutil
+from pathlib import Path
 
 import gate_kit as kit
 import jax
@@ -11,18 +15,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from healing_runtime.compile import key, programs
+from healing_runtime.compile import cache as caches
+from healing_runtime.compile import key, programs, wire
 from healing_runtime.compile.cache import Cache
+from healing_runtime.core.errors import SandboxFailed
 from healing_runtime.core.plant import Plant
 from healing_runtime.core.signals import Layout
 from healing_runtime.core.status import Stage
-from healing_runtime.gate.build import ask_build, ask_trace, exporter
-from healing_runtime.gate.hangar import Hangar
-from healing_runtime.gate.policy import candidate_of
+from healing_runtime.gate.build import ask_build, ask_trace, exporter, load_job
+from healing_runtime.gate.kept_programs import KeptPrograms
+from healing_runtime.gate.policy import Gate, candidate_of
 from healing_runtime.gate.records import Resume, Traced
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.loop.rollout import FlightPlan, fly
-from healing_runtime.sandbox.zygote import Sandbox
+from healing_runtime.sandbox.messages import Message
 from healing_runtime.workspace.plants import load_robot
 
 COURSE = kit.course()
@@ -36,22 +42,25 @@ def exported(sandbox):
 
 @pytest.fixture(scope="module")
 def built(sandbox, exported):
-    return ask_build(sandbox, exported, COURSE, kit.TABLE)
+    return ask_build(sandbox, exported, COURSE, kit.TABLE, KeptPrograms.none())
 
 
 class Builders:
-    """Stands where a sandbox stands: counts what is asked of it, and answers every time with the same program."""
+    """Stands where a sandbox stands: counts the builds, and answers every time with the same program."""
 
     def __init__(self, program):
-        from healing_runtime.compile import wire
-        from healing_runtime.sandbox.messages import Message
-
         self.jobs, self.answer = [], Message(*wire.blob_message(program))
 
     def run(self, job):
+        if job.function == "healing_runtime.gate.build:load_job":
+            return load_job(received(job.message))
         self.jobs.append(job)
-        header = json.loads(json.dumps(kit.codec.plain(self.answer.header)))
-        return dataclasses.replace(self.answer, header=header)
+        return received(self.answer)
+
+
+def received(message):
+    """A message as it comes out of a pipe."""
+    return dataclasses.replace(message, header=json.loads(json.dumps(kit.codec.plain(message.header))))
 
 
 @pytest.fixture
@@ -67,12 +76,12 @@ def home(tmp_path):
     return tmp_path
 
 
-def hangar(home, **kwargs):
-    return Hangar(home / "runs/ledger.sqlite3", Cache(home / "cache"), **kwargs)
+def kept_in(home, **kwargs):
+    return KeptPrograms(home / "runs/ledger.sqlite3", Cache(home / "cache"), **kwargs)
 
 
 def ask(builders, exported, home, course=COURSE, table=kit.TABLE):
-    with hangar(home) as kept:
+    with kept_in(home) as kept:
         return ask_build(builders, exported, course, table, kept)
 
 
@@ -143,20 +152,34 @@ MACHINE = [
 ]
 
 
-@pytest.mark.parametrize("part", MACHINE)
-def test_another_machine_or_version_builds(builders, exported, home, monkeypatch, part):
-    ask(builders, exported, home)
+def test_the_machine_and_the_versions_are_in_the_key():
     here = key.machine()
-    assert part in here
-    monkeypatch.setattr(key, "machine", lambda: {**here, part: "another"})
+    assert set(MACHINE) <= set(here) and all(here[part] for part in MACHINE if part != "xla_flags")
+    told = [key.key_of({}, (), {**here, part: "another"}) for part in MACHINE]
+    assert len({key.key_of({}, (), here), *told}) == len(MACHINE) + 1
+
+
+def test_another_flag_of_xla_builds(builders, exported, home, monkeypatch):
+    """Read from the environment, as XLA does."""
+    ask(builders, exported, home)
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
     ask(builders, exported, home)
     assert len(builders.jobs) == 2
 
 
-def test_the_flags_of_xla_are_read_from_the_environment(monkeypatch):
-    before = key.machine()
-    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
-    assert key.machine() != before
+def test_another_line_of_the_runtime_itself_builds(builders, exported, home, monkeypatch, tmp_path):
+    """A release's version says nothing of a source tree that is worked on; its files do."""
+    package = Path(key.__file__).parents[1]
+    copied = tmp_path / "healing_runtime"
+    shutil.copytree(package, copied, ignore=shutil.ignore_patterns("__pycache__", "catalogue"))
+    monkeypatch.setattr(key, "__file__", str(copied / "compile/key.py"))
+    for changed, builds in ((None, 1), ("compile/tick.py", 2), ("supervisor/run.py", 2)):
+        if changed:
+            (copied / changed).write_text((copied / changed).read_text() + "# another line\n")
+        key._code.cache_clear()
+        ask(builders, exported, home)
+        assert len(builders.jobs) == builds, changed
+    key._code.cache_clear()
 
 
 def test_the_way_of_lowering_is_part_of_the_key(exported, builders, home):
@@ -188,7 +211,7 @@ def test_a_damaged_entry_is_built_again_and_nothing_in_it_is_read(builders, expo
     with monkeypatch.context() as patch:
         for module, name in ((programs.serialize_executable, "deserialize_and_load"), (json, "loads")):
             patch.setattr(module, name, lambda *_, **__: pytest.fail("read before its hash was checked"))
-        with hangar(home) as kept:
+        with kept_in(home) as kept:
             message = builders.jobs[0].message
             assert kept.find(key.key_of(message.header, message.blobs, key.machine())) is None
     assert not file.exists()
@@ -201,7 +224,7 @@ def test_bytes_that_the_ledger_does_not_know_are_not_used(builders, exported, ho
     ask(builders, exported, home)
     with Ledger(home / "other.sqlite3"):
         pass
-    with Hangar(home / "other.sqlite3", Cache(home / "cache")) as kept:
+    with KeptPrograms(home / "other.sqlite3", Cache(home / "cache")) as kept:
         ask_build(builders, exported, COURSE, kit.TABLE, kept)
     assert len(builders.jobs) == 2
 
@@ -210,7 +233,7 @@ def test_an_entry_of_another_build_is_not_used(builders, exported, home):
     """A ledger that names a program of this cache under the wrong key."""
     ask(builders, exported, home)
     sha256 = "sha256:" + entry(home).name
-    with Ledger(home / "runs/ledger.sqlite3") as ledger, hangar(home) as kept:
+    with Ledger(home / "runs/ledger.sqlite3") as ledger, kept_in(home) as kept:
         ledger.record_executable(sha256, "the key of something else")
         assert kept.find("the key of something else") is None
 
@@ -218,7 +241,7 @@ def test_an_entry_of_another_build_is_not_used(builders, exported, home):
 # ---------------------------------------------------------------- nothing here is a reason to fail
 def test_without_a_ledger_it_waits_and_makes_none(builders, exported, tmp_path):
     path = tmp_path / "runs/ledger.sqlite3"
-    with Hangar(path, Cache(tmp_path / "cache")) as kept:
+    with KeptPrograms(path, Cache(tmp_path / "cache")) as kept:
         ask_build(builders, exported, COURSE, kit.TABLE, kept)
         assert list(tmp_path.iterdir()) == []
         Ledger(path).close()
@@ -231,7 +254,7 @@ def test_without_a_ledger_it_waits_and_makes_none(builders, exported, tmp_path):
 def test_a_cache_that_is_off_builds_every_time(builders, exported, home, monkeypatch):
     monkeypatch.setenv("HEALING_RUNTIME_CACHE", "off")
     for _ in range(2):
-        with Hangar.beside(home / "runs/ledger.sqlite3") as kept:
+        with KeptPrograms.beside(home / "runs/ledger.sqlite3") as kept:
             ask_build(builders, exported, COURSE, kit.TABLE, kept)
     assert len(builders.jobs) == 2
 
@@ -240,11 +263,29 @@ def test_a_cache_that_cannot_be_used_is_told_once_and_builds(builders, exported,
     (home / "cache").mkdir(mode=0o755)
     (home / "cache").chmod(0o755)
     told = []
-    with hangar(home, narrate=told.append) as kept:
+    with kept_in(home, narrate=told.append) as kept:
         for _ in range(2):
             ask_build(builders, exported, COURSE, kit.TABLE, kept)
     assert len(builders.jobs) == 2
     assert len(told) == 1 and "mode is 0755" in told[0]
+
+
+def test_a_program_that_is_too_large_to_be_kept_is_told(builders, exported, home, monkeypatch):
+    monkeypatch.setattr(caches, "MAX_ENTRY_BYTES", 1_000)
+    told = []
+    with kept_in(home, narrate=told.append) as kept:
+        ask_build(builders, exported, COURSE, kit.TABLE, kept)
+    assert len(told) == 1 and "at most 1000 are kept" in told[0]
+
+
+def test_a_relative_folder_is_told_and_makes_none(builders, exported, home, monkeypatch):
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("HEALING_RUNTIME_CACHE", "here")
+    told = []
+    with KeptPrograms.beside(home / "runs/ledger.sqlite3", told.append) as kept:
+        ask_build(builders, exported, COURSE, kit.TABLE, kept)
+    assert len(told) == 1 and "the cache here is not used: it is no absolute path" in told[0]
+    assert not (home / "here").exists()
 
 
 def test_a_ledger_that_cannot_be_read_builds(builders, exported, home):
@@ -253,12 +294,92 @@ def test_a_ledger_that_cannot_be_read_builds(builders, exported, home):
     assert len(builders.jobs) == 1
 
 
+# ---------------------------------------------------------------- what was kept and is of no use
+class Killer:
+    """Pickles to what kills the process that unpickles it."""
+
+    def __reduce__(self):
+        return os.abort, ()
+
+
+USELESS = {
+    "cut short": lambda program: program.executable[:-1000],
+    "no executable": lambda program: pickle.dumps("no executable"),
+    "kills": lambda program: pickle.dumps(Killer()),
+}
+
+
+def spoil(home, useless):
+    """Put under every key that was kept a program whose hashes are right and which does not load; their hashes."""
+    cache, hashes = Cache(home / "cache"), []
+    with Ledger(home / "runs/ledger.sqlite3") as ledger:
+        for sha256, key_ in ledger.executables():
+            program = wire.read_blob_file(cache.fetch(sha256), key_)
+            spoiled = programs.blob(useless(program), program.interface, program.params, program.carry)
+            hashes.append(cache.store(wire.blob_file(spoiled, key_)))
+            ledger.record_executable(hashes[-1], key_)
+    return hashes
+
+
+@pytest.mark.parametrize("useless", USELESS.values(), ids=USELESS)
+def test_a_kept_program_that_does_not_load_is_discarded_and_built_again(sandbox, exported, home, useless):
+    ask(sandbox, exported, home)
+    (spoiled,), cache = spoil(home, useless), Cache(home / "cache")
+    assert cache.fetch(spoiled)
+    told = []
+    with kept_in(home, narrate=told.append) as kept:
+        program = ask_build(sandbox, exported, COURSE, kit.TABLE, kept)
+    assert len(told) == 1 and "does not load" in told[0] and "\n" not in told[0]
+    assert programs.load(program).interface == program.interface
+    again = ask(NoBuilders(sandbox), exported, home)
+    assert again.sha256 == program.sha256, "what was built takes the place of what was of no use"
+    assert cache.fetch(spoiled) is None, "it is gone"
+
+
+def test_a_good_patch_is_not_refused_for_what_was_kept_of_it(sandbox, home):
+    """Its own program and those of its regressions: each is flown by a worker that loads it."""
+    other = kit.course(name="hopper/higher", altitude=2.1, files=kit.assertions(ceiling="3.5 m"))
+    context = kit.context(regressions=[other], samples=0)
+    proposal, resumes = kit.proposal(kit.GOOD), (Resume(0),)
+    for expected in (0, 2):
+        told = []
+        with kept_in(home, narrate=told.append) as kept:
+            decision = Gate(sandbox, context, kept).judge(proposal, kit.incident(), resumes)
+        assert decision.accepted, decision.refusal
+        assert len(told) == expected
+        if not told:
+            assert len(spoil(home, USELESS["cut short"])) == 2
+
+
+def test_no_worker_to_be_had_says_nothing_of_what_was_kept(sandbox, exported, home):
+    ask(sandbox, exported, home)
+
+    class Closed:
+        def run(self, job):
+            raise SandboxFailed("the sandbox is closed")
+
+    with pytest.raises(SandboxFailed):
+        ask(Closed(), exported, home)
+    assert ask(NoBuilders(sandbox), exported, home)
+
+
 # ---------------------------------------------------------------- the same flight
+class NoBuilders:
+    """A sandbox that compiles nothing."""
+
+    def __init__(self, sandbox):
+        self.sandbox = sandbox
+
+    def run(self, job):
+        assert not job.function.endswith(":build_job")
+        return self.sandbox.run(job)
+
+
 def test_a_kept_program_flies_as_a_fresh_one(sandbox, exported, home, built):
     plant: Plant = load_robot("hopper", kit.SIM).make()
-    fresh = ask_build(sandbox, exported, COURSE, kit.TABLE)
+    fresh = ask_build(sandbox, exported, COURSE, kit.TABLE, KeptPrograms.none())
     ask(sandbox, exported, home)
-    kept = ask(Sandbox.__new__(Sandbox), exported, home)
+    kept = ask(NoBuilders(sandbox), exported, home)
     flights = [
         fly(plant, programs.load(blob), FlightPlan(COURSE.scenario, COURSE.scenario.seed)) for blob in (fresh, kept)
     ]
@@ -272,6 +393,6 @@ def test_the_export_stage_refuses_what_the_builders_re_check_refuses(sandbox, ex
     hostile = dataclasses.replace(exported, control=bytes(lapack.serialize()))
     candidate = candidate_of(kit.proposal(kit.GOOD), kit.incident(), (Resume(0),), kit.source(kit.DROPS))
     candidate = dataclasses.replace(candidate, traced=Traced((), hostile))
-    refusal = exporter(sandbox, COURSE, kit.TABLE)(candidate).stages[-1]
+    refusal = exporter(sandbox, COURSE, kit.TABLE, KeptPrograms.none())(candidate).stages[-1]
     assert (refusal.stage, refusal.accepted) == (Stage.EXPORT, False)
     assert "stablehlo.custom_call is not an operation of TensorLang" in refusal.reason

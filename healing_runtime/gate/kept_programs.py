@@ -1,7 +1,8 @@
-"""Executables of earlier runs: their bytes in the private cache, their hashes in this workspace's ledger.
+"""Programs of earlier runs: their executables in the private cache, their hashes in this workspace's ledger.
 
 Only bytes that the ledger names for a build are ever used, and their hash is checked before anything in them is read.
-Whatever goes wrong here, the program is built as if nothing had been kept.
+Whatever goes wrong here, the program is built as if nothing had been kept; so it is where a kept one does not load
+(`build.ask_build` tries that in a worker before it gives one out).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from healing_runtime.core.errors import RecordError, WorkerFailed
 from healing_runtime.ledger.store import Ledger
 
 
-class Hangar:
+class KeptPrograms:
     """What a run may use instead of building it again, and where it leaves what it built.
 
     Args:
@@ -33,20 +34,23 @@ class Hangar:
         self._lock = threading.RLock()
         self._ledger: Ledger | None = None
         self._waiting: list[tuple[str, ProgramBlob]] = []
-        self._given: set[str] = set()
         self._told = False
 
     @classmethod
     def beside(cls, ledger: Path, narrate: Callable[[str], None] = lambda _: None) -> Self:
-        """The hangar of a ledger with the user's cache."""
+        """Those that a ledger names, in the user's cache."""
         folder = place()
         return cls(ledger, None if folder is None else Cache(folder), narrate)
+
+    @classmethod
+    def none(cls) -> Self:
+        """Nothing is found and nothing kept."""
+        return cls(Path(), None)
 
     def find(self, key: str) -> ProgramBlob | None:
         """The program that was built for this key, if its bytes are still what the ledger says."""
         with self._lock, contextlib.suppress(RecordError, OSError):
-            ledger = self._opened()
-            sha256 = None if ledger is None else ledger.executable(key)
+            sha256 = self._named(key)
             if sha256 is None or self._cache is None:
                 return None
             data = self._cache.fetch(sha256)
@@ -54,23 +58,18 @@ class Hangar:
             if data is None:
                 return None
             try:
-                program = wire.read_blob_file(data, key)
+                return wire.read_blob_file(data, key)
             except WorkerFailed:
                 self._cache.discard(sha256)
-            else:
-                self._given.add(program.sha256)
-                return program
         return None
 
-    def gave(self, program: ProgramBlob) -> bool:
-        """Whether a program came from here."""
-        return program.sha256 in self._given
-
-    def stop(self, why: str) -> None:
-        """Find and keep nothing any more, and say why."""
-        with self._lock:
-            self._cache = None
-            self._narrate(why)
+    def discard(self, key: str, why: str) -> None:
+        """Remove what was kept for this key, because it is of no use, and say why."""
+        with self._lock, contextlib.suppress(RecordError, OSError):
+            self._narrate(f"a program of an earlier run is compiled again: {why}")
+            sha256 = self._named(key)
+            if sha256 is not None and self._cache is not None:
+                self._cache.discard(sha256)
 
     def keep(self, key: str, program: ProgramBlob) -> None:
         """Remember what was built for this key."""
@@ -103,6 +102,11 @@ class Hangar:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _named(self, key: str) -> str | None:
+        """The hash that the ledger names for a key."""
+        ledger = self._opened()
+        return None if ledger is None else ledger.executable(key)
 
     def _opened(self) -> Ledger | None:
         if self._ledger is None and self._path.is_file():
