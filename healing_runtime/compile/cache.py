@@ -137,7 +137,7 @@ class Cache:
         for used_s, _, name in _listed(folder):
             if used_s > now:  # the clock jumped; left as it is, this would be the youngest for ever
                 with contextlib.suppress(OSError):
-                    os.utime(name, (now - 1.0,) * 2, dir_fd=folder, follow_symlinks=False)
+                    os.utime(name, (now - 1.0, now - 1.0), dir_fd=folder, follow_symlinks=False)
         files = sorted(_listed(folder))
         total = sum(size for _, size, name in files if _NAME.match(name))
         for used_s, size, name in files:

@@ -45,8 +45,8 @@ def advance(
     while this flies takes over in the next tick, with what the two share of that memory. At tick `last` the program
     judges the sample and its action is not applied: N ticks give N + 1 samples. The action of a tripped tick is never
     applied, but for one case: where a flight is taken over in the very tick in which it tripped, the obligations broken
-    there are `pardoned` in tick `first` and begin anew after it. An action that is not finite is never applied, whatever
-    is pardoned.
+    there are `pardoned` in tick `first` and begin anew after it. An action that is not finite is never applied,
+    whatever is pardoned.
     """
     layout = plant.signals.action
     low, high = layout.low, layout.high

@@ -136,9 +136,9 @@ def test_rewinding_twice_after_a_keyframe_that_lied():
 
 # ---------------------------------------------------------------- NaN
 def judging(robustnesses):
-    """Commands -x / 2 and ends with one warning of each of these robustnesses, which it shows from the third tick on."""
+    """Commands -x / 2 and ends with one warning of each of these robustnesses, shown from the third tick on."""
     plain = program(0.5)
-    names, start = "status rho rho_lo rho_hi ended_status ended_rho".split(), plain.interface.packed_size
+    names, start = ("status", "rho", "rho_lo", "rho_hi", "ended_status", "ended_rho"), plain.interface.packed_size
     columns, size = dict(plain.interface.columns), len(robustnesses)
     for i, name in enumerate(names):
         columns[name] = (start + i * size, start + (i + 1) * size)
