@@ -60,7 +60,7 @@ def heaviest(functions: Mapping[str, Any]) -> Load:
 
 def window_of(operation: Any) -> int:
     """Numbers in the window of a `reduce_window`; 1 for any other operation."""
-    if "window_dimensions" not in operation.attributes:
+    if operation.name != "stablehlo.reduce_window":
         return 1
     return math.prod(abs(size) for size in ir.DenseI64ArrayAttr(operation.attributes["window_dimensions"]))
 

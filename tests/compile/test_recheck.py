@@ -250,6 +250,10 @@ def test_a_window_of_any_size_is_bounded():
     refused(module(body.format(1_000_000_000, 999_999_999)), "a window of 1000000000 numbers")
 
 
+def test_an_attribute_that_means_nothing_is_no_window():
+    recheck.check(module('%y = "stablehlo.abs"(%x) {window_dimensions = 1 : i32} : (tensor<2xf32>) -> tensor<2xf32>'))
+
+
 def test_the_work_of_a_loop_is_multiplied_out():
     wide, kind = spread(8_000_000, name="q")
     inner = "stablehlo.abs %v : tensor<2xf32>\n" + wide + f"%h = stablehlo.abs %q : {kind}\n%u = stablehlo.abs"
