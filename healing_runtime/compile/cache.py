@@ -137,11 +137,16 @@ class Cache:
 
     def _prune(self, folder: int) -> None:
         """Remove what nobody finished, then the longest unused until the rest fits."""
+        now = time.time()
+        for used_s, _, name in _listed(folder):
+            if used_s > now:  # the clock jumped; left as it is, this would be the youngest for ever
+                with contextlib.suppress(OSError):
+                    os.utime(name, (now - 1.0, now - 1.0), dir_fd=folder, follow_symlinks=False)
         files = sorted(_listed(folder))
         total = sum(size for _, size, name in files if _NAME.match(name))
         for used_s, size, name in files:
             if not _NAME.match(name):
-                if used_s < time.time() - ABANDONED_S:
+                if used_s < now - ABANDONED_S:
                     _remove(folder, name)
             elif total > self._limit:
                 _remove(folder, name)

@@ -20,6 +20,7 @@ from jax.interpreters import mlir
 from jax.interpreters.mlir import ir
 
 from healing_runtime.compile.trips import trips_of
+from healing_runtime.compile.work import CALLS, Load, heaviest, window_of
 from healing_runtime.core.errors import SubsetError
 from healing_runtime.language.passes.program import Budget
 
@@ -32,6 +33,16 @@ MAX_TRIPS = Budget().trips
 """Product of nested trip counts, calls included."""
 MAX_ELEMENTS = 1 << 24
 """Numbers in one value."""
+MAX_WINDOW = 1 << 16
+"""Numbers in one window. A sum along an axis is one as long as the axis, and the pass `cost` allows none above 4472."""
+MAX_WORK = 4e9
+"""Numbers read and written in one run (`work.py`).
+
+The pass `cost` allows 2e8 bytes and 2e7 operations. Functions of the vocabulary count for up to ten times the sum of
+the two here (`erf`, written out), and none of them can use up both.
+"""
+MAX_VALUE_BYTES = float(1 << 30)
+"""All values together; the pass `cost` allows 1.6e7 bytes at once, and 5e8 are the most that a test finds within it."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -73,9 +84,6 @@ ATTRIBUTES: frozenset[str] = _words("""
 
 ARGUMENT_ATTRIBUTES: frozenset[str] = _words("jax.buffer_donor jax.result_info tf.aliasing_output")
 """Of a function's arguments and results: what is donated, and JAX's names."""
-
-_CALLS = {"func.call": "callee", "stablehlo.composite": "decomposition"}
-"""Operations that call a function, and the attribute that names it."""
 
 _MANY = 1 << 40
 """More than any bound here; counts stop there."""
@@ -130,20 +138,29 @@ def check(exported: jax_export.Exported) -> None:
             module.operation.verify()
         except Exception as error:
             raise _refused(f"its StableHLO cannot be read ({_first_line(error)})") from None
-        functions: dict[str, _Function] = {}
+        functions, written = dict[str, _Function](), dict[str, Any]()
         _check_attributes(module.operation)
         for operation in module.body.operations:
             if operation.operation.name != "func.func":
                 raise _refused(f"{operation.operation.name} outside a function")
-            functions[ir.StringAttr(operation.attributes["sym_name"]).value] = _function(operation.operation)
+            name = ir.StringAttr(operation.attributes["sym_name"]).value
+            functions[name], written[name] = _function(operation.operation), operation.operation
         if "main" not in functions:
             raise _refused("it has no function main")
         _check_main(module, exported)
-        operations, trips = _written_out(functions)
+        operations, trips, order = _written_out(functions)
         if sum(f.operations for f in functions.values()) > MAX_OPERATIONS or operations > MAX_OPERATIONS:
             raise _refused(f"it has more than {MAX_OPERATIONS} operations")
         if trips > MAX_TRIPS:
             raise _refused(f"its nested loops make {trips} trips; at most {MAX_TRIPS} are allowed")
+        _check_load(heaviest({name: written[name] for name in order}))
+
+
+def _check_load(load: Load) -> None:
+    if load.work > MAX_WORK:
+        raise _refused(f"it reads and writes {load.work:.3g} numbers in one run; at most {MAX_WORK:.3g} are allowed")
+    if load.value_bytes > MAX_VALUE_BYTES:
+        raise _refused(f"its values hold {load.value_bytes:.3g} bytes; at most {MAX_VALUE_BYTES:.3g} are allowed")
 
 
 def _function(function: Any) -> _Function:
@@ -160,10 +177,12 @@ def _function(function: Any) -> _Function:
         _check_attributes(operation)
         for result in operation.results:
             _check_type(result.type)
+        if window_of(operation) > MAX_WINDOW:
+            raise _refused(f"a window of {window_of(operation)} numbers; at most {MAX_WINDOW} are allowed")
         if name == "stablehlo.composite":
             _check_composite(operation)
-        if name in _CALLS:
-            called = ir.FlatSymbolRefAttr(operation.attributes[_CALLS[name]]).value
+        if name in CALLS:
+            called = ir.FlatSymbolRefAttr(operation.attributes[CALLS[name]]).value
             calls[called] += 1
             around[called] = max(around.get(called, 1), trips)
     return _Function(count, calls, most, around)
@@ -226,8 +245,10 @@ def _check_type(found: Any) -> None:
         raise _refused(f"a value of type {found}; at most {MAX_ELEMENTS} numbers are allowed")
 
 
-def _written_out(functions: Mapping[str, _Function]) -> tuple[int, int]:
+def _written_out(functions: Mapping[str, _Function]) -> tuple[int, int, list[str]]:
     """Most operations and most nested trips with every call replaced by what it calls (the compiler does that).
+
+    And the names of the functions, each after those that it calls.
 
     Raises:
         SubsetError: a function calls itself, by whatever way.
@@ -254,7 +275,7 @@ def _written_out(functions: Mapping[str, _Function]) -> tuple[int, int]:
         raise _refused("its functions call themselves, or what is not there")
     if max(depths.values()) > MAX_DEPTH:
         raise _refused(f"its calls are nested more than {MAX_DEPTH} deep")
-    return max(sizes.values()), max(trips.values())
+    return max(sizes.values()), max(trips.values()), list(sizes)
 
 
 def _first_line(error: Exception) -> str:

@@ -46,7 +46,8 @@ def advance(
     while this flies takes over in the next tick, with what the two share of that memory. At tick `last` the program
     judges the sample and its action is not applied: N ticks give N + 1 samples. The action of a tripped tick is never
     applied, but for one case: where a flight is taken over in the very tick in which it tripped, the obligations broken
-    there are `pardoned` in tick `first` and begin anew after it.
+    there are `pardoned` in tick `first` and begin anew after it. An action that is not finite is never applied,
+    whatever is pardoned.
     """
     layout = plant.signals.action
     low, high = layout.low, layout.high
@@ -72,7 +73,8 @@ def advance(
         row = np.asarray(packed)
         recorder.write(tick, observed, true, row)
         if row[flown.tripped] != 0.0:
-            if tick > first or not set(program.interface.violated(row)) <= set(pardoned):
+            forgiven = tick == first and set(program.interface.violated(row)) <= set(pardoned)
+            if not forgiven or not np.isfinite(row[flown.action]).all():  # a clamp lets NaN through
                 return Stop(tick, True, carry)
             carry = restart(program.interface, carry, program.carry, pardoned)
         if tick == last:
@@ -158,7 +160,10 @@ class FlightPlan:
 
 
 class Flight(NamedTuple):
-    """What a flight showed. `robustness` is the smallest scaled robustness over all judged assertions."""
+    """What a flight showed.
+
+    `robustness` is the smallest scaled robustness over all judged assertions; NaN where one of them is.
+    """
 
     trace: Trace
     verdicts: tuple[FinalVerdict, ...]
@@ -172,8 +177,8 @@ class Flight(NamedTuple):
 
     @property
     def kept(self) -> bool:
-        """True if no promise was broken and the mission (if there is one) is accomplished."""
-        return self.trip_tick is None and self.mission_satisfied and self.finite
+        """True if no promise was broken, none is undecidable, and the mission (if there is one) is accomplished."""
+        return self.trip_tick is None and self.mission_satisfied and self.finite and not np.isnan(self.robustness)
 
 
 def fly(plant: Plant, program: Program, plan: FlightPlan) -> Flight:
@@ -217,7 +222,7 @@ def flight_of(program: Program, plant: Plant, trace: Trace, stop: Stop) -> Fligh
         trip_tick=stop.tick if stop.tripped else None,
         tripped=program.interface.violated(row) if stop.tripped else (),
         mission_satisfied=all(v.status == Status.TRUE for v in missions),
-        robustness=min((v.robustness_scaled for v in verdicts), default=np.inf),
+        robustness=float(np.min([v.robustness_scaled for v in verdicts], initial=np.inf)),
         finite=bool(np.isfinite(commands).all() and np.isfinite(trace.true).all()),
         within_limits=within,
         digest=trace_digest(trace),
@@ -246,7 +251,8 @@ def _deciding_ticks(program: Program, trace: Trace) -> list[tuple[str, int]]:
     history = trace.packed[:, program.interface.slices["ended_rho"]]
     out = []
     for i, r in enumerate(program.interface.requirements):
-        changed = np.flatnonzero(history[:, i] != history[-1, i])
+        same = (history[:, i] == history[-1, i]) | (np.isnan(history[:, i]) & np.isnan(history[-1, i]))
+        changed = np.flatnonzero(~same)
         out.append((r.id, trace.first_tick + (int(changed[-1]) + 1 if changed.size else 0)))
     return out
 

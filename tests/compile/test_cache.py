@@ -204,6 +204,17 @@ def test_what_was_not_used_for_longest_goes_first(tmp_path):
     assert cache.usage().bytes <= 3_000
 
 
+def test_a_clock_that_jumped_keeps_nothing_for_ever(tmp_path):
+    cache = Cache(tmp_path / "c", limit_bytes=3_000)
+    ahead = [cache.store(bytes([i]) * 1_000) for i in range(3)]
+    for name in ahead:
+        file = cache.folder / name.removeprefix("sha256:")
+        os.utime(file, (file.stat().st_mtime + 1e6,) * 2)
+    new = [cache.store(bytes([i]) * 1_000) for i in range(3, 6)]
+    assert all(cache.fetch(name) is not None for name in new), "what was written last is kept"
+    assert not any(cache.fetch(name) is not None for name in ahead)
+
+
 def test_what_was_never_finished_goes_when_its_writer_is_gone(kept):
     cache, _, _ = kept
     left, fresh = cache.folder / ".left", cache.folder / ".fresh"

@@ -14,6 +14,7 @@ from jax.interpreters import mlir
 from healing_runtime.compile import recheck
 from healing_runtime.core.errors import SubsetError
 from healing_runtime.language.harvest import harvest
+from healing_runtime.language.passes import Budget, cost
 from tests.compile.modules import CALL, FUNCTION, INNER, LOOP, ORDINARY, SINE, carrying, module, refused
 from tests.language.test_vocabulary import BOOLEAN, CALLS, INDEX, MATRIX, NAMES, M, X, member
 
@@ -232,6 +233,119 @@ def test_an_unknown_dialect_is_refused():
             return %y : tensor<2xf32> } }"""
         serialized = mlir.module_to_bytecode(mlir.ir.Module.parse(text))
     refused(carrying(serialized), "cannot be read|evil.run")
+
+
+# ---------------------------------------------------------------- work and memory
+def spread(rows, name="w"):
+    """Two numbers written many times."""
+    kind = f"tensor<{rows}x2xf32>"
+    return f"%{name} = stablehlo.broadcast_in_dim %x, dims = [1] : (tensor<2xf32>) -> {kind}\n", kind
+
+
+def test_a_window_of_any_size_is_bounded():
+    body = """%z = stablehlo.constant dense<0.0> : tensor<f32>
+        %y = "stablehlo.reduce_window"(%x, %z) <{{window_dimensions = array<i64: {0}>,
+            padding = dense<[[{1}, 0]]> : tensor<1x2xi64>}}> ({{
+          ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+            %s = stablehlo.add %a, %b : tensor<f32>
+            stablehlo.return %s : tensor<f32>
+        }}) : (tensor<2xf32>, tensor<f32>) -> tensor<2xf32>"""
+    recheck.check(module(body.format(2, 1)))
+    refused(module(body.format(1_000_000_000, 999_999_999)), "a window of 1000000000 numbers")
+
+
+def test_an_attribute_that_means_nothing_is_no_window():
+    recheck.check(module('%y = "stablehlo.abs"(%x) {window_dimensions = 1 : i32} : (tensor<2xf32>) -> tensor<2xf32>'))
+
+
+def test_the_work_of_a_loop_is_multiplied_out():
+    wide, kind = spread(8_000_000, name="q")
+    inner = "stablehlo.abs %v : tensor<2xf32>\n" + wide + f"%h = stablehlo.abs %q : {kind}\n%u = stablehlo.abs"
+    recheck.check(module(LOOP.format(**ORDINARY | {"last": 10, "inner": inner})))
+    refused(module(LOOP.format(**ORDINARY | {"last": 100_000, "inner": inner})), "numbers in one run")
+
+
+def test_the_work_of_a_call_is_multiplied_out():
+    wide, kind = spread(8_000_000)
+    private = FUNCTION.format(
+        "p", wide.replace("%x", "%a") + f"%h = stablehlo.abs %w : {kind}\n%b = stablehlo.abs %a : tensor<2xf32>"
+    )
+    inner = (
+        "stablehlo.abs %v : tensor<2xf32>\n%e = func.call @p(%v) : (tensor<2xf32>) -> tensor<2xf32>\n%u = stablehlo.abs"
+    )
+    recheck.check(module(CALL.format("p"), private))
+    refused(module(LOOP.format(**ORDINARY | {"last": 1_000, "inner": inner}), private), "numbers in one run")
+
+
+@pytest.mark.parametrize("size", [1_000, 4_096])
+def test_a_product_counts_what_it_contracts(size):
+    exported = jax_export.export(jax.jit(jnp.matmul))(*[jax.ShapeDtypeStruct((size, size), jnp.float32)] * 2)
+    recheck.check(exported) if size < 4_096 else refused(exported, "numbers in one run")
+
+
+def test_the_bytes_of_all_values_are_bounded():
+    """Each of them is small enough alone."""
+    first, kind = spread(8_000_000)
+    many = first + "".join(f"%w{i} = stablehlo.abs %w : {kind}\n" for i in range(20))
+    refused(module(many + "%y = stablehlo.abs %x : tensor<2xf32>"), "its values hold")
+
+
+MOVED = {
+    "swapped": (lambda i, c: (c[1], c[0]), "numbers in one run"),
+    "swapped in a branch": (lambda i, c: jax.lax.cond(i > 3, lambda a, b: (b, a), lambda a, b: (a, b), *c), "one run"),
+    "swapped in a function": (lambda i, c: jax.jit(lambda a, b: (b, a), inline=False)(*c), "one run"),
+    "written into and swapped": (
+        lambda i, c: tuple(jax.lax.dynamic_update_index_in_dim(v, 1.0, i, 0) for v in c[::-1]),
+        "one run",
+    ),
+    "kept": (lambda i, c: c, None),
+}
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_what_a_loop_moves_about_is_work_and_what_it_leaves_in_place_is_none(name):
+    step, why = MOVED[name]
+    v = jax.ShapeDtypeStruct((500_000,), jnp.float32)
+    exported = jax_export.export(jax.jit(lambda a, b: jax.lax.fori_loop(0, 50_000, step, (a, b))))(v, v)
+    refused(exported, why) if why else recheck.check(exported)
+
+
+ALLOWED = {
+    "erfc": (jax.scipy.special.erfc, (620_000,)),
+    "tan": (jnp.tan, (1_200_000,)),
+    "sort": (jnp.sort, (1_000_000,)),
+    "cumulative": (jnp.cumsum, (4_400,)),
+    "product": (lambda m: m @ m, (210, 210)),
+    "scan": (lambda v: jax.lax.scan(lambda c, x: (c * 0.5 + x, c), 0.0, v)[1], (100_000,)),
+    "table": (lambda v: jax.lax.fori_loop(0, 90_000, lambda i, c: c + v[i], 0.0), (500,)),
+    "wide": (lambda v: jnp.sum(jnp.tanh(v) * v + v), (1_000_000,)),
+}
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_what_the_budget_of_a_tick_allows_is_far_below(name, monkeypatch):
+    """Each of these is near one limit of the pass `cost`, and inside all of them."""
+    function, shape = ALLOWED[name]
+    v = jax.ShapeDtypeStruct(shape, jnp.float32)
+    found, budget = cost.estimate(jax.make_jaxpr(function)(v)), Budget()
+    assert found.flops <= budget.flops and found.traffic_bytes <= budget.traffic_bytes
+    assert found.live_bytes <= budget.live_bytes
+    assert max(found.flops / budget.flops, found.traffic_bytes / budget.traffic_bytes) > 0.02
+    monkeypatch.setattr(recheck, "MAX_WORK", recheck.MAX_WORK / 4)
+    monkeypatch.setattr(recheck, "MAX_VALUE_BYTES", recheck.MAX_VALUE_BYTES / 2)
+    monkeypatch.setattr(recheck, "MAX_WINDOW", recheck.MAX_WINDOW / 8)
+    recheck.check(jax_export.export(jax.jit(function))(v))
+
+
+def test_a_composite_counts_for_its_name_and_for_its_decomposition():
+    """XLA goes by either; one whose decomposition is cheap is not cheap for it."""
+    wide, kind = spread(8_000_000)
+    call = f'%h = stablehlo.composite "chlo.tan" %w {{decomposition = @p}} : ({kind}) -> {kind}\n'
+    private = f"func.func private @p(%a: {kind}) -> {kind} {{ %b = stablehlo.abs %a : {kind} return %b : {kind} }}"
+    body = wide + call + "%y = stablehlo.abs %x : tensor<2xf32>"
+    recheck.check(module(body, private))
+    twice = wide + call + call.replace("%h", "%g") + "%y = stablehlo.abs %x : tensor<2xf32>"
+    refused(module(twice, private), "numbers in one run")
 
 
 # ---------------------------------------------------------------- the program around the module

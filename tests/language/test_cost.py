@@ -12,7 +12,10 @@ from jax import lax
 
 from healing_runtime.language import linalg, passes
 from healing_runtime.language.execution.functions import while_loop
+from healing_runtime.language.harvest import harvest
 from healing_runtime.language.passes import Budget, cost
+from healing_runtime.language.primitive import assert_
+from tests.language.test_passes import program
 
 
 # ---------------------------------------------------------------- by hand
@@ -56,8 +59,8 @@ def test_nested_loops_multiply(outer, inner, size):
     found = cost.estimate(jax.make_jaxpr(nested(outer, inner))(np.zeros(size, np.float32)))
     # A trip of the outer loop adds once; each of the inner one multiplies once.
     assert found.flops == outer * (size + inner * size)
-    # Each reads an array and a scalar, and writes an array.
-    assert found.traffic_bytes == outer * (1 + inner) * (2 * 4 * size + 4)
+    # Each reads an array and a scalar, and writes an array; the trip is handed a carry and leaves one.
+    assert found.traffic_bytes == outer * (1 + inner) * (2 * 4 * size + 4 + 2 * 4 * size)
 
 
 def test_fori_and_bounded_while_cost_their_trips():
@@ -66,6 +69,41 @@ def test_fori_and_bounded_while_cost_their_trips():
     assert 9 * 16 <= fori.flops <= 9 * (16 + 2)  # and the counter
     loop = jax.make_jaxpr(lambda x: while_loop(lambda c: c[0] < 9.0, lambda c: c * c, x, max_trips=30))(x)
     assert 30 * 16 <= cost.estimate(loop).flops <= 30 * (16 + 4)  # and the condition
+
+
+def test_what_a_loop_only_moves_about_is_traffic():
+    v = np.zeros(500_000, np.float32)
+
+    def swap(trips):
+        return lambda a, b: lax.fori_loop(0, trips, lambda i, c: (c[1], c[0]), (a, b))
+
+    one, found = (cost.estimate(jax.make_jaxpr(swap(n))(v, v)) for n in (1, 300))
+    assert 300 * 8e6 <= found.traffic_bytes <= 300 * 8.1e6 and found.traffic_bytes > Budget().traffic_bytes
+    assert one.live_bytes == found.live_bytes
+    (told,) = cost.of_program(program(swap(300), v, v), Budget(live_bytes=1e9))
+    assert "memory traffic" in told.message
+
+
+def test_what_is_scanned_and_stacked_is_traffic_too():
+    xs = np.zeros((50, 1000), np.float32)
+    found = cost.estimate(jax.make_jaxpr(lambda xs: lax.scan(lambda c, x: (c, x * 2.0), 0.0, xs)[1])(xs))
+    assert found.traffic_bytes >= 50 * 4 * 4000
+
+    def moving(x, n):
+        return lax.while_loop(lambda c: c[0] < n, lambda c: (c[0] + 1, c[2], c[1]), (0, x, x))
+
+    assert of(moving, xs, 3).traffic_bytes >= 4 * xs.nbytes
+    swapped = jax.make_jaxpr(lambda p, x, y: lax.cond(p, lambda a, b: (b, a), lambda a, b: (a, b), x, y))
+    assert cost.estimate(swapped(True, xs, xs)).traffic_bytes >= 4 * xs.nbytes
+
+
+@pytest.mark.parametrize("length", [0, -1, -50])
+def test_no_loop_makes_anything_cheaper(length):
+    jaxpr = jax.make_jaxpr(lambda x: lax.scan(lambda c, _: (c * 2.0, None), x, None, length=50)[0])(np.zeros(8))
+    (loop,) = jaxpr.jaxpr.eqns
+    shorter = jaxpr.jaxpr.replace(eqns=[loop.replace(params={**loop.params, "length": length})])
+    found = cost.estimate(shorter)
+    assert found.flops == 0.0 and found.traffic_bytes >= 0.0 and found.live_bytes >= 64
 
 
 def test_peak_memory_is_that_of_the_widest_moment():
@@ -127,7 +165,8 @@ def test_a_matrix_product_in_a_scan_in_a_fori_loop():
     found = of(lambda m: lax.fori_loop(0, 5, outer, m), m)
     assert found.flops == 5 * (256 + 7 * 2 * 16**3 + 1)  # and the counter
     # A product reads two matrices and writes one; an addition reads one and a number and writes one.
-    assert found.traffic_bytes == 5 * (7 * 3 * 1024 + 2 * 1024 + 4 + 12)
+    # A trip is handed a carry and leaves one, the outer one's with the counter in it.
+    assert found.traffic_bytes == 5 * (7 * (3 + 2) * 1024 + 2 * 1024 + 4 + 12 + 2 * (1024 + 4))
 
 
 def test_a_branch_costs_what_the_dearest_does_in_every_respect():
@@ -166,6 +205,71 @@ def test_scatters_are_counted_by_their_size_in_loops_too():
     assert one.flops == 64 and one.traffic_bytes == 4 * 256
     looped = of(lambda v: lax.fori_loop(0, 100, step, v), V)
     assert looped.flops >= 100 * 64 and looped.traffic_bytes >= 100 * 4 * 256
+
+
+# ---------------------------------------------------------------- asserts, which fly harvested
+def asserting(count, size=1, labels=1000):
+    """A function that asserts so often, over so many numbers, under so many labels."""
+
+    def step(x):
+        for i in range(count):
+            assert_(x[:size] - float(i), f"a{i % labels}")
+        return x * 0.5
+
+    return step
+
+
+def repeated(step, *trips):
+    if not trips:
+        return step
+    inside = repeated(step, *trips[1:])
+    return lambda x: lax.scan(lambda c, _: (inside(c), None), x, None, length=trips[0])[0]
+
+
+def derived(step):
+    function = jax.custom_jvp(step)
+    function.defjvp(lambda x, dx: (function(*x), dx[0]))
+    return function
+
+
+ASSERTING = {
+    "one": asserting(1),
+    "twenty": asserting(20),
+    "of vectors": asserting(5, size=64),
+    "of one label": asserting(20, labels=1),
+    "in a loop": repeated(asserting(1), 100),
+    "many in a loop": repeated(asserting(60), 100_000),
+    "in nested loops": repeated(asserting(10), 10, 10),
+    "in loops of one trip": repeated(asserting(10), 1, 1, 1, 1),
+    "after a loop": lambda x: asserting(10)(repeated(asserting(10), 30)(x)),
+    "in two loops": lambda x: repeated(asserting(10), 3)(repeated(asserting(10), 30)(x)),
+    "in a branch": lambda x: lax.cond(x[0] > 0, asserting(10), lambda x: x, x),
+    "in a branch in a loop": repeated(lambda x: lax.cond(x[0] > 0, asserting(10), lambda x: x, x), 100),
+    "in a loop in a branch": lambda x: lax.cond(x[0] > 0, repeated(asserting(10), 9), asserting(3), x),
+    "in a while": lambda x: lax.while_loop(lambda c: c[0] > 1.0, asserting(10), x),
+    "bounded while": lambda x: while_loop(lambda c: c[0] > 1.0, asserting(10), x, max_trips=30),
+    "jitted": jax.jit(asserting(10)),
+    "recomputed": jax.checkpoint(asserting(10)),
+    "with a rule": derived(lambda x: asserting(3)(jnp.sin(jnp.tanh(x)))),
+}
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("name", ASSERTING)
+def test_asserts_are_priced_at_what_their_harvest_costs(name, wide):
+    function = ASSERTING[name]
+    with jax.enable_x64(wide):
+        x = np.zeros(64, np.float64 if wide else np.float32)
+        priced = cost.estimate(jax.make_jaxpr(function)(x))
+        flown = cost.estimate(jax.make_jaxpr(harvest(function))(x))
+    for what, price, real in zip(priced._fields, priced, flown, strict=True):
+        assert real <= price <= 3 * real, what
+
+
+def test_asserts_in_a_long_loop_are_above_the_budget():
+    """Sixty comparisons in each of 100,000 trips are inside of it, what harvest makes of them is not."""
+    found = list(cost.of_program(program(ASSERTING["many in a loop"], np.zeros(64, np.float32)), Budget()))
+    assert any("operations;" in told.message for told in found)
 
 
 # ---------------------------------------------------------------- against XLA, where nothing loops

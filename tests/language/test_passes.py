@@ -276,6 +276,19 @@ def test_a_loop_without_a_bound_is_found_wherever_it_stands():
         assert "the loop bound depends on data" in found.message and found.line == 6
 
 
+def test_a_loop_of_negative_length_is_an_error():
+    """And never makes up for the trips of another one."""
+    length = -3
+
+    def nested(x):
+        inner = jax.lax.scan(lambda c, _: (c * 2.0, None), x, None, length=length)[0]
+        return jax.lax.scan(lambda c, _: (c * 2.0, None), inner, None, length=100)[0]
+
+    (found,) = loops.of_program(program(nested, 1.0), Budget())
+    assert "a loop is -3 trips long" in found.message and (found.severity, found.line) == ("error", 6)
+    assert all(site.trips >= 0 for site in program(nested, 1.0).sites())
+
+
 def test_every_finding_has_a_place_also_in_helpers_and_init(traced):
     more = "def deep(x):\n    y = x * 2.0\n    return jnp.sum(jnp.diag(y))\n"
     body = 'm = jnp.outer(obs["velocity_mps"], obs["velocity_mps"])\nreturn {"thrust_n": deep(m)}, {}'

@@ -1,11 +1,14 @@
 """The loop's mechanics, on a plant of one line and a program of a few: an integrator and a proportional controller."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
 
+from healing_runtime.compile.interface import FINITE_ACTION, Requirement
 from healing_runtime.compile.vectors import Vectors
+from healing_runtime.core.status import Severity, Status
 from healing_runtime.loop.recorder import Recorder, keyframe_every
 from healing_runtime.loop.rollout import FlightPlan, advance, bring_to, evaluate, fly
 from healing_runtime.loop.slot import Slot
@@ -129,3 +132,56 @@ def test_rewinding_twice_after_a_keyframe_that_lied():
     assert recorder.keyframes == {}
     assert bring_to(plant, recorder, SCENARIO, 3, 11) == "recipe"
     assert plant.x == recorder.observed[11, 0]
+
+
+# ---------------------------------------------------------------- NaN
+def judging(robustnesses):
+    """Commands -x / 2 and ends with one warning of each of these robustnesses, shown from the third tick on."""
+    plain = program(0.5)
+    names, start = ("status", "rho", "rho_lo", "rho_hi", "ended_status", "ended_rho"), plain.interface.packed_size
+    columns, size = dict(plain.interface.columns), len(robustnesses)
+    for i, name in enumerate(names):
+        columns[name] = (start + i * size, start + (i + 1) * size)
+    statuses = [Status.INVALID if np.isnan(r) else Status.TRUE for r in robustnesses]
+    block = np.array([statuses, *[robustnesses] * 3, statuses, robustnesses], float)
+
+    def tick(params, carry, observed, true):
+        carry, packed = plain.tick(params, carry, observed, true)
+        return carry, np.concatenate([packed, (block if carry.floats[0] > 2 else np.zeros_like(block)).ravel()])
+
+    requirements = tuple(Requirement(f"r{i}", Severity.WARNING, False, 1.0) for i in range(size))
+    interface = dataclasses.replace(
+        plain.interface, requirements=requirements, columns=columns, packed_size=start + len(names) * size
+    )
+    return dataclasses.replace(plain, tick=tick, interface=interface)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([0.5, np.nan, 2.0])))
+def test_one_nan_among_the_verdicts_is_the_robustness_in_any_order(order):
+    flight = fly(Integrator(), judging(order), FlightPlan(SCENARIO, 3))
+    assert np.isnan(flight.robustness) and not flight.kept and flight.trip_tick is None
+    assert [v.worst_tick for v in flight.verdicts][:3] == [2, 2, 2]
+
+
+def test_without_a_nan_the_smallest_counts():
+    flight = fly(Integrator(), judging([0.5, 0.25, 2.0]), FlightPlan(SCENARIO, 3))
+    assert flight.robustness == 0.25 and flight.kept
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_an_action_that_is_not_finite_is_never_applied_whatever_is_pardoned(wrong):
+    plain, applied = program(0.5), []
+
+    def tick(params, carry, observed, true):
+        carry, packed = plain.tick(params, carry, observed, true)
+        if carry.floats[0] == 1:
+            packed[:3] = wrong, 1.0, 0.0
+        return carry, packed
+
+    class Watched(Integrator):
+        def apply(self, action):
+            applied.append(action)
+            super().apply(action)
+
+    flight = fly(Watched(), dataclasses.replace(plain, tick=tick), FlightPlan(SCENARIO, 3, pardoned=(FINITE_ACTION,)))
+    assert applied == [] and flight.trip_tick == 0 and flight.tripped == (FINITE_ACTION,) and not flight.kept

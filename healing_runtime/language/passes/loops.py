@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from healing_runtime.language.findings import Finding
-from healing_runtime.language.passes.program import Budget, Program, programs
+from healing_runtime.language.passes.program import Budget, Program, programs, trips
 
 if TYPE_CHECKING:
     from healing_runtime.language.trace import Traced
@@ -19,7 +19,7 @@ def check(traced: Traced, budget: Budget) -> Iterator[Finding]:
 
 
 def of_program(program: Program, budget: Budget) -> Iterator[Finding]:
-    """Loops that depend on data, and loops that are too long."""
+    """Loops that depend on data, and loops that are too long or shorter than nothing."""
     for site in program.sites():
         match site.eqn.primitive.name:
             case "while":
@@ -31,11 +31,10 @@ def of_program(program: Program, budget: Budget) -> Iterator[Finding]:
                     *site.position,
                 )
             case "scan":
-                trips = site.trips * site.eqn.params["length"]
-                if trips > budget.trips:
-                    yield Finding(
-                        "loops",
-                        "error",
-                        f"loops multiply to {trips} trips a tick; at most {budget.trips} are allowed.",
-                        *site.position,
-                    )
+                length, total = site.eqn.params["length"], site.trips * trips(site.eqn)
+                if length < 0:
+                    message = f"a loop is {length} trips long; give it a length of zero or more."
+                    yield Finding("loops", "error", message, *site.position)
+                if total > budget.trips:
+                    message = f"loops multiply to {total} trips a tick; at most {budget.trips} are allowed."
+                    yield Finding("loops", "error", message, *site.position)

@@ -82,13 +82,17 @@ class Site(NamedTuple):
         return self.program.position(self.path)
 
 
-def _sites(program: Program, jaxpr: Jaxpr, trips: int, within: tuple[JaxprEqn, ...]) -> Iterator[Site]:
+def _sites(program: Program, jaxpr: Jaxpr, around: int, within: tuple[JaxprEqn, ...]) -> Iterator[Site]:
     for eqn in jaxpr.eqns:
         path = (*within, eqn)
-        yield Site(program, path, trips)
-        times = eqn.params["length"] if eqn.primitive.name == "scan" else 1
+        yield Site(program, path, around)
         for sub in subjaxprs(eqn):
-            yield from _sites(program, sub, trips * times, path)
+            yield from _sites(program, sub, around * trips(eqn), path)
+
+
+def trips(eqn: JaxprEqn) -> int:
+    """How many times one run of an equation runs its bodies; once where there is no bound, never less than none."""
+    return max(eqn.params["length"], 0) if eqn.primitive.name == "scan" else 1
 
 
 def programs(traced: Traced) -> tuple[Program, ...]:
