@@ -99,6 +99,11 @@ class _Checker:
         if isinstance(statement, ast.AnnAssign):
             self.statements.annotated(statement)
         if isinstance(statement, ast.Assign):
+            for target in statement.targets:
+                if isinstance(target, ast.Attribute | ast.Subscript):
+                    self.names.refuse(
+                        target, "a module binds names only, and nothing of another value can be changed; leave it out"
+                    )
             self.names.refuse(
                 statement, f"a constant of the module is one name on a line of its own; {wording.one_by_one(statement)}"
             )
