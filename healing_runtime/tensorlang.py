@@ -20,7 +20,7 @@ from healing_runtime.compile.programs import Program
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.plant import Plant, Robot
 from healing_runtime.language import controller as controllers
-from healing_runtime.language import linalg, passes, source, trace
+from healing_runtime.language import linalg, ownership, passes, source, trace
 from healing_runtime.language.controller import Controller
 from healing_runtime.language.execution.functions import copy, implies, while_loop
 from healing_runtime.language.findings import Finding
@@ -50,11 +50,14 @@ def verify(
 ) -> tuple[Finding, ...]:
     """Trace a controller for whose signals it senses and commands, and run the verification passes.
 
+    Beside their findings stands a warning for every assert that is no contract, and so protects nothing.
+
     Raises:
         InputError: the rate or the dtype is none of a tick. SubsetError where the controller does not trace.
     """
     with _number_format(dtype):
-        return passes.run(trace.trace(controller, plant.signals, _period_s(control_hz), np.dtype(dtype)))
+        traced = trace.trace(controller, plant.signals, _period_s(control_hz), np.dtype(dtype))
+        return (*ownership.remarks(controller.parsed), *passes.run(traced))
 
 
 def compile(

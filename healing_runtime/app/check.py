@@ -20,6 +20,7 @@ from healing_runtime.core.errors import InputError, Location, NotFoundInCatalogu
 from healing_runtime.core.records import AssertionFile, Scenario, Source
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.gate.build import TRACE_LIMITS, TraceRequest
+from healing_runtime.language import ownership
 from healing_runtime.language import source as sources
 from healing_runtime.language.findings import Finding
 from healing_runtime.sandbox.messages import Job, Message
@@ -212,13 +213,8 @@ class _Examination:
         except InputError as error:
             self.report.add("error", error.message, error.where or Location(source.path))
             return False
-        for statement in parsed.diagnostics:
-            self.report.add(
-                "warning",
-                f"the assert '{statement.label}' is logged and protects nothing: it uses names of its own; write it"
-                " directly in control over obs, action, state, next_state and params.",
-                Location(source.path, statement.line, statement.column),
-            )
+        for remark in ownership.remarks(parsed):
+            self.report.add(remark.severity, remark.message, Location(source.path, remark.line, remark.column))
         return True
 
     def trace(self) -> None:

@@ -114,7 +114,10 @@ def _keeping(primitive: Primitive, rule: _Dce | None) -> _Dce:
 # ---------------------------------------------------------------- gradients and transposes
 def lost(what: str) -> InputError:
     """The refusal where an assert would be dropped."""
-    return InputError(f"{what} would be lost in a gradient or a transpose; harvest first: tl.harvest(fn) returns it.")
+    return InputError(
+        f"{what} would be lost in a gradient or a transpose; harvest first, then differentiate:"
+        " jax.grad(tl.harvest(fn), has_aux=True)."
+    )
 
 
 def _staying(primitive: Primitive, holder: Any, rule: Callable[..., Any] | None) -> Callable[..., Any]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from healing_runtime.core.codec import plain
 from healing_runtime.core.records import Attempt, FinalVerdict, Incident, Scenario
 from healing_runtime.core.status import Outcome, Status
@@ -90,7 +92,7 @@ def document(
         mission = {
             "id": missions[0].id,
             "satisfied": satisfied,
-            "robustness": plain(min(v.robustness for v in missions)),
+            "robustness": plain(float(np.min([v.robustness for v in missions]))),  # NaN wherever one is
         }
     return {
         "run_id": run_id,

@@ -246,7 +246,8 @@ RARE = {
 @pytest.mark.parametrize(
     ("expression", "text"),
     [
-        ("1.0 / h", "division by something that can be zero reaches the action; guard it, as in x / jnp.maximum"),
+        ("1.0 / h", "division by something that can be zero reaches the action; guard it, as in jnp.where(jnp.abs"),
+        ("1.0 / jnp.abs(h)", "by something that can be zero reaches the action; guard it, as in x / jnp.maximum"),
         ("jnp.sqrt(h)", "square root"),
         ("jnp.log(h)", "logarithm"),
         ("jnp.arccos(h)", "arc cosine"),

@@ -30,6 +30,12 @@ from healing_runtime.language.passes.transfer import added, square, transferred
 if TYPE_CHECKING:
     from healing_runtime.language.trace import Traced
 
+_EITHER_SIGN = (
+    "guard it, as in jnp.where(jnp.abs(y) > 1e-6, x / jnp.where(jnp.abs(y) > 1e-6, y, 1.0), 0.0);"
+    " jnp.maximum(y, 1e-6) is for what is never negative"
+)
+"""For a divisor that may be negative, which `jnp.maximum` would turn into a tiny positive one."""
+
 _HINTS = {
     "div": ("a division by something that can be zero", "guard it, as in x / jnp.maximum(y, 1e-6)"),
     "rem": ("a remainder by something that can be zero", "guard it with jnp.maximum"),
@@ -109,6 +115,8 @@ class _Walk:
             name = eqn.primitive.name
             if name in _HINTS and not safe and _can_fail(eqn, [self.bound(n) for n in operands]):
                 what, hint = _HINTS[name]
+                if name == "div" and self.bound(operands[1]).low < 0.0:
+                    hint = _EITHER_SIGN
                 place = self._program.position(path)
                 self.found.append(Finding("finite", "warning", f"{what} reaches the action; {hint}.", *place))
             nested = name in CALLS or name in ("cond", "scan")
