@@ -28,7 +28,7 @@ def refusal(text):
         ('PARAMS = {"a": [1.0, [2.0]]}', "rows of equal length"),
         ('PARAMS = {"a": []}', "cannot be empty"),
         ('PARAMS = {"a": 1.0, "a": 2.0}', "twice"),
-        ("PARAMS = {1: 2.0}", "no word in quotes"),
+        ("PARAMS = {1: 2.0}", "a word in quotes"),
         ('PARAMS = {"a": 1e999}', "not finite"),
     ],
 )
