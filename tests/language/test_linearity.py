@@ -325,3 +325,16 @@ def test_a_state_that_grows_or_changes_is_refused(traced, after, message):
     broken = dataclasses.replace(good, jaxpr=jax.make_jaxpr(grown)(*args))
     found = list(linearity.check(broken, Budget()))
     assert found[0].message == message and found[0].severity == "error" and found[0].line == 12
+
+
+def test_memory_that_a_constant_makes_vanish_has_a_remedy_of_its_own(traced):
+    """A gain that is switched off in the text: the memory does nothing, and a parameter keeps it."""
+    body = (
+        'slope = obs["altitude_m"] - state["was"]\n'
+        'return {"thrust_n": obs["altitude_m"] - OFF * slope}, {"was": obs["altitude_m"]}'
+    )
+    head = "import jax.numpy as jnp\nPARAMS = {'off': 0.0}\nOFF = 0.0\n".replace("'", '"')
+    init = 'return {"was": 0.0}'
+    (found,) = linearity.check(traced(body, init=init, head=head), Budget())
+    assert found.severity == "error" and "let the constant be a parameter" in found.message
+    assert list(linearity.check(traced(body.replace("OFF", 'params["off"]'), init=init, head=head), Budget())) == []

@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
+from jax.interpreters import partial_eval
 
 from healing_runtime.language.findings import Finding
+from healing_runtime.language.harvest import silenced
 from healing_runtime.language.passes import identity
 from healing_runtime.language.passes.identity import Values
 from healing_runtime.language.passes.program import Budget, Places
@@ -88,13 +90,26 @@ def _leaks(
     reads = {n: values.reads(after) for n, after in zip(leaves, successors, strict=True)}
     seen = _reaching(reads, (action & set(leaves)) | kept)
     anywhere = action.union(*reads.values())
-    for n, name, after in zip(leaves, names, successors, strict=True):
+    for n, name, after, written in zip(leaves, names, successors, _mentioned(traced, len(names)), strict=True):
         if n not in anywhere and n not in kept:
             message = f"{name} is written and never read by the action, the state or a contract assert; remove it"
+            if written:
+                message = (
+                    f"{name} is written and never read: a constant, such as a factor of 0.0, makes it vanish; remove"
+                    " it, or let the constant be a parameter"
+                )
             yield place.finding(_NAME, after, message)
         elif n not in seen:
             message = f"{name} feeds only itself or state that nothing else reads; let the action read it, or remove it"
             yield place.finding(_NAME, after, message, "warning")
+
+
+def _mentioned(traced: Traced, leaves: int) -> list[bool]:
+    """Which leaves the program takes for the action or a successor, as it is written."""
+    jaxpr = silenced(traced.jaxpr.jaxpr)
+    _, used = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
+    first = traced.params_tree.num_leaves
+    return used[first : first + leaves]
 
 
 def _reaching(reads: Mapping[Any, frozenset[Any]], seen: set[Any] | frozenset[Any]) -> set[Any]:
