@@ -162,3 +162,14 @@ def translated(path: str) -> str:
     if root == "jax" and rest.partition(".")[0] in ("lax", "nn", "scipy"):
         return rest
     return ""
+
+OTHER_KEYWORDS: Mapping[str, str] = {
+    "dim": "axis",
+    "dims": "axis",
+    "hi": "max",
+    "high": "max",
+    "keepdim": "keepdims",
+    "lo": "min",
+    "low": "min",
+}
+"""Keyword arguments of other libraries -> ours; left out, they would change what is computed."""

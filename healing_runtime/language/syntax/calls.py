@@ -33,7 +33,8 @@ class Calls:
                     f" {wording.shown(node.func, 'the function')} out",
                 )
             if keyword.arg not in allowed:
-                meant = near(keyword.arg, allowed)
+                other = advice.OTHER_KEYWORDS.get(keyword.arg, "")
+                meant = other if other in allowed else near(keyword.arg, allowed)
                 remedy = f"did you mean {meant}?" if meant else "leave it out"
                 self.names.refuse(
                     keyword, f"the keyword argument {keyword.arg} is not part of TensorLang here; {remedy}"
