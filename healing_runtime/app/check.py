@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from healing_runtime import stl, workspace
+from healing_runtime.app.formula_costs import formula_row
 from healing_runtime.core.codec import read
 from healing_runtime.core.errors import InputError, Location, NotFoundInCatalogue, WorkerFailed
 from healing_runtime.core.records import AssertionFile, Scenario, Source
@@ -25,8 +26,6 @@ from healing_runtime.language import source as sources
 from healing_runtime.language.findings import Finding
 from healing_runtime.sandbox.messages import Job, Message
 from healing_runtime.sandbox.zygote import Sandbox
-from healing_runtime.stl.formula import Apply
-from healing_runtime.stl.ticks import horizon
 from healing_runtime.supervisor.preparation import judged_by
 from healing_runtime.workspace.document import display, read_document, suggestion
 from healing_runtime.workspace.opened import refuse_special
@@ -187,15 +186,7 @@ class _Examination:
             stl.bind([file], table, control_hz)
 
     def _formula(self, bound: stl.Requirement, table: SignalTable, control_hz: int) -> None:
-        entry = {
-            "id": bound.id,
-            "file": bound.file,
-            "severity": "mission" if bound.mission else str(bound.severity),
-            "formula": bound.text,
-            "control_hz": control_hz,
-            "horizon_s": _horizon_s(bound, control_hz),
-            "memory_bytes": _memory_bytes(bound, table, control_hz),
-        }
+        entry = formula_row(bound, table, control_hz)
         if entry not in self.report.formulas:
             self.report.formulas.append(entry)
 
@@ -254,24 +245,6 @@ def _too_large(error: WorkerFailed) -> bool:
     """Whether a worker ended for want of time or memory (`sandbox.replies.status_in_words`)."""
     text = str(error)
     return error.reason in ("timed out", "spent its CPU time", "killed by SIGKILL") or "memory" in text.lower()
-
-
-# ---------------------------------------------------------------- what a formula costs
-def _horizon_s(bound: stl.Requirement, control_hz: int) -> float | None:
-    """How long a start can stay undecided; None if only the end of the run decides."""
-    formula = bound.formula
-    if isinstance(formula, Apply) and formula.operator == "always" and formula.window is None:
-        formula = formula.arguments[0]
-    ticks = horizon(formula)
-    return None if ticks is None else ticks / control_hz
-
-
-def _memory_bytes(bound: stl.Requirement, table: SignalTable, control_hz: int) -> int:
-    """Size of the monitor's state; shapes only, nothing runs."""
-    import jax
-
-    leaves = jax.tree.leaves(jax.eval_shape(stl.online_all((bound,), table, control_hz).init))
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
 
 
 # ---------------------------------------------------------------- names

@@ -68,6 +68,7 @@ def test_the_commands_are_those_that_are_promised():
         "run",
         "replay",
         "check",
+        "assertions",
         "incidents",
         "patches",
         "init",

@@ -1,0 +1,1 @@
+"""What `heal assertions` does, one file a subcommand."""
