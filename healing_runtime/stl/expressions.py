@@ -1,0 +1,238 @@
+"""Raw tree -> expression: arithmetic, signals and their components, constants, and what a definition stands for.
+
+The half of the check that deals with numbers; `check.py` is the half that deals with formulas. They need each other,
+because a definition may stand for either and its arguments too.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import NoReturn
+
+from healing_runtime.core import units
+from healing_runtime.core.errors import InputError, UnitError, UnknownSignalError
+from healing_runtime.core.signals import Signal
+from healing_runtime.stl.formula import Arithmetic, Dimension, Expression, Formula, Number, Reference
+from healing_runtime.stl.parse import WORDS, Raw, Text
+from healing_runtime.stl.vocabulary import FUNCTIONS, Definition, Vocabulary, quantity
+
+EXPRESSIONS = (Number, Reference, Arithmetic)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExpressionReader(abc.ABC):
+    """Reads nodes that are numbers, one method `_on_<tag>` a kind of node.
+
+    Attributes:
+        source: the text that the nodes come from.
+        words: what names mean.
+        parameters: what the parameters of the definition being read stand for.
+        inside: names of the definitions being read, outermost first.
+        count: how many nodes have been read so far, shared with the definitions inside.
+        used_at: where the definition being read is used; None in the formula itself.
+    """
+
+    source: Text
+    words: Vocabulary
+    parameters: Mapping[str, Expression | Formula]
+    inside: tuple[str, ...]
+    count: list[int]
+    used_at: int | None = None
+
+    @abc.abstractmethod
+    def either(self, raw: Raw) -> Expression | Formula:
+        """A node that may be a formula or an expression."""
+
+    def place(self, raw: Raw) -> int:
+        """Offset in the formula itself; what a definition brings in stands where the definition is used."""
+        return raw.start if self.used_at is None else self.used_at
+
+    def fail(self, what: str, raw: Raw, kind: type[InputError] | None = None) -> NoReturn:
+        """Refuse, with the node's place."""
+        self.source.fail(what, raw.start, *([kind] if kind else []))
+
+    def text(self, raw: Raw) -> str:
+        """What stands there, on one line."""
+        return " ".join(self.source.text[raw.start : raw.end].split())
+
+    def number(self, raw: Raw) -> Expression:
+        """A node that must be an expression."""
+        found = self.either(raw)
+        if not isinstance(found, EXPRESSIONS):
+            self.fail(f"'{self.text(raw)}' is true or false, not a number; do not calculate with it.", raw)
+        return found
+
+    def same_dimension(self, left: Expression, right: Expression, left_raw: Raw, right_raw: Raw) -> None:
+        """Refuse two numbers that cannot be compared or added."""
+        if left.dimension == right.dimension:
+            return
+        bare = isinstance(right, Number) and not right.dimension
+        advice = f"give '{self.text(right_raw)}' a unit" if bare else "make the units agree"
+        self.fail(
+            f"'{self.text(left_raw)}' is in {unit_text(left.dimension)} and '{self.text(right_raw)}' in "
+            f"{unit_text(right.dimension)}; {advice}.",
+            right_raw,
+            UnitError,
+        )
+
+    def _on_number(self, raw: Raw) -> Expression:
+        return Number(float(self.text(raw)), (), self.text(raw))
+
+    def _on_quantity(self, raw: Raw) -> Expression:
+        text = self.text(raw)
+        if "tick" in text:
+            self.fail(f"'{text}': ticks are for bounds; compare with seconds.", raw, UnitError)
+        return quantity(text, self.source.at(raw.start))
+
+    def _on_negative(self, raw: Raw) -> Expression:
+        inner = self.number(raw.parts[-1])
+        if isinstance(inner, Number):
+            return Number(-inner.value, inner.dimension, f"-{inner.text}")
+        return Arithmetic("negate", (inner,), inner.dimension, inner.size)
+
+    def _on_arithmetic(self, raw: Raw) -> Expression:
+        sign, left_raw, right_raw = raw.parts
+        left, right = self.number(left_raw), self.number(right_raw)
+        if left.size and right.size and left.size != right.size:
+            self.fail(f"{left.size} and {right.size} components do not go together.", right_raw)
+        size = left.size or right.size
+        if sign in "+-":
+            self.same_dimension(left, right, left_raw, right_raw)
+            return Arithmetic(sign, (left, right), left.dimension, size)
+        power = 1 if sign == "*" else -1
+        return Arithmetic(sign, (left, right), _product(left.dimension, right.dimension, power), size)
+
+    def _on_component(self, raw: Raw) -> Expression:
+        base_raw, name = raw.parts
+        base, signal = self._vector(self.number(base_raw), base_raw)
+        wanted = name.parts[0]
+        if wanted not in signal.components:
+            known = ", ".join(signal.components) or "none by name; write an index, as in [0]"
+            self.fail(f"'{self.text(base_raw)}' has no component '{wanted}'; it has {known}.", name)
+        return self._entry(base, signal.components.index(wanted), raw)
+
+    def _on_entry(self, raw: Raw) -> Expression:
+        base_raw, index = raw.parts
+        (base, _), text = self._vector(self.number(base_raw), base_raw), index.parts[0]
+        if not text.isdigit() or int(text) >= base.size:
+            self.fail(f"'{self.text(base_raw)}' has entries 0 to {base.size - 1}; write one of them.", index)
+        return self._entry(base, int(text), raw)
+
+    def _vector(self, base: Expression, raw: Raw) -> tuple[Reference, Signal]:
+        if not isinstance(base, Reference) or not base.size or self.words.true is None:
+            self.fail(f"'{self.text(raw)}' has no components; use it as it is.", raw)
+        return base, (self.words.observed if base.observed else self.words.true)[base.signal]
+
+    def _entry(self, base: Reference, index: int, raw: Raw) -> Reference:
+        return dataclasses.replace(base, index=index, size=0, text=self.text(raw))
+
+    def _on_name(self, raw: Raw) -> Expression | Formula:
+        name = self.text(raw)
+        if name in self.parameters:
+            return self.parameters[name]
+        if name in self.words.constants:
+            return self.words.constants[name]
+        if name in self.words.definitions:
+            return self._expand(self.words.definitions[name], (), raw)
+        return self._signal(name, False, raw)
+
+    def _signal(self, name: str, observed: bool, raw: Raw) -> Reference:
+        if self.words.true is None:
+            return Reference(name, observed, text=name)
+        table = self.words.observed if observed else self.words.true
+        if name not in table:
+            self._unknown(name, table, raw)
+        s = table[name]
+        size = 0 if s.shape == () else s.size
+        return Reference(name, observed, None, units.dimension(s.unit), size, s.scale, name)
+
+    def _unknown(self, name: str, table: Mapping[str, Signal], raw: Raw) -> NoReturn:
+        known = {**dict.fromkeys(table), **dict.fromkeys(self.words.constants), **dict.fromkeys(self.words.definitions)}
+        by_key = next((s.name for s in table.values() if s.key == name), None)
+        near = [by_key] if by_key else difflib.get_close_matches(name, list(known), n=3, cutoff=0.4)
+        advice = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(sorted(known)) or 'none'}."
+        self.fail(f"'{name}' is no signal, constant or definition; {advice}", raw, UnknownSignalError)
+
+    def _on_call(self, raw: Raw) -> Expression | Formula:
+        name, *arguments = raw.parts
+        word = name.parts[0]
+        if word == "observed":
+            return self._observed(arguments, raw)
+        if word in self.words.definitions:
+            return self._expand(self.words.definitions[word], tuple(map(self.either, arguments)), raw)
+        if word not in FUNCTIONS:
+            known = [*WORDS, *FUNCTIONS, "observed", *self.words.definitions]
+            near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+            advice = f"did you mean '{near[0]}'?" if near else "define it under 'definitions'."
+            self.fail(f"'{word}' is no function or definition; {advice}", raw, UnknownSignalError)
+        low, high = FUNCTIONS[word]
+        if not low <= len(arguments) <= high:
+            self.fail(f"{word} takes {low if low == high else f'{low} to {high}'} argument(s).", raw)
+        return self._function(word, tuple(map(self.number, arguments)), arguments, raw)
+
+    def _function(self, word: str, values: tuple[Expression, ...], raws: list[Raw], raw: Raw) -> Expression:
+        for value, part in zip(values[1:], raws[1:], strict=True):
+            self.same_dimension(values[0], value, raws[0], part)
+        reduces = word in ("norm", "min", "max") and len(values) == 1
+        if reduces and not values[0].size:
+            self.fail(f"{word} of one number is that number; give it a vector.", raw)
+        if not reduces and word != "abs" and any(v.size for v in values):
+            self.fail(f"{word} of several arguments takes single numbers; name components.", raw)
+        return Arithmetic(word, values, values[0].dimension, values[0].size if word == "abs" else 0)
+
+    def _observed(self, arguments: list[Raw], raw: Raw) -> Expression:
+        if len(arguments) != 1:
+            self.fail("observed takes one signal, as in observed(altitude).", raw)
+        inner, path = arguments[0], []
+        while inner.tag in ("component", "entry", "group"):
+            path.append(inner)
+            inner = inner.parts[0]
+        if inner.tag != "name":
+            self.fail("observed takes a signal, as in observed(altitude).", raw)
+        found = self._signal(self.text(inner), True, inner)
+        for step in reversed([p for p in path if p.tag != "group"]):
+            found, read = self._vector(found, inner)
+            wanted = step.parts[1].parts[0]
+            names = [*read.components] if step.tag == "component" else [str(i) for i in range(read.size)]
+            if wanted not in names:
+                self.fail(f"'{self.text(inner)}' has no '{wanted}'; it has {', '.join(names)}.", step)
+            found = self._entry(found, names.index(wanted), step)
+        return dataclasses.replace(found, text=self.text(raw))
+
+    def _expand(self, found: Definition, arguments: tuple[Expression | Formula, ...], raw: Raw) -> Expression | Formula:
+        if found.name in self.inside:
+            self.fail(f"'{found.name}' is defined by itself; write it out.", raw)
+        if len(arguments) != len(found.parameters):
+            self.fail(f"'{found.name}' takes {len(found.parameters)} argument(s), not {len(arguments)}.", raw)
+        bound = dict(zip(found.parameters, arguments, strict=True))
+        inside = (*self.inside, found.name)
+        inner = dataclasses.replace(self, source=found.source, parameters=bound, inside=inside, used_at=self.place(raw))
+        value = inner.either(found.body)
+        # A definition keeps its name in readings and reports.
+        return value if isinstance(value, Number | Arithmetic) else dataclasses.replace(value, text=self.text(raw))
+
+
+def _product(left: Dimension, right: Dimension, power: int) -> Dimension:
+    out = dict(left)
+    for base, exponent in right:
+        out[base] = out.get(base, 0.0) + power * exponent
+    return tuple(sorted((base, exponent) for base, exponent in out.items() if exponent))
+
+
+_SYMBOLS = {"[length]": "m", "[time]": "s", "[mass]": "kg", "[angle]": "rad", "[tick]": "ticks"}
+
+
+def unit_text(dimension: Dimension) -> str:
+    """A dimension in SI symbols, for messages."""
+    if not dimension:
+        return "no unit"
+
+    def power(base: str, exponent: float) -> str:
+        return _SYMBOLS.get(base, base) + (f"{exponent:g}" if exponent != 1 else "")
+
+    over = " ".join(power(b, e) for b, e in dimension if e > 0) or "1"
+    under = "".join("/" + power(b, -e) for b, e in dimension if e < 0)
+    return over + under
