@@ -1,0 +1,94 @@
+"""Names of an assertion file that nothing reads, or that are read in place of something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from healing_runtime.core.records import AssertionFile
+from healing_runtime.core.signals import SignalTable
+from healing_runtime.stl import vocabulary
+from healing_runtime.stl.parse import Raw, Text, parse_text
+from healing_runtime.stl.vocabulary import Definition
+
+
+class NameFinding(NamedTuple):
+    """A warning about a key of the file: `("constants", "v_max")`, `("definitions", "settled(v)")`."""
+
+    key: tuple[str, str]
+    message: str
+
+
+def names(file: AssertionFile, table: SignalTable) -> list[NameFinding]:
+    """What is defined and not used, and what hides a signal.
+
+    Raises:
+        AssertionSyntaxError: a formula or a definition does not parse.
+    """
+    written = {head: vocabulary.definition(head, body) for head, body in file.definitions.items()}
+    formulas = [parse_text(Text(assertion.formula)) for assertion in file.assertions]
+    signals = {*table.true.by_name, *table.observed.by_name}
+    return [
+        *_unused_constants(file, formulas, written.values()),
+        *_unused_definitions(formulas, written),
+        *_unused_parameters(written),
+        *_shadows(file, written, signals),
+    ]
+
+
+def _unused_constants(file: AssertionFile, formulas: list[Raw], written: Iterable[Definition]) -> Iterator[NameFinding]:
+    read = {name for raw in formulas for name in _read(raw)}
+    read |= {name for definition in written for name in _read(definition.body) - {*definition.parameters}}
+    for name in file.constants:
+        if name not in read:
+            yield NameFinding(("constants", name), f"nothing uses the constant '{name}'; remove it.")
+
+
+def _unused_definitions(formulas: list[Raw], written: dict[str, Definition]) -> Iterator[NameFinding]:
+    by_name = {definition.name: definition for definition in written.values()}
+    reached: set[str] = set()
+    waiting = [name for raw in formulas for name in _read(raw)]
+    while waiting:
+        name = waiting.pop()
+        if name in by_name and name not in reached:
+            reached.add(name)
+            waiting += _read(by_name[name].body) - {*by_name[name].parameters}
+    for head, definition in written.items():
+        if definition.name not in reached:
+            what = f"no assertion uses the definition '{definition.name}'; remove it."
+            yield NameFinding(("definitions", head), what)
+
+
+def _unused_parameters(written: dict[str, Definition]) -> Iterator[NameFinding]:
+    for head, definition in written.items():
+        for name in definition.parameters:
+            if name not in _read(definition.body):
+                what = f"'{definition.name}' does not use its parameter '{name}'; remove it, or use it."
+                yield NameFinding(("definitions", head), what)
+
+
+def _shadows(file: AssertionFile, written: dict[str, Definition], signals: set[str]) -> Iterator[NameFinding]:
+    for name in file.constants:
+        if name in signals:
+            what = f"'{name}' is a signal of the robot too, and formulas read this constant instead; rename it."
+            yield NameFinding(("constants", name), what)
+    for head, definition in written.items():
+        if definition.name in signals:
+            what = f"'{definition.name}' is a signal of the robot too, and formulas read this instead; rename it."
+            yield NameFinding(("definitions", head), what)
+        for parameter in definition.parameters:
+            if parameter in signals or parameter in file.constants:
+                kind = "signal" if parameter in signals else "constant"
+                what = f"the parameter '{parameter}' of '{definition.name}' hides the {kind} of that name; rename it."
+                yield NameFinding(("definitions", head), what)
+
+
+def _read(raw: Raw) -> set[str]:
+    """Every name that a text reads: signals, constants, parameters, definitions, functions."""
+    found, waiting = set(), [raw]
+    while waiting:
+        node = waiting.pop()
+        if node.tag in ("name", "call"):
+            found.add(node.parts[0].parts[0])
+        waiting += [part for part in node.parts if isinstance(part, Raw)]
+    return found
