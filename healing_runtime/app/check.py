@@ -7,19 +7,17 @@ number format of every scenario that flies them; assertion files are bound at ev
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from pathlib import Path
-from typing import Any
 
-from healing_runtime import stl, workspace
-from healing_runtime.app.formula_costs import formula_row
+from healing_runtime import workspace
+from healing_runtime.app.findings import Report
+from healing_runtime.app.formulas import Formulas
+from healing_runtime.app.targets import targets
 from healing_runtime.core.codec import read
-from healing_runtime.core.errors import InputError, Location, NotFoundInCatalogue, WorkerFailed
-from healing_runtime.core.records import AssertionFile, Scenario, Source
-from healing_runtime.core.signals import SignalTable
+from healing_runtime.core.errors import InputError, Location, WorkerFailed
+from healing_runtime.core.records import Scenario, Source
 from healing_runtime.gate.build import TRACE_LIMITS, TraceRequest
 from healing_runtime.language import ownership
 from healing_runtime.language import source as sources
@@ -27,60 +25,10 @@ from healing_runtime.language.findings import Finding
 from healing_runtime.sandbox.messages import Job, Message
 from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.supervisor.preparation import judged_by
-from healing_runtime.workspace.document import display, read_document, suggestion
-from healing_runtime.workspace.opened import refuse_special
+from healing_runtime.workspace.document import display
 
 DEFAULT_HZ, DEFAULT_DTYPE = 48, "float32"
 """For a file that no scenario uses."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Remark:
-    """One thing found. Line and column count from 1; 0 means that it has no place."""
-
-    path: str
-    line: int
-    column: int
-    severity: str
-    message: str
-
-
-@dataclasses.dataclass
-class Report:
-    """What was looked at and what was found, each thing once; `elapsed_s` is how long that took."""
-
-    files: list[str] = dataclasses.field(default_factory=list)
-    remarks: list[Remark] = dataclasses.field(default_factory=list)
-    formulas: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    elapsed_s: float = 0.0
-
-    @property
-    def clean(self) -> bool:
-        """True without errors; warnings do not count."""
-        return not any(r.severity == "error" for r in self.remarks)
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """What `heal check --json` prints."""
-        remarks = sorted(self.remarks, key=lambda r: (r.path, r.line, r.column))
-        return {
-            "clean": self.clean,
-            "files": sorted(self.files),
-            "findings": [dataclasses.asdict(r) for r in remarks],
-            "formulas": self.formulas,
-            "elapsed_s": round(self.elapsed_s, 3),
-        }
-
-    def looked_at(self, path: str) -> None:
-        """Count a file once."""
-        if path not in self.files:
-            self.files.append(path)
-
-    def add(self, severity: str, message: str, where: Location) -> None:
-        """Note a finding once, however many scenarios lead to it."""
-        remark = Remark(where.path, where.line, where.column, severity, message)
-        if remark not in self.remarks:
-            self.remarks.append(remark)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +49,10 @@ def check(names: Sequence[str] = ()) -> Report:
     """
     start = time.perf_counter()
     examination = _Examination(workspace.open())
-    for kind, name in _targets(examination.home, names):
+    found, mistakes = targets(examination.home, names)
+    for name, mistake in mistakes.items():
+        examination.report.mistake(mistake, Location(name))
+    for kind, name in found:
         examination.look(kind, name)
     examination.trace()
     examination.report.elapsed_s = time.perf_counter() - start
@@ -113,6 +64,7 @@ class _Examination:
 
     def __init__(self, home: workspace.Workspace) -> None:
         self.home, self.report = home, Report()
+        self._formulas = Formulas(home, self.report)
         self._uses: list[Use] = []
 
     def look(self, kind: str, name: str) -> None:
@@ -121,7 +73,7 @@ class _Examination:
         try:
             check(name)
         except InputError as error:
-            self.report.add("error", error.message, error.where or Location(name))
+            self.report.mistake(error, Location(name))
 
     # ------------------------------------------------------------ kinds of files
     def _scenario(self, name: str) -> None:
@@ -131,8 +83,9 @@ class _Examination:
         scenario = loaded.scenario
         files = [self.home.assertion_file(n, loaded.path.parent) for n in scenario.assertions]
         for file in files:
-            self._bind(file, scenario.control_hz)
-        judged_by(scenario, files, self.home.robot(scenario.robot), where)
+            self._formulas.file(file, scenario.control_hz)
+        robot = self.home.robot(scenario.robot)
+        self._formulas.flight(judged_by(scenario, files, robot, where), scenario, robot.signals, where.path)
         source = self.home.controller(scenario.controller, loaded.path.parent)
         self._use(source, scenario.robot, scenario.control_hz, scenario.dtype)
 
@@ -140,7 +93,7 @@ class _Examination:
         file = self.home.assertion_file(name)
         rates = {s.control_hz for s in self._scenarios(file.robot) if file.name in s.assertions}
         for rate in sorted(rates or {DEFAULT_HZ}):
-            self._bind(file, rate)
+            self._formulas.file(file, rate)
 
     def _controller(self, name: str) -> None:
         source = self.home.controller(name)
@@ -167,28 +120,6 @@ class _Examination:
                 continue
             if robot is None or scenario.robot == robot:
                 yield scenario
-
-    # ------------------------------------------------------------ assertions
-    def _bind(self, file: AssertionFile, control_hz: int) -> None:
-        """Every assertion on its own first, so that one mistake does not hide the next; then the file as a whole."""
-        self.report.looked_at(file.path)
-        table = self.home.robot(file.robot).signals
-        faults = 0
-        for assertion in file.assertions:
-            try:
-                (bound,) = stl.bind([dataclasses.replace(file, assertions=(assertion,))], table, control_hz)
-            except InputError as error:
-                faults += 1
-                self.report.add("error", error.message, error.where or Location(file.path))
-            else:
-                self._formula(bound, table, control_hz)
-        if not faults:
-            stl.bind([file], table, control_hz)
-
-    def _formula(self, bound: stl.Requirement, table: SignalTable, control_hz: int) -> None:
-        entry = formula_row(bound, table, control_hz)
-        if entry not in self.report.formulas:
-            self.report.formulas.append(entry)
 
     # ------------------------------------------------------------ controllers
     def _use(self, source: Source, robot: str, control_hz: int, dtype: str) -> None:
@@ -245,52 +176,3 @@ def _too_large(error: WorkerFailed) -> bool:
     """Whether a worker ended for want of time or memory (`sandbox.replies.status_in_words`)."""
     text = str(error)
     return error.reason in ("timed out", "spent its CPU time", "killed by SIGKILL") or "memory" in text.lower()
-
-
-# ---------------------------------------------------------------- names
-def _targets(home: workspace.Workspace, names: Sequence[str]) -> list[tuple[str, str]]:
-    if not names:
-        return _everything(home)
-    return [target for name in names for target in _targets_of(home, name)]
-
-
-def _everything(home: workspace.Workspace) -> list[tuple[str, str]]:
-    """The workspace's own files; what only the catalogue holds is not looked at."""
-    found: list[tuple[str, str]] = []
-    for kind, folder, pattern in (
-        ("scenario", "scenarios", "*.yaml"),
-        ("assertions", "assertions", "*.yaml"),
-        ("controller", "controllers", "*.py"),
-    ):
-        found += [(kind, str(path)) for path in sorted((home.root / folder).rglob(pattern))]
-    if not found:
-        raise InputError(f"{home.root} holds no scenario, assertion file or controller; name one, or use heal init.")
-    return found
-
-
-def _targets_of(home: workspace.Workspace, name: str) -> list[tuple[str, str]]:
-    if Path(name).is_file():
-        return [(_kind_of(Path(name)), name)]
-    kinds = {
-        "scenario": home.scenario_names(),
-        "assertions": home.assertion_names(),
-        "controller": home.controller_names(),
-    }
-    found = [(kind, name) for kind, known in kinds.items() if name in known]
-    if not found:
-        refuse_special(Path(name))
-        every = sorted({n for known in kinds.values() for n in known})
-        nearest = difflib.get_close_matches(name, every, n=5, cutoff=0.0)
-        near = suggestion(name, nearest, what="The nearest are")
-        raise NotFoundInCatalogue(f"there is no file and no catalogue entry '{name}'.{near}")
-    return found
-
-
-def _kind_of(path: Path) -> str:
-    """By suffix, and a YAML file by its keys: only a scenario names a controller."""
-    if path.suffix == ".py":
-        return "controller"
-    if path.suffix not in (".yaml", ".yml"):
-        raise InputError(f"{path} is neither .py nor .yaml; give a controller, an assertion file or a scenario.")
-    value = read_document(path).value
-    return "scenario" if isinstance(value, dict) and {"controller", "duration"} & set(value) else "assertions"

@@ -53,9 +53,10 @@ class HealingError(Exception):
 
 
 class InputError(HealingError):
-    """The input is wrong."""
+    """The input is wrong. `more` holds what else is wrong with it, where a reader knows."""
 
     exit_code = 2
+    more: tuple[InputError, ...] = ()
 
 
 class FileFormatError(InputError):

@@ -58,7 +58,7 @@ def _sensed(requirement: Requirement, part: Apply, table: SignalTable) -> Iterat
         if reference.observed and reference.signal in table.true:
             true = reference.text.removeprefix("observed(").removesuffix(")")
             what = (
-                f"the trigger '{shown(trigger)}' reads a sensor, and one that is stuck keeps it from coming true, so that "
+                f"the trigger '{shown(trigger)}' reads a sensor, which may be stuck: it never comes true, and "
                 f"'{requirement.id}' is vacuous; write '{true}' for '{reference.text}'."
             )
             yield Finding("warning", what, place(requirement, trigger))
