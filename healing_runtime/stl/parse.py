@@ -1,4 +1,4 @@
-"""Text -> raw tree: the grammar, its error messages, and the refusal of what could be misread.
+"""Text -> raw tree: the grammar, and the refusal of what could be misread.
 
 Where tools disagree about precedence (`always p implies q` means one thing here and another there) no reading is
 chosen: the text is refused and both readings are shown.
@@ -6,68 +6,20 @@ chosen: the text is refused and both readings are shown.
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 import functools
 import re
 from importlib import resources
-from typing import Any, NoReturn
+from typing import Any
 
 import lark
 
-from healing_runtime.core.errors import AssertionSyntaxError, InputError, Location, UnitError
+from healing_runtime.stl.mistakes import explain
 from healing_runtime.stl.operators import OPERATORS
+from healing_runtime.stl.text import NUMBER, QUANTITY, WORDS, Raw, Text
 
-NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_NAME_OF_UNIT = r"[kmcµμ]?(?:m|s|g|rad|N|Hz)|deg|rpm|rev|turn|min(?!\s*\()|ticks?|percent"
-_UNIT = rf"(?:(?:{_NAME_OF_UNIT})(?:(?:\^|\*\*)?-?\d)?(?![A-Za-z0-9_])|%)"
-QUANTITY = rf"{NUMBER}\s*{_UNIT}(?:(?:\s*[*/]\s*|[ \t]+){_UNIT})*"
+__all__ = ["WORDS", "Raw", "Text", "name_of", "parse_text"]
+
 MAX_LENGTH, MAX_DEPTH = 4000, 40
-
-WORDS = {name for operator in OPERATORS.values() for name in (operator.name, operator.short) if name} | {
-    "true",
-    "false",
-}
-_INSTEAD = {
-    "->": "implies", "=>": "implies", "<->": "iff", "&&": "and", "&": "and", "||": "or", "|": "or",
-    "!=": "not (a == b)", "!": "not", "~": "not", "≤": "<=", "≥": ">=", "=": "==", "≠": "not (a == b)", "∧": "and",
-    "∨": "or", "¬": "not",
-}  # fmt: skip
-
-
-@dataclasses.dataclass(frozen=True)
-class Text:
-    """A formula's text and where its first character stands."""
-
-    text: str
-    where: Location | None = None
-
-    def at(self, place: int) -> Location | None:
-        """File, line and column of an offset."""
-        if self.where is None:
-            return None
-        before = self.text[:place]
-        lines = before.count("\n")
-        column = place - (before.rfind("\n") + 1)
-        if lines == 0:
-            return Location(self.where.path, self.where.line, self.where.column + column if self.where.column else 0)
-        return Location(self.where.path, self.where.line + lines if self.where.line else 0, column + 1)
-
-    def fail(self, what: str, place: int, kind: type[InputError] = AssertionSyntaxError) -> NoReturn:
-        """Raise with the location, the message, the line of text and a caret under the offending character."""
-        start = self.text.rfind("\n", 0, place) + 1
-        line = self.text[start:].split("\n", 1)[0].replace("\t", " ")
-        raise kind(f"{what}\n    {line}\n    {' ' * (place - start)}^", where=self.at(place))
-
-
-@dataclasses.dataclass(frozen=True)
-class Raw:
-    """One node of the raw tree: a tag, its parts, and the stretch of text it came from."""
-
-    tag: str
-    parts: tuple[Any, ...]
-    start: int
-    end: int
 
 
 def parse_text(source: Text) -> Raw:
@@ -85,7 +37,7 @@ def parse_text(source: Text) -> Raw:
     try:
         tree = _parser().parse(source.text)
     except lark.UnexpectedInput as error:
-        _explain(source, error)
+        explain(source, error)
     return _Nest(source).visit(tree.children[0])
 
 
@@ -108,42 +60,6 @@ def _parser() -> lark.Lark:
     for hole, value in (("PREFIX", words(1)), ("INFIX", words(2)), ("QUANTITY", QUANTITY), ("NUMBER", NUMBER)):
         grammar = grammar.replace(f"%{hole}%", value.replace("/", r"\/"))
     return lark.Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=False)
-
-
-# ---------------------------------------------------------------- errors
-def _explain(source: Text, error: lark.UnexpectedInput) -> NoReturn:
-    if isinstance(error, lark.UnexpectedEOF) or (
-        isinstance(error, lark.UnexpectedToken) and error.token.type == "$END"
-    ):
-        place = len(source.text.rstrip())
-        missing = "')' is missing" if source.text.count("(") > source.text.count(")") else "the formula stops too early"
-        source.fail(f"{missing}; complete it.", place)
-    place = error.pos_in_stream or 0
-    rest = source.text[place:]
-    for sign in sorted(_INSTEAD, key=len, reverse=True):
-        # The sign may have begun before the place: '-' of '->' is a minus until '>' follows.
-        begin = next((b for b in (place - 1, place) if b >= 0 and source.text.startswith(sign, b)), None)
-        if begin is not None and (len(sign) > 1 or begin == place):
-            source.fail(f"'{sign}' is not part of the language; write '{_INSTEAD[sign]}'.", begin)
-    opened = source.text.rfind("[", 0, place)
-    before = (
-        re.search(r"([A-Za-z_]\w*)\s*$", source.text[:opened]) if opened > source.text.rfind("]", 0, place) else None
-    )
-    if before and before[1] not in WORDS:
-        source.fail(f"'{before[1]}' takes no bounds; '[…]' after a signal holds the index of an entry.", opened)
-    number = re.search(rf"({NUMBER})\s*$", source.text[:place])
-    word = re.match(r"[A-Za-zµμ°_][\w/]*", rest)
-    if number and word and word[0] not in WORDS:
-        source.fail(
-            f"'{word[0]}' is not a unit; write for example m, m/s, deg, rad/s, N, s or ticks.", place, UnitError
-        )
-    if word and (near := difflib.get_close_matches(word[0], sorted(WORDS), n=1, cutoff=0.7)):
-        source.fail(f"'{word[0]}' is unexpected here; did you mean '{near[0]}'?", place)
-    found = word[0] if word else rest[:1]
-    previous = re.search(r"([A-Za-z_]\w*)\s*$", source.text[:place])
-    if previous and (near := difflib.get_close_matches(previous[1], sorted(WORDS), n=1, cutoff=0.7)):
-        source.fail(f"'{previous[1]}' is read as a signal here; did you mean '{near[0]}'?", previous.start(1))
-    source.fail(f"'{found}' is unexpected here; an operator such as 'and' or '<' may be missing before it.", place)
 
 
 # ---------------------------------------------------------------- nesting
