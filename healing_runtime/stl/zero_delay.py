@@ -47,7 +47,8 @@ class ZeroDelay(enum.StrEnum):
     """When a violation is declared.
 
     exact: in the first tick after which no continuation satisfies the formula, neither later nor earlier.
-    bound: never earlier than that; perhaps later, at the latest when the formula's horizon has passed.
+    bound: never earlier than that, perhaps later: a formula with a horizon trips when it has passed at the latest, one
+        without may be found false only when the run ends.
     """
 
     EXACT = "exact"
