@@ -41,12 +41,20 @@ def _text(document: dict[str, Any]) -> list[str]:
         f"{_place(f)}: {output.word(f['severity'])}: {output.first_line(f['message'])}" for f in document["findings"]
     ]
     rows = [
-        (f["id"], f["severity"], _horizon(f["horizon_s"]), f"{f['memory_bytes']} B", f["file"])
+        (
+            f["id"],
+            f["severity"],
+            f["zero_delay"],
+            _horizon(f["horizon_s"]),
+            f"{f['memory_bytes']} B",
+            f["steps_per_tick"],
+            f["file"],
+        )
         for f in document["formulas"]
     ]
     if rows:
         lines += [""] if lines else []
-        lines += output.table(rows, ("formula", "severity", "decided after", "memory", "file"))
+        lines += output.table(rows, ("formula", "severity", "zero-delay", "decided in", "memory", "steps", "file"))
     errors = sum(f["severity"] == "error" for f in document["findings"])
     counts = f"{output.count(len(document['files']), 'file')} checked, {output.count(errors, 'error')}"
     return [*lines, counts, f"in {output.number(document['elapsed_s'])} s"]

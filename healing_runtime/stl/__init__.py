@@ -7,20 +7,25 @@ Source of the semantics: Fainekos and Pappas 2009, Donzé and Maler 2010; bounds
 from __future__ import annotations
 
 from healing_runtime.stl.bind import Requirement, bind, judging, parse
+from healing_runtime.stl.cost import Cost, cost
 from healing_runtime.stl.explain import explain
 from healing_runtime.stl.formula import Formula
 from healing_runtime.stl.monitor import Monitor, MonitorOut, MonitorState, online, online_all
 from healing_runtime.stl.offline import robustness, verdicts
 from healing_runtime.stl.operators import OPERATORS
+from healing_runtime.stl.zero_delay import ZeroDelay, zero_delay
 
 __all__ = [
     "OPERATORS",
+    "Cost",
     "Formula",
     "Monitor",
     "MonitorOut",
     "MonitorState",
     "Requirement",
+    "ZeroDelay",
     "bind",
+    "cost",
     "explain",
     "judging",
     "online",
@@ -28,4 +33,5 @@ __all__ = [
     "parse",
     "robustness",
     "verdicts",
+    "zero_delay",
 ]

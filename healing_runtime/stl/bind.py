@@ -12,6 +12,7 @@ from healing_runtime.core.records import AssertionFile, AssertionText
 from healing_runtime.core.signals import Signal, SignalTable
 from healing_runtime.core.status import Severity
 from healing_runtime.stl import check, vocabulary
+from healing_runtime.stl.budget import check_budget
 from healing_runtime.stl.formula import Apply, Formula, Predicate, walk
 from healing_runtime.stl.parse import Text, parse_text
 from healing_runtime.stl.ticks import check_online, in_ticks, looks_ahead
@@ -75,7 +76,8 @@ def bind(files: Sequence[AssertionFile], table: SignalTable, control_hz: int) ->
 
     Raises:
         FileFormatError: an id occurs twice.
-        AssertionSyntaxError, UnitError, UnknownSignalError: a formula is wrong; file:line:column of the character.
+        AssertionSyntaxError, UnitError, UnknownSignalError: a formula is wrong, or takes what the formulas need together
+            over the `budget`; file:line:column of the character.
     """
     found = tuple(r for file in files for r in _bind_file(file, table, Fraction(1, control_hz)))
     first: dict[str, Requirement] = {}
@@ -85,6 +87,7 @@ def bind(files: Sequence[AssertionFile], table: SignalTable, control_hz: int) ->
             raise FileFormatError(
                 f"the id '{requirement.id}' is also at {other.where}; rename one.", where=requirement.where
             )
+    check_budget([(requirement.formula, Text(requirement.text, requirement.where)) for requirement in found])
     return found
 
 

@@ -87,6 +87,10 @@ class Program:
         formulas: windows in ticks, within the online fragment.
         rewrite: False keeps every promise start by start; tests compare the two.
         ring_up_to: see `windows.least`.
+
+    Attributes:
+        atoms, atom_texts: the distinct atoms, in the order of `MonitorOut.atoms`.
+        pending: starts held undecided at once, over all nodes.
     """
 
     def __init__(self, formulas: Sequence[Formula], *, rewrite: bool = True, ring_up_to: int = RING_IN_BATCH) -> None:
@@ -105,7 +109,9 @@ class Program:
             self._owned.append(range(before, len(self._roots)))
         self._rests_on = [sorted({self._atom(atom) for atom in atoms(f)}) for f in formulas]
         self._counts_by = [sorted({self._trigger(*found) for found in _triggers(f)}) for f in formulas]
+        self.atoms = tuple(self._atoms)
         self.atom_texts = tuple(atom.text for atom in self._atoms)
+        self.pending = sum(node.machine.horizon for node in self._nodes)
 
     # ------------------------------------------------ building: values at every start
     def _atom(self, atom: Atom) -> int:

@@ -27,3 +27,9 @@ def brute():
 def rtamt_oracle():
     """Textbook robustness, rtamt and reelay."""
     return _load("rtamt_oracle")
+
+
+@pytest.fixture(scope="session")
+def continuations():
+    """All continuations, tried."""
+    return _load("stl_continuations")
