@@ -20,7 +20,7 @@ from healing_runtime.workspace.document import parse_document
 
 _LABEL = "healable"
 """What the file says of its own nominal case; of this one nobody knows."""
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_/.-]*")
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_/.-]*|-?[0-9.]+ [A-Za-z][A-Za-z0-9/]*")
 _WORDS = {"null", "true", "false"}
 
 

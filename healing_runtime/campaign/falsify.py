@@ -34,7 +34,7 @@ from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.sources import sim_hash
 
 FLIGHTS, WORKERS = 200, 2
-SLICE = 8
+SLICE = 16
 """Flights after which a search looks whether it may end."""
 SHRINKING = 9
 """Most flights spent on a smaller counterexample: the nominal scenario with its noise, and eight bisections."""
@@ -105,7 +105,8 @@ def search_for(
             narrate(f"building {prepared.source.name}")
             course = Course(prepared.scenario, prepared.files)
             program = policy.admit(sandbox, prepared.source, course, prepared.table, kept)
-        hunt = Hunt(Fleet(sandbox, program, str(prepared.sim_root)), record, space, wanted, seed, advance)
+        fleet = Fleet(sandbox, program, str(prepared.sim_root))
+        hunt = Hunt(fleet, record, space, Search(space.size, seed), wanted, seed, advance)
         narrate(f"flying up to {wish.flights} flights, {wish.workers} at a time")
         return conclude(hunt.run(wish.flights, wish.keep_going))
 
@@ -132,25 +133,32 @@ class Hunt:
     """One search: flies, remembers, judges."""
 
     def __init__(
-        self, fleet: Fleet, record: Record, space: Space, wanted: tuple[str, ...], seed: int, advance: Advance
+        self,
+        fleet: Fleet,
+        record: Record,
+        space: Space,
+        search: Search,
+        wanted: tuple[str, ...],
+        seed: int,
+        advance: Advance,
     ) -> None:
-        self._fleet, self._record, self._space, self._wanted = fleet, record, space, wanted
-        self._seed, self._advance = seed, advance
+        self._fleet, self._record, self._space, self._search = fleet, record, space, search
+        self._wanted, self._seed, self._advance = wanted, seed, advance
         self.tally = Tally(wanted)
 
     def run(self, flights: int, keep_going: bool) -> Finding:
         """Search until a violation is found, or to the end of the budget; then shrink what was found."""
-        self._search(flights, keep_going)
+        self._look(flights, keep_going)
         least = self.tally.least
         found = least if least is not None and least.score.violated else None
         shrunk, share, spent = self._shrink(found) if found is not None and found.flight > 0 else (None, 1.0, 0)
         return Finding(self._wanted, self._space, self._seed, self.tally, found, shrunk, share, spent, self._record)
 
-    def _search(self, flights: int, keep_going: bool) -> None:
+    def _look(self, flights: int, keep_going: bool) -> None:
         nominal = self._space.nominal
         for shown in self._show([(nominal, self._space.scenario)], 0):
             self.tally.add(shown)
-        search, told = Search(self._space.size, self._seed), np.zeros(0)
+        search, told = self._search, np.zeros(0)
         while self.tally.flown < flights and (keep_going or not self.tally.violations):
             number, points = self.tally.flown, search.ask()
             points = points[told.size :][: min(SLICE, flights - number)]
@@ -163,7 +171,7 @@ class Hunt:
                 search.tell(told)
                 told = np.zeros(0)
 
-    def _shrink(self, found: Shown) -> tuple[Shown, float, int]:
+    def _shrink(self, found: Shown) -> tuple[Shown | None, float, int]:
         """The smallest part of the way from the nominal scenario that still violates, with the same noise."""
         nominal = self._space.nominal
         low, high, smallest = 0.0, 1.0, found
@@ -178,7 +186,7 @@ class Hunt:
             high, smallest = share, shown
             if share == 0.0:
                 return smallest, share, 1
-        return smallest, high, SHRINKING
+        return None if smallest is found else smallest, high, SHRINKING
 
     def _show(self, placed: Sequence[tuple[np.ndarray, Scenario]], number: int) -> Iterator[Shown]:
         """Flights in their order: from the record where it has them, else flown and written down."""
@@ -188,7 +196,7 @@ class Hunt:
             outcome = self._record.find(scenario)
             if outcome is None:
                 outcome = next(flown)
-                self._record.keep(scenario, self._space.values_at(point), outcome)
+                self._record.keep(scenario, self._space.values_of(scenario), outcome)
             yield Shown(number + i, point, scenario, outcome, score(outcome.verdicts, self._wanted))
 
     def _noise(self, flight: int) -> int:

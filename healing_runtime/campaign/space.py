@@ -8,7 +8,7 @@ its high end. What cannot vary (a sigma of zero, equal bounds) is no axis.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,10 +29,6 @@ class Axis:
     high: float
     nominal: float
 
-    def at(self, coordinate: float) -> float:
-        """The value at a coordinate."""
-        return self.low + coordinate * (self.high - self.low)
-
 
 class Space:
     """The cube around a scenario.
@@ -51,10 +47,8 @@ class Space:
             middle = np.asarray(nominal, np.float64)
             low, high = self._span(distribution, middle)
             self._spans[name] = (low, high)
-            for place in np.ndindex(middle.shape):
-                if low[place] < high[place]:
-                    label = name + "".join(f"[{i}]" for i in place)
-                    axes.append(Axis(label, float(low[place]), float(high[place]), float(middle[place])))
+            for label, place in self._labels(name):
+                axes.append(Axis(label, float(low[place]), float(high[place]), float(middle[place])))
             return middle if distribution.absolute else np.zeros(middle.shape)
 
         perturb.place(scenario, note)
@@ -83,16 +77,30 @@ class Space:
             middle = np.asarray(nominal, np.float64)
             low, high = self._spans[name]
             value = low.copy()
-            for place in np.ndindex(middle.shape):
-                if low[place] < high[place]:
-                    value[place] = low[place] + next(coordinates) * (high[place] - low[place])
+            for _, place in self._labels(name):
+                value[place] = low[place] + next(coordinates) * (high[place] - low[place])
             return value if distribution.absolute else value - middle
 
         return dataclasses.replace(perturb.place(self.scenario, choose), seed=seed)
 
-    def values_at(self, point: np.ndarray) -> Mapping[str, float]:
-        """The values of a point's axes, by name."""
-        return {axis.name: axis.at(float(u)) for axis, u in zip(self.axes, point, strict=True)}
+    def values_of(self, scenario: Scenario) -> Mapping[str, float]:
+        """What the axes are in a scenario of this space, by name, as it is flown: onsets on a step, whole numbers."""
+        values: dict[str, float] = {}
+
+        def read(name: str, distribution: Distribution, nominal: Any) -> np.ndarray:
+            own = np.asarray(nominal, np.float64)
+            values.update({label: float(own[place]) for label, place in self._labels(name)})
+            return own if distribution.absolute else np.zeros(own.shape)
+
+        perturb.place(scenario, read)
+        return values
+
+    def _labels(self, name: str) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """The axes of a quantity, each with its place in it."""
+        low, high = self._spans[name]
+        for place in np.ndindex(low.shape):
+            if low[place] < high[place]:
+                yield name + "".join(f"[{i}]" for i in place), place
 
     def _span(self, distribution: Distribution, middle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if distribution.kind == "normal":
@@ -101,4 +109,4 @@ class Space:
             low, high = distribution.low, distribution.high
         origin = np.zeros(middle.shape) if distribution.absolute else middle
         floor, ceiling = distribution.floor, distribution.ceiling
-        return np.clip(origin + low, floor, ceiling), np.clip(origin + high, floor, ceiling)
+        return np.array(np.clip(origin + low, floor, ceiling)), np.array(np.clip(origin + high, floor, ceiling))

@@ -107,7 +107,7 @@ def _shown(finding: Finding, shown: Shown) -> dict[str, Any]:
         "robustness": verdict.robustness,
         "robustness_scaled": verdict.robustness_scaled,
         "t_s": None if tick is None else tick / scenario.control_hz,
-        "at": dict(finding.space.values_at(shown.point)),
+        "at": dict(finding.space.values_of(shown.scenario)),
         "seed": scenario.seed,
     }
 
