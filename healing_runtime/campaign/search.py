@@ -1,4 +1,7 @@
-"""Where to look next: first a batch that fills the cube evenly, then CMA-ES, started anew whenever it stands still.
+"""Where to look next: points that fill the cube evenly, then CMA-ES around the best of them.
+
+Whenever that stands still both begin anew, with the next points of the even sequence: where most of a cube is a
+plateau, another look at all of it is worth more than another walk from nowhere.
 
 What is asked depends on the seed and on the values told, and on nothing else: a search that is given the same answers
 asks the same questions, which is how one is resumed.
@@ -12,9 +15,9 @@ from scipy.stats import qmc
 
 STEP = 0.25
 """Standard deviation with which CMA-ES starts, in widths of the cube."""
-PATIENCE = 8
+PATIENCE = 4
 """Generations without progress after which it starts anew."""
-PROGRESS = 1e-3
+PROGRESS = 1e-2
 """Part of the spread of all values so far that counts as progress."""
 LARGEST = 1e6
 """What an infinite value is to the search."""
@@ -26,12 +29,11 @@ class Search:
     def __init__(self, size: int, seed: int) -> None:
         self._size = size
         self._rng = np.random.default_rng(seed)
+        self._even = qmc.Sobol(size, rng=self._rng)
         self._method: CMA | None = None
-        self._population = 0
-        self._best, self._worst = np.inf, -np.inf
+        self._known, self._worst = np.inf, -np.inf
         self._idle = 0
-        # A power of two keeps the points balanced; four an axis show where the value slopes.
-        self._asked = qmc.Sobol(size, rng=self._rng).random_base2(int(np.ceil(np.log2(4 * size))))
+        self._asked = self._fill()
 
     def ask(self) -> np.ndarray:
         """The next batch, one point a row; the same until its values are told."""
@@ -40,27 +42,31 @@ class Search:
     def tell(self, values: np.ndarray) -> None:
         """The values of the batch that is asked, in its order. Infinite ones are taken, NaN is not a value."""
         values = np.clip(values, -LARGEST, LARGEST)
-        decided = values[values < LARGEST]
-        self._worst = max(self._worst, float(decided.max(initial=-np.inf)))
-        known, self._best = self._best, min(self._best, float(values.min()))
+        self._worst = max(self._worst, float(values[values < LARGEST].max(initial=-np.inf)))
         if self._method is None:
             self._method = self._start(self._asked[np.argmin(values)])
+            self._known, self._idle = float(values.min()), 0
         else:
             self._method.tell(list(zip(self._asked, values.tolist(), strict=True)))
-            gained = known - self._best > PROGRESS * (self._worst - self._best)
-            self._idle = 0 if gained else self._idle + 1
+            gained = self._known - float(values.min()) > PROGRESS * (self._worst - self._known)
+            self._known, self._idle = min(self._known, float(values.min())), 0 if gained else self._idle + 1
             if self._idle >= PATIENCE or self._method.should_stop():
-                self._method = self._start(self._rng.uniform(size=self._size))
-        self._asked = np.array([self._method.ask() for _ in range(self._population)])
+                self._method = None
+        self._asked = self._fill() if self._method is None else self._generation(self._method)
+
+    def _fill(self) -> np.ndarray:
+        """The next points of an even sequence; a power of two keeps it balanced, four an axis show where it slopes."""
+        return self._even.random(2 ** int(np.ceil(np.log2(4 * self._size))))
+
+    def _generation(self, method: CMA) -> np.ndarray:
+        return np.array([method.ask() for _ in range(method.population_size)])
 
     def _start(self, mean: np.ndarray) -> CMA:
-        """CMA-ES around a point; each start has twice the population of the one before.
+        """CMA-ES around a point.
 
         It wants two axes at least: a single one gets a second beside it, on which nothing depends. Points beyond the
         cube are put on its faces at once and not drawn again, because violations like corners.
         """
         mean = np.pad(mean, (0, max(0, 2 - mean.size)), constant_values=0.5)
-        self._population = 2 * self._population or 4 + int(3 * np.log(mean.size))
-        self._idle = 0
         bounds, seed = np.tile([0.0, 1.0], (mean.size, 1)), int(self._rng.integers(2**31))
-        return CMA(mean, STEP, bounds, n_max_resampling=1, seed=seed, population_size=self._population)
+        return CMA(mean, STEP, bounds, n_max_resampling=1, seed=seed)

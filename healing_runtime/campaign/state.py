@@ -34,9 +34,11 @@ class Record:
     It is locked while it is open: two searches in one folder would fly everything twice and write in turns.
     """
 
-    def __init__(self, folder: Path, file: BinaryIO, known: dict[str, Outcome]) -> None:
-        self.folder, self._file, self._known = folder, file, known
+    def __init__(self, folder: Path, file: BinaryIO) -> None:
+        self.folder, self._file = folder, file
+        self._known: dict[str, Outcome] = {}
         self.flown = 0
+        """Flights written down since it was opened."""
 
     @classmethod
     def begin(cls, folder: Path, search: Mapping[str, Any]) -> Self:
@@ -57,7 +59,7 @@ class Record:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise InputError(f"nothing can be written to {folder}: {reason}; give another folder with --out.") from None
-        record = cls(folder, os.fdopen(descriptor, "r+b"), {})
+        record = cls(folder, os.fdopen(descriptor, "r+b"))
         record._lock()
         record._write({"format": FORMAT, "search": search})
         return record
@@ -75,25 +77,13 @@ class Record:
             file = path.open("r+b")
         except OSError:
             raise InputError(f"{folder} holds no {RECORD} that can be read; give the folder of a search.") from None
-        record = cls(folder, file, {})
-        record._lock()
-        lines, whole = _whole_lines(file.read())
-        file.truncate(whole)
-        file.seek(whole)
-        if not lines:  # killed before it began
-            record._write({"format": FORMAT, "search": search})
-            return record
-        head = _line(path, 1, lines[0])
-        if head.get("format") != FORMAT:
-            raise InputError(f"{path} has another format than this version writes; search anew in another --out.")
-        if other := _difference(head.get("search"), codec.plain(search)):
-            raise InputError(f"{folder} is the record of another search: {other}; search anew in another --out.")
-        for number, line in enumerate(lines[1:], 2):
-            entry = _line(path, number, line)
-            try:
-                record._known[entry["scenario"]] = codec.read(Outcome, entry["outcome"])
-            except (KeyError, ValueError):
-                raise _damaged(path, number) from None
+        record = cls(folder, file)
+        try:
+            record._lock()
+            record._read(search)
+        except BaseException:
+            file.close()
+            raise
         return record
 
     def find(self, scenario: Scenario) -> Outcome | None:
@@ -116,6 +106,27 @@ class Record:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+    def _read(self, search: Mapping[str, Any]) -> None:
+        """The flights in the file; a last line that was cut off is dropped."""
+        path = self.folder / RECORD
+        lines, whole = _whole_lines(self._file.read())
+        self._file.truncate(whole)
+        self._file.seek(whole)
+        if not lines:  # killed before it began
+            self._write({"format": FORMAT, "search": search})
+            return
+        head = _line(path, 1, lines[0])
+        if head.get("format") != FORMAT:
+            raise InputError(f"{path} has another format than this version writes; search anew in another --out.")
+        if other := _difference(head.get("search"), codec.plain(search)):
+            raise InputError(f"{self.folder} is the record of another search: {other}; search anew in another --out.")
+        for number, line in enumerate(lines[1:], 2):
+            entry = _line(path, number, line)
+            try:
+                self._known[entry["scenario"]] = codec.read(Outcome, entry["outcome"])
+            except (KeyError, ValueError):
+                raise _damaged(path, number) from None
 
     def _lock(self) -> None:
         try:

@@ -78,8 +78,8 @@ def _place_fault(
     last_step = scenario.duration_ticks * scenario.substeps - 1
     for key in sorted(distributions):
         kind, _, parameter = key.rpartition(".")
-        if kind not in ("", fault.kind):
-            continue
+        if kind not in ("", fault.kind) or (not kind and f"{fault.kind}.{parameter}" in distributions):
+            continue  # another kind's, or one that this kind has of its own
         label = f"{name}.{parameter}"
         if parameter == "start":
             onset = dataclasses.replace(distributions[key], floor=0.0, ceiling=last_step / scenario.physics_hz)

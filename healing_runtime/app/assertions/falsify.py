@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,10 +128,11 @@ def _write_scenarios(prepared: Prepared, finding: Finding) -> None:
         if shown is None or shown.score.verdict is None:
             continue
         verdict = shown.score.verdict
-        margin = f"robustness {verdict.robustness:.6g}, scaled {verdict.robustness_scaled:.6g}"
+        margin = f", robustness {verdict.robustness:.6g}, scaled {verdict.robustness_scaled:.6g}"
+        said = verdict.status.word + ("" if math.isnan(verdict.robustness) else margin)
         remarks = (
             f"A counterexample to {verdict.id} in {name}: {how}.",
-            f"Found by heal assertions falsify ({searched}): {verdict.status.word}, {margin}.",
+            f"Found by heal assertions falsify ({searched}): {said}.",
             f"Fly it with: heal run {finding.record.folder / file} --brain none",
         )
         write_scenario(finding.record.folder / file, prepared, shown.scenario, remarks)
