@@ -1,75 +1,98 @@
-"""Drawing a neighbour of a scenario: other initial state, environment, fault magnitude, fault onset, noise.
+"""A neighbour of a scenario: other initial state, environment, fault magnitude, fault onset, noise.
 
-The gate's neighbourhood, campaigns and fallback admission all draw here, so that they mean the same thing by
-"perturbed". A draw depends on the scenario and the generator alone: keys are visited in sorted order, whatever order a
-file or a pipe brought them in.
+The gate's neighbourhood, campaigns and fallback admission draw here, and a search for a counterexample places its
+flights here, so that all mean the same thing by "perturbed". What comes out depends on the scenario and the choices
+alone: keys are visited in sorted order, whatever order a file or a pipe brought them in.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from healing_runtime.core.records import Distribution, FaultSpec, Scenario
 
-_SEEDS = 2**31
+SEEDS = 2**31
+"""Seeds are below this."""
+
+Choose = Callable[[str, Distribution, Any], np.ndarray]
+"""(name, distribution, nominal value) -> offset of the nominal's shape, or the value itself for `absolute`.
+
+Names are those of the scenario file: `position_m`, `pad.friction`, `faults[0].value`, `faults[0].start` (in seconds).
+"""
 
 
 def draw(scenario: Scenario, rng: np.random.Generator) -> Scenario:
     """A scenario drawn from `scenario.perturb`, clamped to what is physically possible, with a seed of its own."""
+
+    def choose(name: str, distribution: Distribution, nominal: Any) -> np.ndarray:
+        shape = np.shape(nominal)
+        if distribution.kind == "normal":
+            return np.asarray(rng.normal(0.0, distribution.scale, shape))
+        return np.asarray(rng.uniform(distribution.low, distribution.high, shape))
+
+    return dataclasses.replace(place(scenario, choose), seed=int(rng.integers(SEEDS)))
+
+
+def place(scenario: Scenario, choose: Choose) -> Scenario:
+    """The scenario with everything that `scenario.perturb` names where `choose` puts it, clamped to what is possible.
+
+    The seed of the noise stays. A fault begins before the last physics step: one that began later would be none.
+    """
     perturb = scenario.perturb
     return dataclasses.replace(
         scenario,
-        initial=_draw_section(scenario.initial, perturb.initial, rng),
-        environment=_draw_section(scenario.environment, perturb.environment, rng),
-        faults=tuple(_draw_fault(fault, perturb.faults, scenario, rng) for fault in scenario.faults),
-        seed=int(rng.integers(_SEEDS)),
+        initial=_place_section(scenario.initial, perturb.initial, choose),
+        environment=_place_section(scenario.environment, perturb.environment, choose),
+        faults=tuple(
+            _place_fault(fault, f"faults[{i}]", perturb.faults, scenario, choose)
+            for i, fault in enumerate(scenario.faults)
+        ),
     )
 
 
-def _draw_section(
-    values: Mapping[str, Any], distributions: Mapping[str, Distribution], rng: np.random.Generator
+def _place_section(
+    values: Mapping[str, Any], distributions: Mapping[str, Distribution], choose: Choose
 ) -> Mapping[str, Any]:
     for path in sorted(distributions):
-        values = _replaced(values, path.split("."), distributions[path], rng)
+        values = _replaced(values, path, path.split("."), distributions[path], choose)
     return values
 
 
 def _replaced(
-    values: Mapping[str, Any], path: list[str], distribution: Distribution, rng: np.random.Generator
+    values: Mapping[str, Any], name: str, path: list[str], distribution: Distribution, choose: Choose
 ) -> Mapping[str, Any]:
     head, *rest = path
     inner = values[head]
-    return {**values, head: _replaced(inner, rest, distribution, rng) if rest else _drawn(inner, distribution, rng)}
+    new = _replaced(inner, name, rest, distribution, choose) if rest else _placed(inner, name, distribution, choose)
+    return {**values, head: new}
 
 
-def _draw_fault(
-    fault: FaultSpec, distributions: Mapping[str, Distribution], scenario: Scenario, rng: np.random.Generator
+def _place_fault(
+    fault: FaultSpec, name: str, distributions: Mapping[str, Distribution], scenario: Scenario, choose: Choose
 ) -> FaultSpec:
     parameters, start_step = dict(fault.parameters), fault.start_step
+    last_step = scenario.duration_ticks * scenario.substeps - 1
     for key in sorted(distributions):
-        kind, _, name = key.rpartition(".")
-        if kind not in ("", fault.kind):
-            continue
-        if name == "start":
-            start_s = _drawn(fault.start_step / scenario.physics_hz, distributions[key], rng)
-            last_step = scenario.duration_ticks * scenario.substeps
-            start_step = min(max(round(start_s * scenario.physics_hz), 0), last_step)
-        elif name in parameters:
-            parameters[name] = _drawn(parameters[name], distributions[key], rng)
+        kind, _, parameter = key.rpartition(".")
+        if kind not in ("", fault.kind) or (not kind and f"{fault.kind}.{parameter}" in distributions):
+            continue  # another kind's, or one that this kind has of its own
+        label = f"{name}.{parameter}"
+        if parameter == "start":
+            onset = dataclasses.replace(distributions[key], floor=0.0, ceiling=last_step / scenario.physics_hz)
+            start_s = _placed(fault.start_step / scenario.physics_hz, label, onset, choose)
+            start_step = round(start_s * scenario.physics_hz)
+        elif parameter in parameters:
+            parameters[parameter] = _placed(parameters[parameter], label, distributions[key], choose)
     until_step = None if fault.until_step is None else fault.until_step + start_step - fault.start_step
     return dataclasses.replace(fault, parameters=parameters, start_step=start_step, until_step=until_step)
 
 
-def _drawn(nominal: Any, distribution: Distribution, rng: np.random.Generator) -> Any:
-    shape = np.shape(nominal)
-    if distribution.kind == "normal":
-        offset = rng.normal(0.0, distribution.scale, shape)
-    else:
-        offset = rng.uniform(distribution.low, distribution.high, shape)
+def _placed(nominal: Any, name: str, distribution: Distribution, choose: Choose) -> Any:
+    offset = choose(name, distribution, nominal)
     value = offset if distribution.absolute else np.asarray(nominal, dtype=np.float64) + offset
     value = np.clip(value, distribution.floor, distribution.ceiling)
     return round(float(value)) if isinstance(nominal, int) else _plain(value)
