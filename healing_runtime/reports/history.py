@@ -12,8 +12,8 @@ import numpy as np
 
 from healing_runtime import stl
 from healing_runtime.core.errors import UnknownSignalError
-from healing_runtime.core.records import Verdict
 from healing_runtime.core.recording import Recording
+from healing_runtime.core.records import Verdict
 from healing_runtime.core.status import Status
 from healing_runtime.stl.bind import Requirement
 from healing_runtime.stl.formula import Formula, Reference, references

@@ -1,16 +1,14 @@
-"""How a status looks and is worded: told apart by colour, by hatching and by symbol, so that any one of them will do.
+"""How a status looks: told apart by colour, by hatching and by symbol, so that any one of them will do.
 
 Colours after Okabe and Ito (2008), who chose them for people who do not see red and green apart.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from healing_runtime.core.status import Status
-from healing_runtime.reports.wording import Unit
 
 
 class Look(NamedTuple):
@@ -41,37 +39,3 @@ CURVES = (LINE, SECOND)
 def look_of(status: Status, binding: bool) -> Look:
     """How a status is drawn in a row that must hold, or need not."""
     return MILD if status is Status.FALSE and not binding else LOOKS[status]
-
-
-def verdict_words(status: Status) -> str:
-    """A verdict with its symbol, and what a reader must not overlook about it."""
-    rider = {
-        Status.VACUOUS: ": the trigger never came true, so nothing was verified",
-        Status.INVALID: ": a sample it rests on is NaN or stale, which counts as a violation",
-        Status.UNKNOWN: ": the recording ended before it was decided",
-        Status.FALSE: ": violated",
-    }.get(status, "")
-    return f"{LOOKS[status].symbol} {status.word}{rider}"
-
-
-def unit_words(unit: Unit) -> str:
-    """A unit in brackets, with raised powers; quantities of several dimensions are told to be in SI."""
-    text = unit.text.translate(str.maketrans("23", "²³"))
-    if unit.mixed:
-        return f" [mixed, SI: {text}]"
-    return f" [{text}]" if text else ""
-
-
-def quantity(value: float, unit: Unit, digits: int = 3) -> str:
-    """A number with its unit; infinities and NaN as words people read."""
-    if math.isnan(value):
-        return "invalid"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    text = f"{value:.{digits}g}".replace("-", "−")
-    return f"{text} (SI, mixed units)" if unit.mixed else f"{text} {unit.text}".rstrip()
-
-
-def seconds(value: float) -> str:
-    """A time of a sample, to the millisecond at most."""
-    return f"{value:.3f}".rstrip("0").rstrip(".") + " s"

@@ -9,43 +9,20 @@ import numpy as np
 from healing_runtime.core.status import Status
 from healing_runtime.reports import palette
 from healing_runtime.reports.rows import Row
-from healing_runtime.reports.thinning import kept, stretches
+from healing_runtime.reports.scales import alone_among, spans, time_limits, value_limits
+from healing_runtime.reports.sentences import quantity, seconds, unit_words
+from healing_runtime.reports.thinning import kept
 from healing_runtime.reports.timeline import Timeline
 
 SAMPLES, STRETCHES = 4000, 500
 _HALO = {"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
 
 
-def time_limits(t_s: np.ndarray) -> tuple[float, float]:
-    """The whole run, each sample with the period that follows it; never empty."""
-    last = float(t_s[-1] - t_s[0]) / max(1, len(t_s) - 1) if len(t_s) > 1 else 1.0
-    return float(t_s[0]), float(t_s[-1]) + last
-
-
-def spans(status: np.ndarray, t_s: np.ndarray) -> list[tuple[float, float, Status]]:
-    """Stretches of one status as seconds from and to; a sample stands for the period that follows it."""
-    ends = np.append(t_s[1:], time_limits(t_s)[1])
-    return [(float(t_s[s.first]), float(ends[s.last]), s.status) for s in stretches(status, STRETCHES)]
-
-
-def value_limits(row: Row) -> tuple[float, float]:
-    """What of the values fits a panel: everything finite, and zero or the thresholds; a tenth more on both sides."""
-    if row.curves:
-        series = [curve.values for curve in row.curves] + [np.array([t.value for t in row.thresholds])]
-    else:
-        series = [row.rho, row.rho_lo, row.rho_hi, np.zeros(1)]
-    values = np.concatenate(series)
-    values = values[np.isfinite(values)]
-    low, high = (float(values.min()), float(values.max())) if len(values) else (-1.0, 1.0)
-    room = 0.1 * (high - low) or 0.1 * abs(high) or 1.0
-    return low - room, high + room
-
-
 def draw_strip(axis: Any, status: np.ndarray, t_s: np.ndarray, violation: int | None, *, binding: bool = True) -> None:
     """Truth over time, coloured and hatched."""
     for one in palette.LOOKS:
         look = palette.look_of(one, binding)
-        bars = [(start, end - start) for start, end, found in spans(status, t_s) if found is one]
+        bars = [(start, end - start) for start, end, found in spans(status, t_s, STRETCHES) if found is one]
         if bars:
             axis.broken_barh(bars, (0, 1), facecolor=look.fill, edgecolor=look.ink, hatch=look.hatch, lw=0.3)
     axis.set_xlim(*time_limits(t_s))
@@ -62,7 +39,7 @@ def draw_row(axis: Any, row: Row, timeline: Timeline) -> None:
     t_s, (low, high) = timeline.t_s, value_limits(row)
     axis.set_xlim(*time_limits(t_s))
     axis.set_ylim(low, high)
-    for start, end, status in spans(row.status, t_s):
+    for start, end, status in spans(row.status, t_s, STRETCHES):
         if status.violated:
             strong = row.binding or status is Status.INVALID
             axis.axvspan(start, end, color=palette.LOOKS[Status.FALSE].fill, alpha=0.14 if strong else 0.06, lw=0)
@@ -93,9 +70,7 @@ def _draw_robustness(axis: Any, row: Row, t_s: np.ndarray, limits: tuple[float, 
     axis.fill_between(t_s[at], low[at], high[at], color=palette.LINE, alpha=0.14, lw=0, step="post")
     rho = np.where(np.isfinite(row.rho), row.rho, np.nan)[at]
     axis.plot(t_s[at], rho, color=palette.LINE, lw=1.5, drawstyle="steps-post")
-    # A finite sample between infinite ones has no neighbour to draw a line to.
-    gap = np.isnan(np.concatenate([[np.nan], rho, [np.nan]]))
-    alone = ~gap[1:-1] & gap[:-2] & gap[2:]
+    alone = alone_among(rho)
     axis.plot(t_s[at][alone], rho[alone], "o", color=palette.LINE, ms=3)
 
 
@@ -103,7 +78,7 @@ def _draw_instants(axis: Any, row: Row, timeline: Timeline) -> None:
     if timeline.violation is not None:
         axis.axvline(timeline.t_s[timeline.violation], color=palette.VIOLATION, lw=1.4)
         if row.kind == "run":
-            text = f"violated at {palette.seconds(float(timeline.t_s[timeline.violation]))}"
+            text = f"violated at {seconds(float(timeline.t_s[timeline.violation]))}"
             _label_instant(axis, timeline, timeline.violation, text)
     if row.worst is not None:
         _point_at(axis, row, timeline, row.worst)
@@ -118,9 +93,9 @@ def _point_at(axis: Any, row: Row, timeline: Timeline, sample: int) -> None:
     above = value < (low + high) / 2
     axis.plot([t_s], [value], "D", color=palette.INK, ms=5.5, mec="white", mew=0.9, zorder=5)
     axis.annotate(
-        f"worst: {palette.quantity(float(value), row.unit)}", (t_s, value), (-6 if across == "right" else 6, 6 if above else -6),
-        textcoords="offset points", ha=across, va="bottom" if above else "top", fontsize=8, color=palette.INK,
-        bbox=_HALO, parse_math=False, zorder=4,
+        f"worst: {quantity(float(value), row.unit)}", (t_s, value), textcoords="offset points",
+        xytext=(-6 if across == "right" else 6, 6 if above else -6), ha=across,
+        va="bottom" if above else "top", fontsize=8, color=palette.INK, bbox=_HALO, parse_math=False, zorder=4,
     )  # fmt: skip
 
 
@@ -146,7 +121,7 @@ def _dress(axis: Any, row: Row) -> None:
 
 
 def _unit(row: Row) -> str:
-    return "[mixed, SI]" if row.unit.mixed else palette.unit_words(row.unit)
+    return "[mixed, SI]" if row.unit.mixed else unit_words(row.unit)
 
 
 def _short(name: str) -> str:

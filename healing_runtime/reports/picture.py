@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.recording import Recording
-from healing_runtime.core.status import Status
 from healing_runtime.reports import palette
 from healing_runtime.reports.panels import draw_row, draw_strip
 from healing_runtime.reports.rows import Row
+from healing_runtime.reports.sentences import INSTALL, heading, in_short, verdict_line
 from healing_runtime.reports.timeline import MAX_ROWS, Timeline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-INSTALL = "pip install 'healing-runtime[plot]'"
 DPI, WIDTH_IN = 100, 12.0
 _LEFT, _RIGHT = 0.95, 11.75
 _NAMES_IN = 2.6
-_STYLE = {"font.family": "DejaVu Sans", "hatch.linewidth": 0.8, "font.size": 9, "axes.unicode_minus": True}
+_STYLE: dict[Any, Any] = {"font.family": "DejaVu Sans", "hatch.linewidth": 0.8, "font.size": 9}
 
 
 def picture(timelines: Sequence[Timeline], recording: Recording) -> bytes:
@@ -108,32 +107,22 @@ class _Sheet:
 
     # ------------------------------------------------ blocks
     def heading(self, count: int) -> None:
-        recording = self.recording
-        rate = f"{float(1 / recording.period_s):g} Hz"
-        last = palette.seconds(float(recording.t_s[-1]))
-        what = f"{count} assertion{'s' if count != 1 else ''}"
-        robot = f"{recording.robot} · " if recording.robot else ""
+        title, subtitle = heading(self.recording, count)
         self.gap(0.18)
-        self.words(recording.name, 0.35, 0.3, size=15, weight="bold")
-        self.words(
-            f"{robot}{what} · {len(recording)} samples at {rate}, to {last}", 0.35, 0.4, size=9.5, color=palette.FAINT
-        )
+        self.words(title, 0.35, 0.3, size=15, weight="bold")
+        self.words(subtitle, 0.35, 0.4, size=9.5, color=palette.FAINT)
 
     def summary(self, timeline: Timeline, last: bool) -> None:
         def draw(figure: Figure, top: float) -> None:
-            look = palette.LOOKS[timeline.verdict]
             _words(figure, textwrap.shorten(timeline.id, 34, placeholder="…"), 0.35, top - 0.03, size=9.5)
             axis = _axes(figure, 0.35 + _NAMES_IN, 8.9, top - 0.03, 0.2)
             draw_strip(axis, timeline.strip, timeline.t_s, timeline.violation)
             axis.tick_params(labelbottom=last, labelsize=8, colors=palette.FAINT, length=3 if last else 0)
             if last:
                 axis.set_xlabel("s", fontsize=8, color=palette.FAINT, labelpad=1)
-            margin = palette.quantity(timeline.robustness, dataclasses.replace(timeline.unit, mixed=False, text=""))
-            margin = margin if timeline.unit.mixed else palette.quantity(timeline.robustness, timeline.unit)
-            shown = "" if margin in ("invalid", "∞", "−∞") else f"  {margin}"
             _words(
                 figure,
-                f"{look.symbol} {timeline.verdict.word}{shown}",
+                in_short(timeline),
                 9.05,
                 top - 0.03,
                 size=9.5,
@@ -208,22 +197,6 @@ class _Sheet:
 
         self.add(0.08, lambda figure, top: _rule(figure, top))
         self.add(0.95, draw)
-
-
-def verdict_line(timeline: Timeline) -> str:
-    """Verdict, margin and the instants that matter, in one line."""
-    parts = [palette.verdict_words(timeline.verdict)]
-    if timeline.violation is not None:
-        parts[0] += f" at {_instant(timeline, timeline.violation)}"
-    if timeline.verdict is not Status.INVALID and abs(timeline.robustness) != float("inf"):
-        parts.append(f"robustness {palette.quantity(timeline.robustness, timeline.unit)}")
-        if timeline.worst is not None:
-            parts[-1] += f", decided at {_instant(timeline, timeline.worst)}"
-    return "   ".join(parts)
-
-
-def _instant(timeline: Timeline, sample: int) -> str:
-    return f"{palette.seconds(float(timeline.t_s[sample]))} (tick {sample})"
 
 
 def row_title(row: Row) -> list[tuple[str, dict[str, Any]]]:

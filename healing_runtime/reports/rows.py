@@ -10,8 +10,8 @@ from typing import Literal
 import jax.numpy as jnp
 import numpy as np
 
-from healing_runtime.core.records import AssertionFile, Verdict
 from healing_runtime.core.recording import Recording
+from healing_runtime.core.records import AssertionFile, Verdict
 from healing_runtime.core.status import Status
 from healing_runtime.reports.history import History, name_in
 from healing_runtime.reports.wording import Unit, unit_of, written

@@ -1,4 +1,4 @@
-"""What a timeline shows, as plain records: an assertion, and a row for each of its sub-formulas. Nothing is drawn here."""
+"""What a timeline shows, as plain records: an assertion, and a row for each of its sub-formulas."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from healing_runtime import stl
 from healing_runtime.core.errors import InputError
-from healing_runtime.core.records import AssertionFile, AssertionText, Verdict
 from healing_runtime.core.recording import Recording
+from healing_runtime.core.records import AssertionFile, AssertionText, Verdict
 from healing_runtime.core.status import Status
 from healing_runtime.reports.history import History, histories, samples_of
 from healing_runtime.reports.rows import Row, run_row, sub_formula_row
@@ -32,8 +32,8 @@ class Timeline:
         verdict, robustness, unit: over the whole run; NaN where invalid.
         scaled: robustness divided by the assertion's scale, for ranking.
         t_s: float64 [N], seconds.
-        strip: int32 [N], the status that a one-line summary shows: of the body of an outermost `always` at every sample,
-            else of the verdict while the run went on.
+        strip: int32 [N], the status for one line: of the body of an outermost `always` at every sample, else of the
+            verdict while the run went on.
         worst: sample that decided the robustness; None if there is no finite one.
         violation: first sample at which the verdict was false or invalid.
         rows: outside in, the verdict of the run first; at most `MAX_ROWS`.
