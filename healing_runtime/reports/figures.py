@@ -12,9 +12,9 @@ import numpy as np
 from healing_runtime.core.status import Status
 from healing_runtime.reports import palette
 from healing_runtime.reports.rows import Row
-from healing_runtime.reports.scales import alone_among, spans, time_limits, value_limits
-from healing_runtime.reports.sentences import quantity, seconds, unit_words
-from healing_runtime.reports.thinning import kept
+from healing_runtime.reports.scales import alone_among, outline, spans, time_limits, value_limits
+from healing_runtime.reports.sentences import quantity, seconds, unit_words, worst_words
+from healing_runtime.reports.thinning import SEVERITY, kept
 from healing_runtime.reports.timeline import Timeline
 from healing_runtime.reports.wording import Unit
 
@@ -134,7 +134,7 @@ class _Figure:
 
     def strip(self, row: Row) -> None:
         axis = self.axis(_STRIP_PX, range=[0, 1], visible=False, fixedrange=True)
-        for status in palette.LOOKS:
+        for status in SEVERITY:
             look = palette.look_of(status, row.binding)
             found = [(a, b) for a, b, one in spans(row.status, self.t_s, STRETCHES) if one is status]
             if found:
@@ -144,7 +144,7 @@ class _Figure:
                         "base": [_number(a) for a, _ in found], "x": [_number(b - a) for a, b in found],
                         "hoverinfo": "skip",
                         "marker": {
-                            "color": look.fill, "line": {"color": look.ink, "width": 0.5},
+                            "color": look.fill, "line": {"color": look.ink, "width": outline(status)},
                             "pattern": {
                                 "shape": _PATTERNS[look.hatch], "fgcolor": look.ink, "bgcolor": look.fill, "size": 6,
                                 "solidity": 0.25,
@@ -260,7 +260,7 @@ class _Figure:
             }
         )  # fmt: skip
         self.note(
-            f"worst: {quantity(value, row.unit)}", axis, value, xref="x", x=_number(t_s),
+            worst_words(row, row.worst), axis, value, xref="x", x=_number(t_s),
             xanchor="right" if late else "left", yanchor="bottom" if above else "top",
             xshift=-6 if late else 6,
         )  # fmt: skip

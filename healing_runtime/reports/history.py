@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -56,7 +56,7 @@ def histories(requirements: Sequence[Requirement], recording: Recording) -> tupl
     return tuple(_history(now, ended) for now, ended in jax.tree.map(np.asarray, outcomes))
 
 
-def samples_of(formulas: Sequence[Formula], recording: Recording) -> dict[str, jax.Array]:
+def samples_of(formulas: Iterable[Formula], recording: Recording) -> dict[str, jax.Array]:
     """The signals that the formulas read, under the names the evaluation looks for.
 
     Raises:

@@ -12,8 +12,9 @@ from healing_runtime.core.errors import InputError
 from healing_runtime.core.recording import Recording
 from healing_runtime.reports import palette
 from healing_runtime.reports.figures import figure
-from healing_runtime.reports.scales import spans, time_limits
+from healing_runtime.reports.scales import outline, spans, time_limits
 from healing_runtime.reports.sentences import INSTALL, heading, in_short, verdict_line
+from healing_runtime.reports.thinning import SEVERITY
 from healing_runtime.reports.timeline import Timeline
 
 _STRIP_STRETCHES = 200
@@ -88,10 +89,11 @@ def _contents(timelines: Sequence[Timeline]) -> str:
 def _strip(timeline: Timeline) -> str:
     left, right = time_limits(timeline.t_s)
     per_s = 100 / (right - left)
+    found = spans(timeline.strip, timeline.t_s, _STRIP_STRETCHES)
     boxes = "".join(
         f'<rect x="{(start - left) * per_s:.4f}%" width="{(end - start) * per_s:.4f}%" height="100%" '
-        f'fill="url(#{status.word})"/>'
-        for start, end, status in spans(timeline.strip, timeline.t_s, _STRIP_STRETCHES)
+        f'fill="url(#{status.word})" stroke="{palette.LOOKS[status].ink}" stroke-width="{outline(status)}"/>'
+        for start, end, status in sorted(found, key=lambda span: SEVERITY.index(span[2]))
     )
     return f'<svg class="strip" role="img" aria-label="{html.escape(in_short(timeline))}">{boxes}</svg>'
 

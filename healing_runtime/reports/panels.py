@@ -9,9 +9,9 @@ import numpy as np
 from healing_runtime.core.status import Status
 from healing_runtime.reports import palette
 from healing_runtime.reports.rows import Row
-from healing_runtime.reports.scales import alone_among, spans, time_limits, value_limits
-from healing_runtime.reports.sentences import quantity, seconds, unit_words
-from healing_runtime.reports.thinning import kept
+from healing_runtime.reports.scales import alone_among, outline, spans, time_limits, value_limits
+from healing_runtime.reports.sentences import seconds, unit_words, worst_words
+from healing_runtime.reports.thinning import SEVERITY, kept
 from healing_runtime.reports.timeline import Timeline
 
 SAMPLES, STRETCHES = 4000, 500
@@ -20,11 +20,11 @@ _HALO = {"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none
 
 def draw_strip(axis: Any, status: np.ndarray, t_s: np.ndarray, violation: int | None, *, binding: bool = True) -> None:
     """Truth over time, coloured and hatched."""
-    for one in palette.LOOKS:
+    for one in SEVERITY:  # the serious ones last, with an outline that is seen however short they are
         look = palette.look_of(one, binding)
         bars = [(start, end - start) for start, end, found in spans(status, t_s, STRETCHES) if found is one]
         if bars:
-            axis.broken_barh(bars, (0, 1), facecolor=look.fill, edgecolor=look.ink, hatch=look.hatch, lw=0.3)
+            axis.broken_barh(bars, (0, 1), facecolor=look.fill, edgecolor=look.ink, hatch=look.hatch, lw=outline(one))
     axis.set_xlim(*time_limits(t_s))
     axis.set_ylim(0, 1)
     axis.set_yticks([])
@@ -93,7 +93,7 @@ def _point_at(axis: Any, row: Row, timeline: Timeline, sample: int) -> None:
     above = value < (low + high) / 2
     axis.plot([t_s], [value], "D", color=palette.INK, ms=5.5, mec="white", mew=0.9, zorder=5)
     axis.annotate(
-        f"worst: {quantity(float(value), row.unit)}", (t_s, value), textcoords="offset points",
+        worst_words(row, sample), (t_s, value), textcoords="offset points",
         xytext=(-6 if across == "right" else 6, 6 if above else -6), ha=across,
         va="bottom" if above else "top", fontsize=8, color=palette.INK, bbox=_HALO, parse_math=False, zorder=4,
     )  # fmt: skip

@@ -191,7 +191,7 @@ class _Sheet:
                 _words(figure, f"{look.symbol}  {look.meaning}", x + 0.48, y + 0.005, size=8.5)
             text = (
                 "Line: robustness, above 0 satisfied and below 0 violated. Light band: what is still possible. "
-                "Shaded: the sub-formula is false."
+                "No line: infinite. Shaded: false."
             )
             _words(figure, text, 0.35, top - 0.62, size=8.5, color=palette.FAINT)
 

@@ -21,6 +21,11 @@ def spans(status: np.ndarray, t_s: np.ndarray, limit: int) -> list[tuple[float, 
     return [(float(t_s[s.first]), float(ends[s.last]), s.status) for s in stretches(status, limit)]
 
 
+def outline(status: Status) -> float:
+    """Width of a stretch's outline in points or pixels: a violation of one sample in a long run is still seen."""
+    return 1.2 if status.violated else 0.3
+
+
 def alone_among(values: np.ndarray) -> np.ndarray:
     """Which finite values have no finite neighbour, so that no line leads to them."""
     beside = np.concatenate([[False], np.isfinite(values), [False]])

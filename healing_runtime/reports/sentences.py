@@ -7,6 +7,7 @@ import math
 from healing_runtime.core.recording import Recording
 from healing_runtime.core.status import Status
 from healing_runtime.reports import palette
+from healing_runtime.reports.rows import Row
 from healing_runtime.reports.timeline import Timeline
 from healing_runtime.reports.wording import Unit
 
@@ -45,6 +46,14 @@ def verdict_line(timeline: Timeline) -> str:
 
 def _instant(timeline: Timeline, sample: int) -> str:
     return f"{seconds(float(timeline.t_s[sample]))} (tick {sample})"
+
+
+def worst_words(row: Row, sample: int) -> str:
+    """What stands beside the sample to look at: the value of a signal and by how much it keeps or breaks the limit."""
+    margin = quantity(float(row.rho[sample]), row.unit)
+    if not row.curves:
+        return f"worst: {margin}"
+    return f"worst: {quantity(float(row.curves[0].values[sample]), row.unit)}, margin {margin}"
 
 
 def verdict_words(status: Status) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from healing_runtime.core.status import Status
 
 SEVERITY = (Status.TRUE, Status.VACUOUS, Status.UNKNOWN, Status.FALSE, Status.INVALID)
-"""Which status stands for a stretch that holds several: the last of these."""
+"""From harmless to serious: the last of these stands for a stretch that holds several, and is drawn on top."""
 
 
 class Stretch(NamedTuple):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-import jax
+import jax.numpy as jnp
 import numpy as np
 
 from healing_runtime import stl
@@ -79,7 +79,7 @@ def timelines(
     told = histories(requirements, recording)
     shown = [_shown(requirement.formula) for requirement in requirements]
     parts = dict.fromkeys(part for rows, _ in shown for part, _ in rows)
-    judged = _judged(tuple(parts), recording)
+    judged = _judged(parts, recording)
     written = {(file.name, text.id): (file, text) for file in files for text in file.assertions}
     return tuple(
         _timeline(requirement, *written[requirement.file, requirement.id], history, rows, left_out, judged, recording)
@@ -90,7 +90,8 @@ def timelines(
 def _shown(formula: Formula) -> tuple[list[tuple[Formula, int]], tuple[str, ...]]:
     """The sub-formulas that get a row, with their depth, in the order of the text; and the texts of the rest.
 
-    The whole formula has the row of the run. Where there is no room, the deepest go first.
+    The whole formula has the row of the run. Where there is no room, its body and what compares signals stay longest,
+    the deepest go first.
     """
     depths: dict[Formula, int] = {}
 
@@ -103,16 +104,20 @@ def _shown(formula: Formula) -> tuple[list[tuple[Formula, int]], tuple[str, ...]
     descend(formula, 1)
     if not depths:
         depths[formula] = 1
-    kept = set(sorted(depths, key=lambda part: depths[part])[: MAX_ROWS - 1])
+    inner = {part: depths[part] > 1 and isinstance(part, Apply) for part in depths}
+    kept = set(sorted(depths, key=lambda part: (inner[part], depths[part]))[: MAX_ROWS - 1])
     left_out = tuple(getattr(part, "text", "") for part in depths if part not in kept)
     return [(part, depth) for part, depth in depths.items() if part in kept], left_out
 
 
-def _judged(parts: tuple[Formula, ...], recording: Recording) -> Mapping[Formula, Verdict]:
-    """The verdict of every sub-formula at every sample; one compiled program for all."""
-    samples = samples_of(parts, recording) or {"t_s": jax.numpy.asarray(recording.t_s, jax.numpy.float32)}
-    judge = jax.jit(lambda signals: [stl.verdicts(part, signals, recording.dt_s) for part in parts])
-    return dict(zip(parts, (Verdict(*map(np.asarray, verdict)) for verdict in judge(samples)), strict=True))
+def _judged(parts: Iterable[Formula], recording: Recording) -> Mapping[Formula, Verdict]:
+    """The verdict of every sub-formula at every sample.
+
+    Operation by operation: the formulas share what is compiled, one program for all takes many times longer to compile.
+    """
+    samples = samples_of(parts, recording) or {"t_s": jnp.asarray(recording.t_s, jnp.float32)}
+    judged = ((part, stl.verdicts(part, samples, recording.dt_s)) for part in parts)
+    return {part: Verdict(*map(np.asarray, verdict)) for part, verdict in judged}
 
 
 def _timeline(
