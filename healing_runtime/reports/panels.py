@@ -56,10 +56,11 @@ def _draw_compared(axis: Any, row: Row, t_s: np.ndarray) -> None:
         at = kept([curve.values], SAMPLES)
         axis.plot(t_s[at], curve.values[at], color=color, lw=1.5)
     for threshold in row.thresholds:
-        axis.axhline(threshold.value, color=palette.LIMIT, lw=1.1, ls=(0, (5, 3)))
+        axis.axhline(threshold.value, color=palette.LIMIT, lw=1.1, ls=(0, (5, 3)), zorder=3)
         axis.annotate(
             _short(threshold.label), (1, threshold.value), (-4, 2), xycoords=("axes fraction", "data"),
             textcoords="offset points", ha="right", va="bottom", fontsize=8, color=palette.LIMIT, parse_math=False,
+            bbox=_HALO, zorder=3,
         )  # fmt: skip
 
 

@@ -53,15 +53,19 @@ def stretches(status: np.ndarray, limit: int) -> tuple[Stretch, ...]:
     If there are more than `limit`, neighbours are taken together first, and the most serious status among them stands
     for all: a violation of one sample is still seen.
     """
-    found = _runs(status)
-    if len(found) <= limit:
-        return found
+    if not condensed(status, limit):
+        return _runs(status)
     rank = np.zeros(len(Status), int)
     rank[[int(one) for one in SEVERITY]] = np.arange(len(SEVERITY))
     width = -(-len(status) // limit)
     padded = np.append(rank[status], np.zeros(-len(status) % width, int)).reshape(-1, width)
     worst = np.array([int(one) for one in SEVERITY])[padded.max(axis=1)]
     return _runs(np.repeat(worst, width)[: len(status)])
+
+
+def condensed(status: np.ndarray, limit: int) -> bool:
+    """Whether there are more runs of equal status than `limit`."""
+    return int(np.count_nonzero(np.diff(status))) >= limit
 
 
 def _runs(status: np.ndarray) -> tuple[Stretch, ...]:
