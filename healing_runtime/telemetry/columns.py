@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from healing_runtime.core import units
-from healing_runtime.core.errors import FileFormatError, Location, UnitError
+from healing_runtime.core.errors import FileFormatError, InputError, Location, UnitError
 from healing_runtime.core.recording import Recording
 from healing_runtime.core.signals import SUFFIX_OF_UNIT, Layout, Signal, SignalTable
 from healing_runtime.telemetry.sampling import Stamps, grid
