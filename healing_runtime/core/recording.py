@@ -20,6 +20,9 @@ class Recording:
         t_s: float64 [N], time of each sample.
         signals: name -> samples [N], or [N, components], under the names formulas use. What a sensor said stands under
             `observed(<name>)`. A sample that is missing or stale is NaN.
+        notes: what a reader must know, a line each: samples that are missing, sensors that stand for the truth, columns
+            that were left out.
+        columns: the headings of the file as they stand there; empty for our own records.
     """
 
     name: str
@@ -27,6 +30,8 @@ class Recording:
     period_s: Fraction
     t_s: np.ndarray
     signals: Mapping[str, np.ndarray]
+    notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     @property
     def dt_s(self) -> float:

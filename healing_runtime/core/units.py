@@ -75,6 +75,22 @@ def dimension(unit: str) -> tuple[tuple[str, float], ...]:
     return _factor_and_dimension(unit)[1]
 
 
+_SYMBOLS = {"[length]": "m", "[time]": "s", "[mass]": "kg", "[angle]": "rad", "[tick]": "ticks"}
+
+
+def symbols(dimension: tuple[tuple[str, float], ...]) -> str:
+    """A dimension in SI symbols, for people: `m/s2`; `no unit` for a plain number."""
+    if not dimension:
+        return "no unit"
+
+    def power(base: str, exponent: float) -> str:
+        return _SYMBOLS.get(base, base) + (f"{exponent:g}" if exponent != 1 else "")
+
+    over = " ".join(power(b, e) for b, e in dimension if e > 0) or "1"
+    under = "".join("/" + power(b, -e) for b, e in dimension if e < 0)
+    return over + under
+
+
 def si_factor(unit: str) -> float:
     """What one of `unit` is in SI units (radians for angles)."""
     return _factor_and_dimension(unit)[0]

@@ -72,8 +72,8 @@ class ExpressionReader(abc.ABC):
         bare = isinstance(right, Number) and not right.dimension
         advice = f"give '{self.text(right_raw)}' a unit" if bare else "make the units agree"
         self.fail(
-            f"'{self.text(left_raw)}' is in {unit_text(left.dimension)} and '{self.text(right_raw)}' in "
-            f"{unit_text(right.dimension)}; {advice}.",
+            f"'{self.text(left_raw)}' is in {units.symbols(left.dimension)} and '{self.text(right_raw)}' in "
+            f"{units.symbols(right.dimension)}; {advice}.",
             right_raw,
             UnitError,
         )
@@ -220,19 +220,3 @@ def _product(left: Dimension, right: Dimension, power: int) -> Dimension:
     for base, exponent in right:
         out[base] = out.get(base, 0.0) + power * exponent
     return tuple(sorted((base, exponent) for base, exponent in out.items() if exponent))
-
-
-_SYMBOLS = {"[length]": "m", "[time]": "s", "[mass]": "kg", "[angle]": "rad", "[tick]": "ticks"}
-
-
-def unit_text(dimension: Dimension) -> str:
-    """A dimension in SI symbols, for messages."""
-    if not dimension:
-        return "no unit"
-
-    def power(base: str, exponent: float) -> str:
-        return _SYMBOLS.get(base, base) + (f"{exponent:g}" if exponent != 1 else "")
-
-    over = " ".join(power(b, e) for b, e in dimension if e > 0) or "1"
-    under = "".join("/" + power(b, -e) for b, e in dimension if e < 0)
-    return over + under

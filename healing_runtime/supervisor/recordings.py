@@ -1,0 +1,236 @@
+"""A recorded run, read back as samples: the rows of its final branch under the names that formulas use."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from healing_runtime.core.codec import read
+from healing_runtime.core.errors import RecordError
+from healing_runtime.core.recording import Recording
+from healing_runtime.core.records import AssertionFile, Scenario
+from healing_runtime.core.signals import Layout, SignalTable
+from healing_runtime.supervisor.memoir import MANIFEST_FORMAT
+from healing_runtime.telemetry.mcap import LogContents, LogMessage, digest_of, read_log
+from healing_runtime.telemetry.record import RunFolder
+
+_BRANCH = re.compile(r"^/branch/\d+(?=/)")
+_STATE, _SENSED, _ASSERT = "/sim/state", "/sim/sensed", "/assert/"
+_COMMAND = "/control/cmd_applied"
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordedRun:
+    """A run's samples and what judged it.
+
+    Attributes:
+        recording: the final branch.
+        scenario: as it was flown.
+        files: the assertion files that judged it.
+        atoms: assertion id -> text of an atom -> its robustness at every sample, as the run computed it.
+        result: the document of a run that ended.
+    """
+
+    recording: Recording
+    scenario: Scenario
+    files: tuple[AssertionFile, ...]
+    atoms: Mapping[str, Mapping[str, np.ndarray]]
+    result: Mapping[str, Any] | None
+
+
+def robot_of(path: Path) -> str:
+    """The robot that a run flew. RecordError if its manifest does not say."""
+    return _scenario(RunFolder.open(path).read_manifest()).robot
+
+
+def read_run(path: Path, table: SignalTable) -> RecordedRun:
+    """The final branch of a run.
+
+    Raises:
+        RecordError: the record is damaged, foreign, was changed after the run, or holds no sample.
+    """
+    folder = RunFolder.open(path)
+    manifest, result = folder.read_manifest(), folder.read_result(missing_ok=True)
+    scenario = _scenario(manifest)
+    log = read_log(folder.log_path)
+    notes = _must_be_whole(folder, log, result)
+    flight = _Flight.of(log.messages)
+    if result is not None and flight.branch != result.get("final_branch"):
+        raise RecordError(f"{folder.path}: the log ends on another branch than result.json; the run cannot be judged.")
+    rows = flight.rows if result is not None else _whole(flight.rows)
+    if not manifest.get("ground_truth", True):
+        notes.append("this robot has no ground truth: what its sensors say is judged")
+    recording = _recording(rows, folder.run_id, scenario.robot, table, Fraction(1, scenario.control_hz), notes)
+    files = tuple(read(AssertionFile, f) for f in manifest["assertion_files"])
+    return RecordedRun(recording, scenario, files, _atoms(rows, len(recording)), result)
+
+
+def is_own_log(path: Path) -> bool:
+    """Whether an MCAP file was written by a run."""
+    try:
+        return any(m.topic == _STATE for m in read_log(path).messages)
+    except RecordError:
+        return False
+
+
+def read_own_log(path: Path, robot: str, table: SignalTable) -> Recording:
+    """The final branch of a run's log that lies alone, without its folder.
+
+    Raises:
+        RecordError: it holds no sample, or its rows have no rate.
+    """
+    log = read_log(path)
+    if not log.complete and not log.truncated:
+        raise RecordError(f"{path} is damaged ({log.broken_at}); it cannot be judged.")
+    rows = _whole(_Flight.of(log.messages).rows)
+    ticks = sorted(rows)
+    if len(ticks) < 2:
+        raise RecordError(f"{path} holds fewer than two samples, so it has no rate; give the run's folder.")
+    span = ticks[-1] - ticks[0]
+    hz = round(span * 10**9 / (rows[ticks[-1]].t_ns - rows[ticks[0]].t_ns))
+    return _recording(rows, str(path), robot, table, Fraction(1, hz), _cut_off(log))
+
+
+# ---------------------------------------------------------------- the log, as it was flown
+@dataclasses.dataclass
+class _Row:
+    t_ns: int
+    topics: dict[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+
+
+class _Flight:
+    """Replays what a deck does with its rows: a swap forgets what comes after it, a rollback brings it back."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, _Row] = {}
+        self.branch = 0
+        self._branches = 0
+        self._at_incident: tuple[dict[int, _Row], int] = ({}, 0)
+
+    @classmethod
+    def of(cls, messages: Iterable[LogMessage]) -> _Flight:
+        """The live rows after the last message."""
+        flight = cls()
+        for message in messages:
+            content = _content(message)
+            if message.topic == "/event":
+                flight._event(content)
+            else:
+                topic = _BRANCH.sub("", message.topic)
+                row = flight.rows.setdefault(int(content["tick"]), _Row(message.t_ns))
+                row.topics[topic] = content
+        return flight
+
+    def _event(self, content: Mapping[str, Any]) -> None:
+        kind, tick = content.get("event"), int(content.get("tick", 0))
+        if kind == "incident":
+            self._at_incident = (dict(self.rows), self.branch)
+        elif kind == "swap" and "incident" in content:  # the change of mode has the same name
+            self._branches += 1
+            self.branch = self._branches
+            self.rows = {t: row for t, row in self.rows.items() if t < tick}
+        elif kind == "probation_failed":
+            rows, self.branch = self._at_incident
+            self.rows = dict(rows)
+
+
+def _content(message: LogMessage) -> Mapping[str, Any]:
+    try:
+        content = json.loads(message.data)
+        if isinstance(content, dict) and "tick" in content:
+            return content
+    except ValueError:
+        pass
+    raise RecordError(f"a message of {message.topic} at {message.t_ns} ns is not ours; the log cannot be judged.")
+
+
+def _whole(rows: Mapping[int, _Row]) -> dict[int, _Row]:
+    """Without the last row of a log that was cut off, if a part of it is missing."""
+    ticks = sorted(rows)
+    wanted = set(rows[ticks[0]].topics) - {_COMMAND} if ticks else set()
+    return {t: rows[t] for t in ticks if t != ticks[-1] or wanted <= set(rows[t].topics)}
+
+
+def _must_be_whole(folder: RunFolder, log: LogContents, result: Mapping[str, Any] | None) -> list[str]:
+    """What a log that was cut off makes a reader know; a changed one is refused."""
+    if result is not None and (not log.complete or digest_of(log.messages) != result.get("digest")):
+        raise RecordError(f"{folder.log_path} is not as the run left it; it cannot be judged.")
+    if not log.complete and not log.truncated:
+        raise RecordError(f"{folder.log_path} is damaged ({log.broken_at}); it cannot be judged.")
+    return ["the run did not end: judged up to its last whole sample"] if result is None else []
+
+
+def _cut_off(log: LogContents) -> list[str]:
+    return [] if log.complete else ["the log was cut off: judged up to its last whole sample"]
+
+
+# ---------------------------------------------------------------- samples
+def _recording(
+    rows: Mapping[int, _Row], name: str, robot: str, table: SignalTable, period_s: Fraction, notes: Sequence[str]
+) -> Recording:
+    if not rows:
+        raise RecordError(f"{name} holds no sample; there is nothing to judge.")
+    first, count = min(rows), max(rows) - min(rows) + 1
+    signals = {}
+    for topic, layout, form in ((_STATE, table.true, "{}"), (_SENSED, table.observed, "observed({})")):
+        for signal, samples in _samples(rows, topic, layout, first, count).items():
+            signals[form.format(signal)] = samples
+    notes = list(notes)
+    if missing := count - len(rows):
+        notes.append(f"{missing} of {count} samples are missing: invalid")
+    t_s = (first + np.arange(count)) * float(period_s)
+    return Recording(name, robot, period_s, t_s, signals, tuple(notes))
+
+
+def _samples(rows: Mapping[int, _Row], topic: str, layout: Layout, first: int, count: int) -> dict[str, np.ndarray]:
+    """The signals that the topic's rows hold; NaN where a row lacks one."""
+    out: dict[str, np.ndarray] = {}
+    for tick, row in rows.items():
+        values = row.topics.get(topic, {}).get("values", {})
+        for key, value in values.items():
+            signal = layout.by_key.get(key)
+            if signal is None:
+                continue
+            shape = (count,) if signal.shape == () else (count, signal.size)
+            samples = out.setdefault(signal.name, np.full(shape, np.nan))
+            samples[tick - first] = np.reshape(_numbers(value), shape[1:])
+    return out
+
+
+def _atoms(rows: Mapping[int, _Row], count: int) -> dict[str, dict[str, np.ndarray]]:
+    """Robustness of every logged atom."""
+    first = min(rows)
+    out: dict[str, dict[str, np.ndarray]] = {}
+    for tick, row in rows.items():
+        for topic, content in row.topics.items():
+            if topic.startswith(_ASSERT):
+                values = out.setdefault(topic.removeprefix(_ASSERT), {})
+                for text, value in content.get("atoms", {}).items():
+                    values.setdefault(text, np.full(count, np.nan))[tick - first] = _number(value)
+    return out
+
+
+def _numbers(value: Any) -> Any:
+    return [_numbers(v) for v in value] if isinstance(value, list) else _number(value)
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _scenario(manifest: Mapping[str, Any]) -> Scenario:
+    try:
+        if manifest["format"] != MANIFEST_FORMAT:
+            raise ValueError(f"format {manifest['format']}, expected {MANIFEST_FORMAT}")
+        return read(Scenario, manifest["scenario"])
+    except (KeyError, TypeError, ValueError) as error:
+        run = manifest.get("run_id", "this run")
+        raise RecordError(f"the manifest of {run} is not one of this version: {error}.") from None

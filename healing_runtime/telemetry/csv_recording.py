@@ -1,0 +1,215 @@
+"""CSV -> columns: what loggers and spreadsheets write, read strictly; every refusal names line and column."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from healing_runtime.core import units
+from healing_runtime.core.errors import FileFormatError, Location, UnitError
+from healing_runtime.telemetry.columns import Column, Together, split_unit
+from healing_runtime.telemetry.sampling import Stamps
+
+TIME_NAMES = ("t", "time", "timestamp")
+_TIME_SUFFIXES = {"_s": "s", "_ms": "ms", "_us": "µs", "_ns": "ns"}
+_EMPTY = {"", "nan", "na", "n/a", "null", "none", "-"}
+_INFINITE = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
+_WORDS = {"true": 1.0, "false": 0.0}
+
+
+def read_csv(path: Path, period_s: Fraction | None = None) -> Together:
+    """All columns of a file and the time of its samples; without a time column they are `period_s` apart.
+
+    The separator is comma, semicolon or tab; lines that begin with `#` are comments. Empty cells, `nan` and infinities
+    are NaN.
+
+    Raises:
+        FileFormatError, UnitError: file:line, the column, what is wrong and what to do.
+    """
+    rows = _rows(path)
+    header = next(rows, None)
+    if header is None:
+        raise FileFormatError("the file is empty; the first line names the columns.", where=Location(str(path)))
+    line, names = header
+    where = Location(str(path), line)
+    _must_name(names, where)
+    timed = [i for i, name in enumerate(names) if _time(name)]
+    if len(timed) > 1:
+        raise FileFormatError(
+            f"columns '{names[timed[0]]}' and '{names[timed[1]]}' both tell the time; keep one.", where=where
+        )
+    if not timed and period_s is None:
+        raise FileFormatError("no column tells the time; name one 't [s]', or state the rate with --rate.", where=where)
+    cells = [_Cells(name, where) for name in names]
+    lines: list[int] = []
+    for line, row in rows:
+        if len(row) != len(names):
+            raise FileFormatError(
+                f"the line has {len(row)} fields and the header {len(names)}; decimals are written with a point.",
+                where=Location(str(path), line),
+            )
+        for column, cell in zip(cells, row, strict=True):
+            column.add(cell, line)
+        lines.append(line)
+    if not lines:
+        raise FileFormatError("there are no samples below the header; record some.", where=where)
+
+    def place(sample: int) -> Location:
+        return Location(str(path), lines[sample])
+
+    if timed:
+        t_s, resolution_s = cells[timed[0]].seconds()
+        stamps = Stamps(t_s, resolution_s, place)
+    else:
+        assert period_s is not None
+        stamps = Stamps(np.arange(len(lines)) * float(period_s), 0.0, place)
+    return Together(tuple(column.read() for i, column in enumerate(cells) if i not in timed), stamps)
+
+
+class _Cells:
+    """The cells of one column, gathered line by line."""
+
+    def __init__(self, heading: str, where: Location) -> None:
+        self._heading, self._where = heading, where
+        self._values: list[float] = []
+        self._words, self._decimals = False, 0
+        self._fault: FileFormatError | None = None
+
+    def add(self, cell: str, line: int) -> None:
+        """One more value; the first that is none is remembered."""
+        word = cell.lower()
+        self._words |= word in _WORDS
+        self._decimals = max(self._decimals, _decimals(word))
+        try:
+            self._values.append(_number(word))
+        except ValueError:
+            self._values.append(math.nan)
+            advice = "write decimals with a point" if "," in cell else "write a number, true, false or nothing"
+            where = Location(self._where.path, line)
+            self._fault = self._fault or FileFormatError(
+                f"column '{self._heading}': '{cell}' is no number; {advice}.", where=where
+            )
+
+    def read(self) -> Column:
+        """The column."""
+        return Column(self._heading, self._where, np.array(self._values), self._words, self._fault)
+
+    def seconds(self) -> tuple[np.ndarray, float]:
+        """The column as time, and what its last digit is worth."""
+        factor = _seconds(self._heading, self._where)
+        if self._fault is not None:
+            raise self._fault
+        return np.array(self._values) * factor, factor * 10.0**-self._decimals
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and fields; comments and blank lines are passed over."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileFormatError(
+            f"byte {error.start} is no UTF-8; save the file as CSV in UTF-8.", where=Location(str(path))
+        ) from None
+    except OSError as error:
+        raise FileFormatError(
+            f"it cannot be read: {(error.strerror or str(error)).lower()}.", where=Location(str(path))
+        ) from None
+    kept = ((n, line) for n, line in enumerate(io.StringIO(text, newline=None), 1) if not line.lstrip().startswith("#"))
+    numbers: list[int] = []
+
+    def lines() -> Iterator[str]:
+        for number, line in kept:
+            numbers.append(number)
+            yield line
+
+    source = lines()
+    first = next((line for line in source if line.strip()), None)
+    if first is None:
+        return
+    reader = csv.reader(_chain(first, source), delimiter=_separator(first), strict=True, skipinitialspace=True)
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                yield numbers[-1], [cell.strip() for cell in row]
+    except csv.Error as error:
+        raise FileFormatError(f"it is no CSV here: {error}.", where=Location(str(path), numbers[-1])) from None
+
+
+def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _separator(header: str) -> str:
+    outside = "".join(part for i, part in enumerate(header.split('"')) if i % 2 == 0)
+    return max(",;\t", key=outside.count)
+
+
+def _must_name(names: list[str], where: Location) -> None:
+    for number, name in enumerate(names, 1):
+        if not name:
+            raise FileFormatError(f"column {number} has no name; the first line names the columns.", where=where)
+        if _is_number(name):
+            raise FileFormatError(f"'{name}' is no name; the first line names the columns.", where=where)
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double is not None:
+        raise FileFormatError(f"two columns are called '{double}'; keep one.", where=where)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(word: str) -> float:
+    """A cell in lower case. ValueError if it is neither a number nor a word for one."""
+    if word in _EMPTY or word in _INFINITE:
+        return math.nan
+    if word in _WORDS:
+        return _WORDS[word]
+    if "_" in word:
+        raise ValueError("Python reads 1_000")
+    return float(word)
+
+
+def _decimals(word: str) -> int:
+    """Digits behind the point, less the exponent."""
+    if "." not in word:
+        return 0
+    mantissa, _, exponent = word.partition("e")
+    try:
+        return max(0, len(mantissa.partition(".")[2]) - int(exponent or 0))
+    except ValueError:
+        return 0
+
+
+def _time(heading: str) -> tuple[str, str | None] | None:
+    """Name and unit of a heading that names the time; None for any other."""
+    text, unit = split_unit(heading)
+    if text.lower() in TIME_NAMES:
+        return text, unit
+    for suffix, named in _TIME_SUFFIXES.items():
+        if unit is None and text.endswith(suffix) and text.removesuffix(suffix).lower() in TIME_NAMES:
+            return text, named
+    return None
+
+
+def _seconds(heading: str, where: Location) -> float:
+    """What one of a time column's numbers is in seconds."""
+    text, unit = _time(heading) or (heading, None)
+    if unit is None:
+        raise UnitError(f"column '{heading}' has no unit; write '{text} [s]'.", where=where)
+    if unit == "ns":  # not among our units, but what recorders count in
+        return 1e-9
+    if units.dimension(unit) != units.dimension("s"):
+        raise UnitError(f"column '{heading}': time is measured in s, ms, µs or ns; write one of them.", where=where)
+    return units.si_factor(unit)

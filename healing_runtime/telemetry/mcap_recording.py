@@ -1,0 +1,99 @@
+"""Foreign MCAP -> columns: JSON messages of any recorder, chunked and compressed ones too.
+
+A field is called by its path in the message (`altitude_m`, `velocity_mps.z`, `rotor_speed[2]`). A message whose only
+number is `data` or `value` is called by the last part of its topic. Time is the log time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mcap.exceptions import McapError
+from mcap.reader import make_reader
+
+from healing_runtime.core.errors import FileFormatError, Location
+from healing_runtime.telemetry.columns import Column, Together
+from healing_runtime.telemetry.sampling import Stamps
+
+_ONLY = ("data", "value")
+_WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def read_mcap(path: Path) -> tuple[Together, ...]:
+    """The columns of every topic with JSON messages, one group a topic.
+
+    Raises:
+        FileFormatError: the file is no MCAP, is damaged, or holds no JSON messages.
+    """
+    times: dict[str, list[int]] = {}
+    fields: dict[str, list[dict[str, float | bool]]] = {}
+    others: set[str] = set()
+    for topic, encoding, t_ns, data in _messages(path):
+        if encoding != "json":
+            others.add(f"{topic} ({encoding})")
+            continue
+        times.setdefault(topic, []).append(t_ns)
+        fields.setdefault(topic, []).append(dict(_numbers(_parsed(data, topic, len(times[topic]), path))))
+    if not times:
+        found = f"; it has {', '.join(sorted(others))}" if others else ""
+        raise FileFormatError(f"it holds no JSON messages{found}; record JSON.", where=Location(str(path)))
+    return tuple(_together(topic, times[topic], fields[topic], path) for topic in times)
+
+
+def _messages(path: Path) -> Iterator[tuple[str, str, int, bytes]]:
+    """Topic, encoding, log time and bytes of every message, in the order of time."""
+    where = Location(str(path))
+    try:
+        with path.open("rb") as file:
+            for _, channel, message in make_reader(file).iter_messages():
+                yield channel.topic, channel.message_encoding, message.log_time, message.data
+    except OSError as error:
+        raise FileFormatError(f"it cannot be read: {(error.strerror or str(error)).lower()}.", where=where) from None
+    except (McapError, struct.error, ValueError, KeyError, EOFError, RuntimeError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise FileFormatError(f"it is no whole MCAP file ({reason}); record it again.", where=where) from None
+
+
+def _parsed(data: bytes, topic: str, number: int, path: Path) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise FileFormatError(
+            f"message {number} of {topic} is no JSON; record it again.", where=Location(str(path))
+        ) from None
+
+
+def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float | bool]]:
+    """Every number of a message under its path; null is NaN."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _numbers(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _numbers(inner, f"{name}[{index}]")
+    elif isinstance(value, bool | int | float):
+        yield name, value
+    elif value is None or (isinstance(value, str) and value in _WORDS):
+        yield name, _WORDS.get(value or "nan", math.nan)
+
+
+def _together(topic: str, times: list[int], rows: list[dict[str, float | bool]], path: Path) -> Together:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    own = topic.rstrip("/").rpartition("/")[2]
+    columns = []
+    for name in names:
+        values = [row.get(name, math.nan) for row in rows]
+        heading = own if len(names) == 1 and name in _ONLY else name
+        words = any(isinstance(value, bool) for value in values)
+        columns.append(Column(heading, Location(f"{path} {topic}"), np.array(values, np.float64), words))
+
+    def place(sample: int) -> Location:
+        return Location(f"{path} {topic}", sample + 1)
+
+    return Together(tuple(columns), Stamps(np.array(times, np.float64) * 1e-9, 1e-9, place))
