@@ -40,15 +40,21 @@ def _apply(operation: str, arguments: list[Array | float]) -> Array:
         low, high = rest
         return jnp.minimum(jnp.maximum(first, low), high)
     if operation == "norm" and rest:
-        return jnp.sqrt(sum((jnp.square(other) for other in rest), jnp.square(first)))
+        return _root(sum((jnp.square(other) for other in rest), jnp.square(first)))
     if operation == "norm":
-        return jnp.sqrt(jnp.sum(jnp.square(first), axis=-1))
+        return _root(jnp.sum(jnp.square(first), axis=-1))
     if not rest:
         return {"min": jnp.min, "max": jnp.max}[operation](first, axis=-1)
     out = first
     for other in rest:
         out = _BINARY[operation](*_aligned(out, other))
     return jnp.asarray(out)
+
+
+def _root(square: Array) -> Array:
+    """The square root, with a gradient of zero at zero: the norm has a kink there, not a pole."""
+    positive = square > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1.0)), square)
 
 
 def _aligned(one: Array | float, other: Array | float) -> tuple[Array | float, Array | float]:
@@ -65,10 +71,20 @@ def key(atom: Atom, read: Read, like: Array) -> Array:
     if isinstance(atom, Literal):
         return jnp.full_like(like, jnp.inf if atom.value else -jnp.inf)
     if isinstance(atom, Flag):
-        return margin.flag_key(read(atom.signal))
+        return margin.flag_key(jnp.asarray(read(atom.signal), like.dtype))
+    return margin.key(_compared(atom, read, like))
+
+
+def rho(atom: Atom, read: Read, like: Array) -> Array:
+    """Robustness of an atom without the truth at zero, which would stop a gradient there."""
+    return _compared(atom, read, like).rho if isinstance(atom, Predicate) else key(atom, read, like)
+
+
+def _compared(atom: Predicate, read: Read, like: Array) -> margins.Margin:
     small, large = (jnp.asarray(value(side, read), like.dtype) for side in _sides(atom))
     compare = margins.less if _strict(atom) else margins.less_equal
-    return jnp.broadcast_to(margin.key(compare(small, large)), like.shape)
+    small, large = jnp.broadcast_arrays(small, large, like)[:2]
+    return compare(small, large)
 
 
 def _sides(atom: Predicate) -> tuple[Expression, Expression]:

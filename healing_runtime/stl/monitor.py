@@ -13,6 +13,7 @@ from healing_runtime.core.signals import Layout, SignalTable
 from healing_runtime.stl.bind import Requirement
 from healing_runtime.stl.formula import Formula, Reference
 from healing_runtime.stl.program import MonitorOut, MonitorState, Program
+from healing_runtime.stl.samples import check_dtype, check_formula, instant
 from healing_runtime.stl.ticks import check_online, exact_period, in_ticks
 from healing_runtime.stl.windows import RING_ALONE, RING_IN_BATCH
 
@@ -48,19 +49,17 @@ def online(formula: Formula, dt_s: float, dtype: Any = jnp.float32) -> Monitor:
 
     Raises:
         AssertionSyntaxError: the formula is outside the online fragment, or a bound is not a whole number of ticks.
+        InputError: a period that is not positive, a dtype that is not floating, or (from `update`) a sample that lacks
+            a signal or has another shape than the formula reads.
     """
+    check_formula(formula)
+    check_dtype(dtype)
     resolved = in_ticks(formula, exact_period(dt_s))
     check_online(resolved)
     program = Program([resolved])
 
     def update(state: MonitorState, sample: Mapping[str, Any]) -> tuple[MonitorState, Verdict]:
-        def read(reference: Reference) -> Array:
-            name = f"observed({reference.signal})"
-            found = sample[name if reference.observed and name in sample else reference.signal]
-            found = jnp.asarray(found, dtype)
-            return found if reference.index is None else found.reshape(-1)[reference.index]
-
-        state, out = program.update(state, read, jnp.zeros((), dtype))
+        state, out = program.update(state, instant(sample, dtype), jnp.zeros((), dtype))
         return state, _only(out.now)
 
     def ended(state: MonitorState) -> Verdict:

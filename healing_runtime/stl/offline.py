@@ -1,31 +1,38 @@
 """Formulas over whole recordings: the value at every sample, vectorised in JAX.
 
 The operators' `reference` functions are the definition; the online machines are held against them. Arrays in, arrays
-out: it can be jitted, vmapped over runs and, outside the ties of min and max, differentiated.
+out, and no shape depends on data: it can be jitted, vmapped over runs and differentiated.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import Any
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
-from healing_runtime.core.errors import UnknownSignalError
+from healing_runtime.core.errors import InputError
 from healing_runtime.core.records import Verdict
 from healing_runtime.core.status import Status
 from healing_runtime.stl import atoms, margin
-from healing_runtime.stl.formula import Apply, Atom, Formula, Outside, Reference, references
+from healing_runtime.stl.formula import Apply, Atom, Formula, Outside
 from healing_runtime.stl.formula import atoms as atoms_of
+from healing_runtime.stl.lattice import EXACT, Lattice, smooth
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import End
 from healing_runtime.stl.operators import OPERATORS
+from healing_runtime.stl.samples import check_formula, recorded
 from healing_runtime.stl.ticks import exact_period, in_ticks, ticks_of
+from healing_runtime.stl.vacuity import triggers
 
 
-def robustness(formula: Formula, signals: Mapping[str, Any], dt_s: float, *, end: End = "truncate") -> Array:
+def robustness(
+    formula: Formula, signals: Mapping[str, Any], dt_s: float, *, end: End = "truncate", soft: Any = None
+) -> Array:
     """Robustness at every sample, in the formula's unit.
 
     Args:
@@ -34,31 +41,53 @@ def robustness(formula: Formula, signals: Mapping[str, Any], dt_s: float, *, end
         dt_s: sampling period.
         end: `truncate` leaves samples after the last out of a window, as other tools do. `ended` and `running` give the
             upper bound of what is possible (see `verdicts` for both bounds).
+        soft: a temperature in the formula's unit, for search by gradients: min and max become log-sum-exp (see
+            `lattice.smooth`). The result differs from the exact one by at most soft · log(4 N) for every operator on
+            the longest path from the root to an atom, on either side, so its sign is no verdict. Gradients are finite
+            everywhere, zero where a value is infinite (flags, empty windows). Atoms stay as written: `abs`, `min`,
+            `max`, `clamp` and `norm` keep their kinks.
 
     Returns:
-        Array [N] in the dtype of the signals; NaN where it rests on a NaN atom (see `verdicts`).
+        Array [N] in the widest floating dtype of the signals read, at least float32 for integers and Booleans; NaN
+        where it rests on a NaN atom (see `verdicts`).
 
     Raises:
         AssertionSyntaxError: a bound is not a whole number of samples.
         UnknownSignalError: a signal is missing.
+        InputError: anything else that is wrong with the signals, the period, `end` or `soft`.
     """
-    span, invalid = _span(formula, signals, dt_s, end)
-    return jnp.where(invalid, jnp.nan, margin.rho(span.hi))
+    judged = _judge(formula, signals, dt_s, end)
+    if soft is None:
+        return jnp.where(judged.invalid, jnp.nan, margin.rho(judged.span.hi))
+    if not isinstance(soft, jax.core.Tracer) and not (jnp.ndim(soft) == 0 and 0 < float(soft) < float("inf")):
+        raise InputError(f"the temperature is {soft}; give a positive number, or leave 'soft' out for exact values.")
+    values = {atom: atoms.rho(atom, judged.read, judged.like) for atom in judged.keys}
+    readings = (judged.unknown.after, judged.unknown.broken)
+    before, whole = (_bounds(judged.formula, values, unknown, end, smooth(soft)) for unknown in readings)
+    span = _either(judged.unknown.kept, before, whole)
+    return jnp.where(judged.invalid, jnp.nan, span.hi)
 
 
 def verdicts(formula: Formula, signals: Mapping[str, Any], dt_s: float, *, end: End = "ended") -> Verdict:
-    """Status and bounds at every sample, arrays [N].
+    """Status and bounds at every sample, arrays [N]: the formula judged from that sample on.
 
     `ended`: unbounded operators range over the samples there are, a window reaching past the last sample is unknown.
     `running`: unbounded operators are unknown too, until something decides them. `truncate`: nothing is unknown.
 
+    A true verdict is `vacuous` by the rule of `stl.vacuity`; not with `running`, as a monitor says it at the end only.
+
     A NaN atom within reach of the formula's windows makes a sample `invalid`, unless the samples before the first NaN
     of the recording decide its verdict: then that stands, as it does online. After the first NaN only the reach counts:
     a verdict that a monitor started there would have latched before a second NaN is `invalid` here.
+
+    Raises:
+        as `robustness`.
     """
-    span, invalid = _span(formula, signals, dt_s, end)
+    judged = _judge(formula, signals, dt_s, end)
+    span, invalid = judged.span, judged.invalid
     status = jnp.where(span.hi < 0, int(Status.FALSE), int(Status.UNKNOWN))
-    status = jnp.where(span.lo > 0, int(Status.TRUE), status)
+    true = int(Status.TRUE) if end == "running" else jnp.where(_exercised(judged, end), *_TRUE_OR_VACUOUS)
+    status = jnp.where(span.lo > 0, true, status)
     status = jnp.where(invalid, int(Status.INVALID), status).astype(jnp.int32)
     # Where nothing is known above, the lower bound says how far the samples have come; else the upper one.
     best = jnp.where(jnp.isposinf(span.hi), span.lo, span.hi)
@@ -72,33 +101,86 @@ def verdicts(formula: Formula, signals: Mapping[str, Any], dt_s: float, *, end: 
     )
 
 
-def _span(formula: Formula, signals: Mapping[str, Any], dt_s: float, end: End) -> tuple[Span, Array]:
+_TRUE_OR_VACUOUS = int(Status.TRUE), int(Status.VACUOUS)
+
+
+class _Unknown(NamedTuple):
+    """Which samples count as not known: two readings of one recording, and where the first of them is meant.
+
+    Attributes:
+        broken: samples with a NaN; what rests on none of them is known.
+        after: samples from the first NaN on.
+        kept: where the samples before the first NaN decide, and a later one is within reach.
+    """
+
+    broken: Array
+    after: Array
+    kept: Array
+
+
+class _Judged(NamedTuple):
+    formula: Formula
+    read: atoms.Read
+    like: Array
+    keys: Mapping[Atom, Array]
+    unknown: _Unknown
+    span: Span
+    invalid: Array
+
+
+def _judge(formula: Formula, signals: Mapping[str, Any], dt_s: float, end: End) -> _Judged:
     """Bounds at every sample, and where they are worth nothing because of a NaN."""
+    check_formula(formula)
+    if end not in typing.get_args(End):
+        raise InputError(f"end is '{end}'; write one of {', '.join(typing.get_args(End))}.")
     resolved = in_ticks(formula, exact_period(dt_s))
-    read, like = _reader(formula, signals)
+    read, like = recorded(formula, signals)
     keys = {atom: atoms.key(atom, read, like) for atom in atoms_of(resolved)}
-    broken = functools.reduce(jnp.logical_or, (jnp.isnan(key) for key in keys.values()), jnp.zeros(like.shape, bool))
-    after = jnp.cumsum(broken) > 0  # from the first NaN on
-    span = _evaluate(resolved, keys, broken, end)
-    before = _evaluate(resolved, keys, after, end)
+    broken = _any_nan(keys.values())
+    after = jnp.cumsum(broken) > 0
+    before = _bounds(resolved, keys, after, end, EXACT)
     decided = ~after & ((before.lo > 0) | (before.hi < 0))
-    touched = _any_within(broken, *_reach(resolved))
-    kept = touched & decided
-    return Span(*(jnp.where(kept, one, other) for one, other in zip(before, span, strict=True))), touched & ~decided
+    back, ahead = _reach(resolved)
+    touched = _any_within(broken, None if back is None else -back, ahead)
+    unknown = _Unknown(broken, after, touched & decided)
+    span = _either(unknown.kept, before, _bounds(resolved, keys, broken, end, EXACT))
+    return _Judged(resolved, read, like, keys, unknown, span, touched & ~decided)
 
 
-def _evaluate(formula: Formula, keys: Mapping[Atom, Array], unknown: Array, end: End) -> Span:
+def _exercised(judged: _Judged, end: End) -> Array:
+    """Whether a trigger came true at a start that counts, for the formula judged from each sample."""
+    exercised = jnp.zeros(judged.like.shape, bool)
+    found = triggers(judged.formula)
+    for trigger, (low, high) in found:
+        after = jnp.cumsum(_any_nan(judged.keys[atom] for atom in atoms_of(trigger))) > 0
+        before, whole = (
+            _any_within(_bounds(trigger, judged.keys, unknown, end, EXACT).lo > 0, low, high)
+            for unknown in (after, judged.unknown.broken)
+        )
+        exercised |= jnp.where(judged.unknown.kept, before, whole)
+    return exercised if found else jnp.ones(judged.like.shape, bool)
+
+
+def _any_nan(values: Iterable[Array]) -> Array:
+    return functools.reduce(jnp.logical_or, map(jnp.isnan, values))
+
+
+def _either(which: Array, one: Span, other: Span) -> Span:
+    return Span(*(jnp.where(which, a, b) for a, b in zip(one, other, strict=True)))
+
+
+def _bounds(formula: Formula, values: Mapping[Atom, Array], unknown: Array, end: End, lattice: Lattice) -> Span:
     """Bounds at every sample; nothing is known of the atoms where `unknown`."""
     seen: dict[Formula, Span] = {}
 
     def evaluate(part: Formula) -> Span:
         if part not in seen:
             if isinstance(part, Apply):
-                arguments = [evaluate(argument) for argument in part.arguments]
-                seen[part] = OPERATORS[part.operator].reference(end, ticks_of(part), *arguments)
+                spans = [evaluate(argument) for argument in part.arguments]
+                seen[part] = OPERATORS[part.operator].reference(end, ticks_of(part), *spans, lattice=lattice)
             elif not isinstance(part, Outside):
-                key = keys[part]
-                seen[part] = Span(jnp.where(unknown, -jnp.inf, key), jnp.where(unknown, jnp.inf, key))
+                value = values[part]
+                seen[part] = Span(jnp.where(unknown, -jnp.inf, value), jnp.where(unknown, jnp.inf, value))
         return seen[part]
 
     return evaluate(formula)
@@ -119,36 +201,11 @@ def _reach(formula: Formula) -> tuple[int | None, int | None]:
     return back, None if ahead is None or far is None else ahead + far
 
 
-def _any_within(marks: Array, back: int | None, ahead: int | None) -> Array:
-    """Whether a mark lies from `back` samples before to `ahead` samples after each one."""
+def _any_within(marks: Array, low: int | None, high: int | None) -> Array:
+    """Whether a mark lies from `low` to `high` samples ahead of each one; None for as far as there are any."""
     n = marks.shape[0]
     counts = jnp.concatenate([jnp.zeros((1,), jnp.int32), jnp.cumsum(marks.astype(jnp.int32))])
     at = jnp.arange(n)
-    first = jnp.maximum(at - min(n, n if back is None else back), 0)
-    last = jnp.minimum(at + min(n, n if ahead is None else ahead) + 1, n)
+    first = jnp.clip(at + (-n if low is None else min(max(low, -n), n)), 0, n)
+    last = jnp.clip(at + (n if high is None else min(high, n)) + 1, first, n)
     return counts[last] > counts[first]
-
-
-def _reader(formula: Formula, signals: Mapping[str, Any]) -> tuple[atoms.Read, Array]:
-    arrays = {}
-    for reference in references(formula):
-        name = f"observed({reference.signal})"
-        name = name if reference.observed and name in signals else reference.signal
-        if name not in signals:
-            known = ", ".join(sorted(signals)) or "none"
-            raise UnknownSignalError(f"the recording has no signal '{name}'; it has {known}.")
-        arrays[reference.signal, reference.observed] = jnp.asarray(signals[name])
-
-    def read(reference: Reference) -> Array:
-        found = arrays[reference.signal, reference.observed]
-        if reference.index is None:
-            return found
-        return found.reshape(found.shape[0], -1)[:, reference.index]
-
-    sample = next(iter(arrays.values()), None)
-    if sample is None:
-        sample = jnp.asarray(next(iter(signals.values())))
-    dtype = (
-        jnp.result_type(sample.dtype, jnp.float32) if not jnp.issubdtype(sample.dtype, jnp.floating) else sample.dtype
-    )
-    return read, jnp.zeros(sample.shape[:1], dtype)

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, NoReturn
 
 from jax import Array
 
+from healing_runtime.stl.lattice import EXACT, Lattice
 from healing_runtime.stl.margin import Span
 
 State = Any
@@ -63,8 +64,8 @@ class Operator:
         window: whether bounds `[a, b]` follow, or one duration `[d]`.
         call_like: written as a function, `rise(p)`, so that a binary operator may follow the closing parenthesis.
         english: template of the reading; {0} {1} are the arguments, {window} the bounds in words.
-        connect: boolean operators only: spans -> span.
-        reference: (end, ticks, *spans over samples) -> span over samples; the offline definition.
+        connect: boolean operators only: (*spans, lattice=EXACT) -> span.
+        reference: (end, ticks, *spans over samples, lattice=EXACT) -> span over samples; the offline definition.
         stream: (ticks, *horizons of the arguments, ring_up_to=…) -> Machine; the value at every start. Past operators
             are given arguments of horizon 0 only, future ones always have bounds here. See `windows.least`.
         root: (ticks, *horizons) -> Root; future operators only.
@@ -85,9 +86,11 @@ class Operator:
 
 def boolean(name: str, arity: Literal[1, 2], english: str, connect: Callable[..., Span]) -> Operator:
     """A stateless operator: online, at the root and offline it is the same function."""
-    return Operator(
-        name, "boolean", arity, english, reference=lambda end, ticks, *spans: connect(*spans), connect=connect
-    )
+
+    def reference(end: End, ticks: Ticks, *spans: Span, lattice: Lattice = EXACT) -> Span:
+        return connect(*spans, lattice=lattice)
+
+    return Operator(name, "boolean", arity, english, reference, connect=connect)
 
 
 def dual(machine: Machine) -> Machine:

@@ -22,17 +22,19 @@ from healing_runtime.core.records import Verdict
 from healing_runtime.core.status import Status
 from healing_runtime.stl import margin, nodes
 from healing_runtime.stl.atoms import Read, key
-from healing_runtime.stl.formula import Apply, Atom, Formula, Outside, Window, atoms, walk
+from healing_runtime.stl.formula import Apply, Atom, Formula, Outside, atoms
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import Bounds, Machine, Root, Ticks
 from healing_runtime.stl.operators import OPERATORS
 from healing_runtime.stl.operators.and_ import connect as both
 from healing_runtime.stl.safety import promise, safety
 from healing_runtime.stl.ticks import looks_ahead, ticks_of
+from healing_runtime.stl.vacuity import Starts, triggers
 from healing_runtime.stl.windows import RING_IN_BATCH
 
 _UNKNOWN, _TRUE, _FALSE = int(Status.UNKNOWN), int(Status.TRUE), int(Status.FALSE)
 _VACUOUS, _INVALID = int(Status.VACUOUS), int(Status.INVALID)
+_WAITING, _FIRED, _SPOILT = 0, 1, 2  # of a trigger
 
 
 class MonitorState(NamedTuple):
@@ -41,7 +43,7 @@ class MonitorState(NamedTuple):
     Attributes:
         tick: int32, samples seen.
         status: one int32 a requirement, its latched verdict.
-        triggered: one Boolean a trigger (see `_triggers`), whether it was true at a start that counts.
+        triggered: one int32 a trigger (see `vacuity`): whether it came true at a start that counts, or NaN came first.
         nodes, roots: states of the machines; many are empty.
     """
 
@@ -66,10 +68,6 @@ class MonitorOut(NamedTuple):
     atoms: Array
 
 
-Starts = tuple[int, int | None]
-"""First and last start at which a formula is judged; None if there is no last one."""
-
-
 class _Node(NamedTuple):
     machine: Machine
     arguments: tuple[int, ...]
@@ -78,6 +76,7 @@ class _Node(NamedTuple):
 class _Trigger(NamedTuple):
     node: int
     starts: Starts
+    rests_on: tuple[int, ...]
 
 
 class Program:
@@ -108,7 +107,7 @@ class Program:
             self._reads.append(self._root(formula))
             self._owned.append(range(before, len(self._roots)))
         self._rests_on = [sorted({self._atom(atom) for atom in atoms(f)}) for f in formulas]
-        self._counts_by = [sorted({self._trigger(*found) for found in _triggers(f)}) for f in formulas]
+        self._counts_by = [sorted({self._trigger(*found) for found in triggers(f)}) for f in formulas]
         self.atoms = tuple(self._atoms)
         self.atom_texts = tuple(atom.text for atom in self._atoms)
         self.pending = sum(node.machine.horizon for node in self._nodes)
@@ -203,7 +202,7 @@ class Program:
         return lambda readings: readings[at]
 
     def _trigger(self, formula: Formula, starts: Starts) -> int:
-        trigger = _Trigger(self._stream(formula), starts)
+        trigger = _Trigger(self._stream(formula), starts, tuple(sorted({self._atom(atom) for atom in atoms(formula)})))
         if trigger not in self._triggers:
             self._triggers.append(trigger)
         return self._triggers.index(trigger)
@@ -214,7 +213,7 @@ class Program:
         return MonitorState(
             jnp.zeros((), jnp.int32),
             tuple(jnp.full((), _UNKNOWN, jnp.int32) for _ in self._reads),
-            tuple(jnp.zeros((), bool) for _ in self._triggers),
+            tuple(jnp.full((), _WAITING, jnp.int32) for _ in self._triggers),
             tuple(node.machine.init(dtype) for node in self._nodes),
             tuple(root.init(dtype) for root, _ in self._roots),
         )
@@ -245,13 +244,15 @@ class Program:
             root.step(old, tick, *(spans[a] for a in arguments))
             for (root, arguments), old in zip(self._roots, state.roots, strict=True)
         )
+        broken = [jnp.isnan(k) for k in keys]
         triggered = tuple(
-            old | _fired(spans[trigger.node], self._horizon(trigger.node), trigger.starts, tick)
-            for trigger, old in zip(self._triggers, state.triggered, strict=True)
+            _latched(old, _fired(spans[trigger.node], self._horizon(trigger.node), trigger.starts, tick), spoilt)
+            for trigger, old, spoilt in zip(
+                self._triggers, state.triggered, [_any(broken, t.rests_on) for t in self._triggers], strict=True
+            )
         )
         running, ended = self._bounds(roots, tick)
-        broken = [jnp.isnan(k) for k in keys]
-        invalid = [functools.reduce(jnp.logical_or, [broken[a] for a in own]) for own in self._rests_on]
+        invalid = [_any(broken, own) for own in self._rests_on]
         status = tuple(
             jnp.where(old == _UNKNOWN, jnp.where(bad, _INVALID, _status(bounds)), old)
             for old, bad, bounds in zip(state.status, invalid, running, strict=True)
@@ -272,10 +273,10 @@ class Program:
 
     def _ended(self, state: MonitorState, bounds: Sequence[Bounds], like: Array) -> Verdict:
         status = []
-        for old, bound, triggers in zip(state.status, bounds, self._counts_by, strict=True):
+        for old, bound, own in zip(state.status, bounds, self._counts_by, strict=True):
             final = jnp.where(old == _UNKNOWN, _status(bound), old)
-            if triggers:
-                counted = functools.reduce(jnp.logical_or, [state.triggered[t] for t in triggers])
+            if own:
+                counted = _any([found == _FIRED for found in state.triggered], own)
                 final = jnp.where((final == _TRUE) & ~counted, _VACUOUS, final)
             status.append(final)
         return _verdict(status, bounds, like)
@@ -295,49 +296,14 @@ def _fired(span: Span, horizon: int, starts: Starts, tick: Array) -> Array:
     return jnp.any((span.lo > 0) & judged)
 
 
-def _triggers(formula: Formula, starts: Starts = (0, 0)) -> tuple[tuple[Formula, Starts], ...]:
-    """What must have come true at some of the starts beside it, lest a true formula be vacuous; empty if nothing must.
-
-    The rule: an implication is exercised at a start at which its trigger is true and its consequent is exercised; a
-    conjunction if one of its parts is; `always[a, b]` if its body is at a start in the window; any other formula always
-    is. A formula is judged at the first sample, the body of an outermost `always` at the starts of its window, without
-    bounds at every start. A trigger that only the end of the run decides counts as true.
-    """
-    match formula:
-        case Apply("always", (body,)):
-            window, (low, high) = ticks_of(formula), starts
-            last = None if window is None or high is None else high + window[1]
-            return _triggers(body, (low + (window[0] if window else 0), last))
-        case Apply("and", (p, q)):
-            parts = _triggers(p, starts), _triggers(q, starts)
-            return (*parts[0], *parts[1]) if all(parts) else ()
-    exercised = _exercised(formula)
-    return () if exercised is None else ((exercised, starts),)
+def _latched(old: Array, fired: Array, spoilt: Array) -> Array:
+    """A trigger counts by the samples before the first NaN that it rests on, as verdicts do."""
+    new = jnp.where(spoilt, _SPOILT, jnp.where(fired, _FIRED, _WAITING))
+    return jnp.where(old == _WAITING, new, old).astype(jnp.int32)
 
 
-def _exercised(formula: Formula) -> Formula | None:
-    """Whether the formula is exercised at a start, as a formula; None if it always is."""
-    match formula:
-        case Apply("implies", (trigger, consequent)):
-            inner = _exercised(consequent)
-            if _unbounded(trigger):
-                return inner
-            return trigger if inner is None else Apply("and", (trigger, inner))
-        case Apply("and", (p, q)):
-            one, other = _exercised(p), _exercised(q)
-            return None if one is None or other is None else Apply("or", (one, other))
-        case Apply("always", (body,), Window()):
-            inner = _exercised(body)
-            return None if inner is None else Apply("eventually", (inner,), formula.window)
-    return None
-
-
-def _unbounded(formula: Formula) -> bool:
-    """Whether only the end of the run decides some part of it."""
-    return any(
-        isinstance(part, Apply) and OPERATORS[part.operator].kind == "future" and part.window is None
-        for part in walk(formula)
-    )
+def _any(marks: Sequence[Array], which: Sequence[int]) -> Array:
+    return functools.reduce(jnp.logical_or, [marks[at] for at in which])
 
 
 def _status(bounds: Bounds) -> Array:

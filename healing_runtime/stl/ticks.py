@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from fractions import Fraction
 
+from healing_runtime.core.errors import InputError
 from healing_runtime.stl.formula import Apply, Duration, Formula
 from healing_runtime.stl.operators import OPERATORS
 from healing_runtime.stl.parse import Text
@@ -16,10 +17,16 @@ MAX_TICKS = 1_000_000
 
 
 def exact_period(dt_s: float | Fraction) -> Fraction:
-    """A control period as a rational: 1/48 for the float nearest to it, 1/100 for 0.01."""
-    if isinstance(dt_s, Fraction):
+    """A control period as a rational: 1/48 for the float nearest to it, 1/100 for 0.01.
+
+    Raises:
+        InputError: not a positive number.
+    """
+    if isinstance(dt_s, Fraction) and dt_s > 0:
         return dt_s
-    rate = round(1.0 / dt_s) if dt_s > 0 else 0
+    if isinstance(dt_s, str | bool) or not 0 < dt_s < float("inf"):
+        raise InputError(f"the period dt_s is {dt_s!r}; give a positive number of seconds, as in 0.01.")
+    rate = round(1.0 / dt_s)
     if rate and abs(rate * dt_s - 1.0) < 1e-12:
         return Fraction(1, rate)
     return Fraction(repr(float(dt_s)))

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array, lax
 
+from healing_runtime.stl.lattice import EXACT, Lattice
+
 RING_IN_BATCH = 12  # up to this width the least of a whole ring is cheaper than bookkeeping
 RING_ALONE = 80  # for one lane outside a loop few operations count more than few comparisons
 
@@ -118,27 +120,17 @@ def least_behind(low: int, high: int, ring_up_to: int) -> Filter:
 
 
 # ---------------------------------------------------------------- whole arrays
-def least_ahead(values: Array, low: int, high: int, pad: float) -> Array:
+def least_ahead(values: Array, low: int, high: int, pad: float, lattice: Lattice = EXACT) -> Array:
     """out[t] = least of values[t + low … t + high]; `pad` stands for samples after the last. O(n log width)."""
     n = values.shape[0]
     low, high = min(low, n), max(min(low, n), min(high, n))  # further out there is only padding
     padded = jnp.concatenate([values, jnp.full((high,), pad, values.dtype)])
-    return _sliding(padded, high - low + 1)[low : low + n]
+    return lattice.sliding(padded, high - low + 1)[low : low + n]
 
 
-def least_before(values: Array, low: int, high: int) -> Array:
+def least_before(values: Array, low: int, high: int, lattice: Lattice = EXACT) -> Array:
     """out[t] = least of values[t - high … t - low], +inf where there is none."""
-    return least_ahead(values[::-1], low, high, jnp.inf)[::-1]
-
-
-def _sliding(values: Array, width: int) -> Array:
-    """out[i] = least of values[i … i + width - 1], shorter by width - 1; the window doubles until it fits."""
-    span = 1
-    while 2 * span <= width:
-        values = jnp.minimum(values[:-span], values[span:])
-        span *= 2
-    rest = width - span
-    return jnp.minimum(values[:-rest], values[rest:]) if rest else values
+    return least_ahead(values[::-1], low, high, jnp.inf, lattice)[::-1]
 
 
 def shifted(values: Array, ticks: int, before: float) -> Array:
@@ -148,22 +140,11 @@ def shifted(values: Array, ticks: int, before: float) -> Array:
     return jnp.concatenate([jnp.full((ticks,), before, values.dtype), values[: n - ticks]])
 
 
-def _after(later: tuple[Array, Array], here: tuple[Array, Array]) -> tuple[Array, Array]:
-    return (
-        jnp.maximum(here[0], jnp.minimum(here[1], later[0])),
-        jnp.minimum(here[1], later[1]),
-    )
+def until(hold: Array, goal: Array, base: Array | float, lattice: Lattice = EXACT) -> Array:
+    """out[t] = max(goal[t], min(hold[t], out[t + 1])), with `base` after the last sample."""
+    return lattice.recursion(hold[::-1], goal[::-1], base)[::-1]
 
 
-def until(hold: Array, goal: Array, base: Array | float) -> Array:
-    """out[t] = max(goal[t], min(hold[t], out[t + 1])), with `base` after the last sample.
-
-    The maps x -> max(p, min(q, x)) are closed under composition, so this is an associative scan.
-    """
-    best, kept = lax.associative_scan(_after, (goal, hold), reverse=True)
-    return jnp.maximum(best, jnp.minimum(kept, base))
-
-
-def since(hold: Array, goal: Array) -> Array:
+def since(hold: Array, goal: Array, lattice: Lattice = EXACT) -> Array:
     """out[t] = max(goal[t], min(hold[t], out[t - 1])), -inf before the first sample."""
-    return lax.associative_scan(_after, (goal, hold))[0]
+    return lattice.recursion(hold, goal, -jnp.inf)

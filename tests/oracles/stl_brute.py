@@ -1,7 +1,8 @@
 """The interval semantics of assertions.md, written out as slowly and plainly as possible; judges the monitors.
 
-Formulas are the tuples of rtamt_oracle.py, with `iff`, `xor` and `('held_for', d, f)` added. Values are multiples of
-one half; a strict comparison is lowered by EPS and a weak one raised, so that the sign is the truth, also at zero.
+Formulas are the tuples of rtamt_oracle.py, with `iff`, `xor`, `('held_for', d, f)`, `('flag', name)` and `('true',)`
+added. Values are multiples of one half; a strict comparison is lowered by EPS and a weak one raised, so that the sign
+is the truth, also at zero. A NaN is a sample of which nothing is known; what that does to a verdict, `status` says.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ INF = math.inf
 EPS = 2.0**-20
 UNARY = ("always", "eventually", "historically", "once")
 BINARY = ("until", "since")
+KINDS = {*UNARY, *BINARY, "pred", "flag", "true", "not", "and", "or", "implies", "iff", "xor", "prev", "rise", "fall"}
+KINDS |= {"held_for"}
 
 
 def bounds(f, data, t, end, seen=None):
@@ -37,9 +40,16 @@ def _bounds(f, data, t, end, seen):
 
     if kind == "pred":
         x, c = data[f[1]][t], f[3]
+        if math.isnan(x):
+            return -INF, INF
         margin = c - x if f[2] in ("<", "<=") else x - c
         margin += EPS if "=" in f[2] else -EPS
         return margin, margin
+    if kind == "flag":
+        x = data[f[1]][t]
+        return (-INF, INF) if math.isnan(x) else (INF, INF) if x > 0.5 else (-INF, -INF)
+    if kind == "true":
+        return INF, INF
     if kind == "not":
         lo, hi = at(f[1], t)
         return -hi, -lo
@@ -100,10 +110,125 @@ def rounded(value):
     return value if math.isinf(value) else round(value * 2) / 2 + 0.0
 
 
+# ---------------------------------------------------------------- verdicts
+def status(f, data, t, end):
+    """The word of the verdict of `f` judged from sample `t`; data may hold NaN."""
+    names, spoilt = list(reads(f)), False
+    first = first_nan(data, names)
+    back, ahead = reach(f)
+    for j in range(max(0, t - back), min(len(data["x"]) - 1, t + ahead) + 1):
+        spoilt = spoilt or any(math.isnan(data[name][j]) for name in names)
+    # A verdict that the samples before the first NaN decide was given before it came.
+    known = cut(data, first) if spoilt else data
+    lo, hi = bounds(f, known, t, end)
+    if spoilt and (t >= first or not (lo > 0 or hi < 0)):
+        return "invalid"
+    if hi < 0:
+        return "false"
+    if lo <= 0:
+        return "unknown"
+    if end == "running":
+        return "true"
+    return "true" if exercised(f, data, {t}, end, spoilt) else "vacuous"
+
+
+def reads(f):
+    """Names of the signals in `f`."""
+    if f[0] in ("pred", "flag"):
+        return {f[1]}
+    return set().union(*(reads(part) for part in f[1:] if isinstance(part, tuple) and part and part[0] in KINDS))
+
+
+def first_nan(data, names):
+    """The first sample at which one of the signals is NaN; their number if there is none."""
+    return min((j for name in names for j, x in enumerate(data[name]) if math.isnan(x)), default=len(data["x"]))
+
+
+def cut(data, first):
+    """The same number of samples, with nothing known from `first` on."""
+    return {name: [*values[:first], *[math.nan] * (len(values) - first)] for name, values in data.items()}
+
+
+def reach(f):
+    """Samples read before and after its own; infinite for an operator without bounds."""
+    kind = f[0]
+    inner = [reach(part) for part in f[1:] if isinstance(part, tuple) and part and part[0] in KINDS]
+    back, ahead = (max((r[side] for r in inner), default=0) for side in (0, 1))
+    if kind in ("prev", "rise", "fall"):
+        back += 1
+    elif kind == "held_for":
+        back += f[1]
+    elif kind in ("historically", "once", "since"):
+        back += INF if f[1] is None else f[1][1]
+    elif kind in ("always", "eventually", "until"):
+        ahead += INF if f[1] is None else f[1][1]
+    # Indices are whole numbers; no trace here is longer than this.
+    return min(back, 10**6), min(ahead, 10**6)
+
+
+def untestable(f, outermost=True):
+    """Whether no implication stands where it could go untested: then a true formula is never vacuous."""
+    if f[0] == "implies":
+        return endless(f[1]) and untestable(f[2], False)
+    if f[0] == "and":
+        return untestable(f[1], outermost) or untestable(f[2], outermost)
+    if f[0] == "always" and (f[1] is not None or outermost):
+        return untestable(f[2], outermost)
+    return True
+
+
+def endless(f):
+    """Whether only the end of the run decides some part of it."""
+    ahead = f[0] in ("always", "eventually", "until") and f[1] is None
+    return ahead or any(endless(part) for part in f[1:] if isinstance(part, tuple) and part and part[0] in KINDS)
+
+
+def exercised(f, data, starts, end, spoilt):
+    """Whether an implication that `f` promises was put to the test at one of the starts."""
+    n = len(data["x"])
+    if untestable(f):
+        return True
+    if f[0] == "always":
+        low, high = f[1] or (0, n)
+        later = {t + d for t in starts for d in range(low, high + 1) if t + d < n}
+        return exercised(f[2], data, later, end, spoilt)
+    if f[0] == "and":
+        return any(exercised(part, data, starts, end, spoilt) for part in f[1:])
+    if spoilt:
+        data = cut(data, first_nan(data, asked(f)))
+    return any(put_to_the_test(f, data, t, end) for t in starts)
+
+
+def put_to_the_test(f, data, t, end):
+    """As `exercised`, at one start and below the outermost promise."""
+    if untestable(f, False):
+        return True
+    if f[0] == "implies":
+        fired = endless(f[1]) or bounds(f[1], data, t, end)[0] > 0
+        return fired and put_to_the_test(f[2], data, t, end)
+    if f[0] == "and":
+        return any(put_to_the_test(part, data, t, end) for part in f[1:])
+    low, high = f[1]
+    return any(put_to_the_test(f[2], data, j, end) for j in range(t + low, min(t + high, len(data["x"]) - 1) + 1))
+
+
+def asked(f):
+    """Names of the signals that decide whether `f` is put to the test."""
+    if untestable(f, False):
+        return set()
+    if f[0] == "implies":
+        return (set() if endless(f[1]) else reads(f[1])) | asked(f[2])
+    return asked(f[1]) | asked(f[2]) if f[0] == "and" else asked(f[2])
+
+
 # ---------------------------------------------------------------- text and random formulas
 def text(f):
     """The formula in our language, bounds in ticks, every operand in parentheses."""
     kind = f[0]
+    if kind == "flag":
+        return f[1]
+    if kind == "true":
+        return "true"
     if kind == "pred":
         return f"{f[1]} {f[2]} {f[3]:g}" if f[3] >= 0 else f"{f[1]} {f[2]} -{-f[3]:g}"
     if kind == "held_for":

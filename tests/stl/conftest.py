@@ -1,4 +1,4 @@
-"""The two oracles, loaded from `tests/oracles`."""
+"""The two oracles, loaded from `tests/oracles`, and what compares our own evaluation with them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 ORACLES = Path(__file__).parent.parent / "oracles"
 
 
-def _load(name):
-    spec = importlib.util.spec_from_file_location(name, ORACLES / f"{name}.py")
+def _load(name, folder=ORACLES):
+    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -33,3 +33,9 @@ def rtamt_oracle():
 def continuations():
     """All continuations, tried."""
     return _load("stl_continuations")
+
+
+@pytest.fixture(scope="session")
+def comparing():
+    """Many formulas and traces at a time, ours beside the definition."""
+    return _load("comparing", Path(__file__).parent)

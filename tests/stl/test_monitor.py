@@ -224,7 +224,7 @@ def _step(filter_, carry, value):
 
 
 def exercised(brute, f, data, starts):
-    """Whether the implications of `f` are exercised at some of the starts, by the rule of `program._triggers`."""
+    """Whether the implications of `f` are exercised at some of the starts, by the rule of `stl.vacuity`."""
     ticks = len(data["x"])
     if f[0] == "always":
         low, high = f[1] or (0, ticks)

@@ -5,22 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from healing_runtime.stl import windows
+from healing_runtime.stl.lattice import EXACT, Lattice
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import Bounded, Bounds, End, Machine, Operator, Root, Ticks
 
 INFINITY = jnp.inf
 
 
-def reference(end: End, ticks: Ticks, p: Span) -> Span:
+def reference(end: End, ticks: Ticks, p: Span, lattice: Lattice = EXACT) -> Span:
     """Least over the window; a sample after the last is left out, or unknown."""
     if ticks is None:
-        lo, hi = (lax.cummin(bound, reverse=True) for bound in p)
+        lo, hi = (lattice.so_far(bound[::-1])[::-1] for bound in p)
         return Span(jnp.full_like(lo, -INFINITY) if end == "running" else lo, hi)
     pad = INFINITY if end == "truncate" else -INFINITY
-    return Span(windows.least_ahead(p.lo, *ticks, pad), windows.least_ahead(p.hi, *ticks, INFINITY))
+    return Span(
+        windows.least_ahead(p.lo, *ticks, pad, lattice),
+        windows.least_ahead(p.hi, *ticks, INFINITY, lattice),
+    )
 
 
 def stream(ticks: Bounded, horizon: int, *, ring_up_to: int) -> Machine:

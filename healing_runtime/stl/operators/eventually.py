@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from healing_runtime.stl.lattice import EXACT, Lattice
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import Bounded, End, Machine, Operator, Root, Ticks, dual, dual_root
 from healing_runtime.stl.operators import always
 
 
-def reference(end: End, ticks: Ticks, p: Span) -> Span:
+def reference(end: End, ticks: Ticks, p: Span, lattice: Lattice = EXACT) -> Span:
     """Greatest over the window."""
-    return -always.reference(end, ticks, -p)
+    return -always.reference(end, ticks, -p, lattice)
 
 
 def stream(ticks: Bounded, horizon: int, *, ring_up_to: int) -> Machine:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from jax import Array
 
+from healing_runtime.stl.lattice import EXACT, Lattice
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import End, Machine, Operator, Ticks
 from healing_runtime.stl.operators import rise
 
 
-def reference(end: End, ticks: Ticks, p: Span) -> Span:
+def reference(end: End, ticks: Ticks, p: Span, lattice: Lattice = EXACT) -> Span:
     """min(p one sample ago, -p)."""
-    return rise.reference(end, ticks, -p)
+    return rise.reference(end, ticks, -p, lattice)
 
 
 def stream(ticks: Ticks, horizon: int, *, ring_up_to: int) -> Machine:

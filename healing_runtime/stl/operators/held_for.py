@@ -7,16 +7,17 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
+from healing_runtime.stl.lattice import EXACT, Lattice
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import Bounded, End, Machine, Operator
 from healing_runtime.stl.operators import historically
 
 
-def reference(end: End, ticks: Bounded, p: Span) -> Span:
+def reference(end: End, ticks: Bounded, p: Span, lattice: Lattice = EXACT) -> Span:
     """`historically[0, d]`, and -inf where the window begins before the first sample."""
     _, high = ticks
     seen = jnp.arange(p.lo.shape[0]) >= high
-    return Span(*(jnp.where(seen, bound, -jnp.inf) for bound in historically.reference(end, ticks, p)))
+    return Span(*(jnp.where(seen, bound, -jnp.inf) for bound in historically.reference(end, ticks, p, lattice)))
 
 
 def stream(ticks: Bounded, horizon: int, *, ring_up_to: int) -> Machine:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from healing_runtime.stl import windows
+from healing_runtime.stl.lattice import EXACT, Lattice
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import End, Machine, Operator, Ticks
 
 
-def reference(end: End, ticks: Ticks, p: Span) -> Span:
+def reference(end: End, ticks: Ticks, p: Span, lattice: Lattice = EXACT) -> Span:
     """Least over the window, truncated at the first sample."""
     if ticks is None:
-        return Span(*(lax.cummin(bound) for bound in p))
-    return Span(*(windows.least_before(bound, *ticks) for bound in p))
+        return Span(*(lattice.so_far(bound) for bound in p))
+    return Span(*(windows.least_before(bound, *ticks, lattice) for bound in p))
 
 
 def stream(ticks: Ticks, horizon: int, *, ring_up_to: int) -> Machine:

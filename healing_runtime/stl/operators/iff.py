@@ -5,15 +5,16 @@ Both arguments occur in both directions, so the bounds are sound but not always 
 
 from __future__ import annotations
 
+from healing_runtime.stl.lattice import EXACT, Lattice
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import boolean
 from healing_runtime.stl.operators.and_ import connect as both
 from healing_runtime.stl.operators.implies import connect as implies
 
 
-def connect(p: Span, q: Span) -> Span:
+def connect(p: Span, q: Span, lattice: Lattice = EXACT) -> Span:
     """Either implies the other."""
-    return both(implies(p, q), implies(q, p))
+    return both(implies(p, q, lattice), implies(q, p, lattice), lattice)
 
 
 OPERATOR = boolean("iff", 2, "{0} exactly when {1}", connect)

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from healing_runtime.stl.lattice import EXACT, Lattice
+from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import boolean
 
-OPERATOR = boolean("not", 1, "not ({0})", lambda p: -p)
+
+def connect(p: Span, lattice: Lattice = EXACT) -> Span:
+    """The bounds change places."""
+    return -p
+
+
+OPERATOR = boolean("not", 1, "not ({0})", connect)

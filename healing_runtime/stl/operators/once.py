@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from healing_runtime.stl.lattice import EXACT, Lattice
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import End, Machine, Operator, Ticks, dual
 from healing_runtime.stl.operators import historically
 
 
-def reference(end: End, ticks: Ticks, p: Span) -> Span:
+def reference(end: End, ticks: Ticks, p: Span, lattice: Lattice = EXACT) -> Span:
     """Greatest over the window, truncated at the first sample."""
-    return -historically.reference(end, ticks, -p)
+    return -historically.reference(end, ticks, -p, lattice)
 
 
 def stream(ticks: Ticks, horizon: int, *, ring_up_to: int) -> Machine:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-
+from healing_runtime.stl.lattice import EXACT, Lattice
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import boolean
 
 
-def connect(p: Span, q: Span) -> Span:
+def connect(p: Span, q: Span, lattice: Lattice = EXACT) -> Span:
     """Bound by bound, because max never decreases in either argument."""
-    return Span(jnp.maximum(p.lo, q.lo), jnp.maximum(p.hi, q.hi))
+    return Span(lattice.greater(p.lo, q.lo), lattice.greater(p.hi, q.hi))
 
 
 OPERATOR = boolean("or", 2, "{0} or {1}", connect)

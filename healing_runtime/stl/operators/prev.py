@@ -6,11 +6,12 @@ import jax.numpy as jnp
 from jax import Array
 
 from healing_runtime.stl import windows
+from healing_runtime.stl.lattice import EXACT, Lattice
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import End, Machine, Operator, Ticks
 
 
-def reference(end: End, ticks: Ticks, p: Span) -> Span:
+def reference(end: End, ticks: Ticks, p: Span, lattice: Lattice = EXACT) -> Span:
     """One sample later."""
     return Span(*(windows.shifted(bound, 1, jnp.inf) for bound in p))
 

@@ -6,16 +6,17 @@ import jax.numpy as jnp
 from jax import Array
 
 from healing_runtime.stl import windows
+from healing_runtime.stl.lattice import EXACT, Lattice
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import End, Machine, Operator, Ticks
 
 
-def reference(end: End, ticks: Ticks, p: Span) -> Span:
+def reference(end: End, ticks: Ticks, p: Span, lattice: Lattice = EXACT) -> Span:
     """min(-p one sample ago, p)."""
     before = -p
     return Span(
-        jnp.minimum(windows.shifted(before.lo, 1, jnp.inf), p.lo),
-        jnp.minimum(windows.shifted(before.hi, 1, jnp.inf), p.hi),
+        lattice.lesser(windows.shifted(before.lo, 1, jnp.inf), p.lo),
+        lattice.lesser(windows.shifted(before.hi, 1, jnp.inf), p.hi),
     )
 
 

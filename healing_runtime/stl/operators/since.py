@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from healing_runtime.stl import windows
+from healing_runtime.stl.lattice import EXACT, Lattice
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import End, Machine, Operator, Ticks
 from healing_runtime.stl.operators import once
@@ -17,19 +18,19 @@ from healing_runtime.stl.operators import once
 # so they hold for robustness exactly. Neither grows with b.
 
 
-def reference(end: End, ticks: Ticks, p: Span, q: Span) -> Span:
+def reference(end: End, ticks: Ticks, p: Span, q: Span, lattice: Lattice = EXACT) -> Span:
     """By the identity above, bound by bound."""
-    plain = Span(*(windows.since(hold, goal) for hold, goal in zip(p, q, strict=True)))
+    plain = Span(*(windows.since(hold, goal, lattice) for hold, goal in zip(p, q, strict=True)))
     if ticks is None:
         return plain
     low, _ = ticks
-    recent = once.reference(end, ticks, q)
+    recent = once.reference(end, ticks, q, lattice)
     out = []
     for value, hold, near in zip(plain, p, recent, strict=True):
         held = windows.shifted(value, low, -jnp.inf)
         if low:
-            held = jnp.minimum(held, windows.least_before(hold, 0, low - 1))
-        out.append(jnp.minimum(held, near))
+            held = lattice.lesser(held, windows.least_before(hold, 0, low - 1, lattice))
+        out.append(lattice.lesser(held, near))
     return Span(*out)
 
 

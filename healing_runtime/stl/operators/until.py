@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from healing_runtime.stl import windows
+from healing_runtime.stl.lattice import EXACT, Lattice
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operator import Bounded, Bounds, End, Machine, Operator, Root, Ticks
 from healing_runtime.stl.operators import eventually
@@ -18,22 +19,22 @@ INFINITY = jnp.inf
 # with p until then vouches for the one inside the window. A lattice identity, so exact for robustness.
 
 
-def reference(end: End, ticks: Ticks, p: Span, q: Span) -> Span:
+def reference(end: End, ticks: Ticks, p: Span, q: Span, lattice: Lattice = EXACT) -> Span:
     """By the identity above; a sample after the last is left out, or unknown."""
     hopeful = end == "running" or (end == "ended" and ticks is not None)
     bases = (-INFINITY, INFINITY if hopeful else -INFINITY)
-    plain = Span(*(windows.until(hold, goal, base) for hold, goal, base in zip(p, q, bases, strict=True)))
+    plain = Span(*(windows.until(hold, goal, base, lattice) for hold, goal, base in zip(p, q, bases, strict=True)))
     if ticks is None:
         return plain
     low, _ = ticks
-    inside = eventually.reference(end, ticks, q)
+    inside = eventually.reference(end, ticks, q, lattice)
     pads = (INFINITY if end == "truncate" else -INFINITY, INFINITY)
     out = []
     for value, hold, near, base, pad in zip(plain, p, inside, bases, pads, strict=True):
         reached = windows.shifted(value[::-1], low, base)[::-1]
         if low:
-            reached = jnp.minimum(reached, windows.least_ahead(hold, 0, low - 1, pad))
-        out.append(jnp.minimum(reached, near))
+            reached = lattice.lesser(reached, windows.least_ahead(hold, 0, low - 1, pad, lattice))
+        out.append(lattice.lesser(reached, near))
     return Span(*out)
 
 
