@@ -177,8 +177,8 @@ class _Checker:
         bare = isinstance(right, Number) and not right.dimension
         advice = f"give '{self.text(right_raw)}' a unit" if bare else "make the units agree"
         self.fail(
-            f"'{self.text(left_raw)}' is in {_unit_text(left.dimension)} and '{self.text(right_raw)}' in "
-            f"{_unit_text(right.dimension)}; {advice}.",
+            f"'{self.text(left_raw)}' is in {unit_text(left.dimension)} and '{self.text(right_raw)}' in "
+            f"{unit_text(right.dimension)}; {advice}.",
             right_raw,
             UnitError,
         )
@@ -329,7 +329,7 @@ def _product(left: Dimension, right: Dimension, power: int) -> Dimension:
 _SYMBOLS = {"[length]": "m", "[time]": "s", "[mass]": "kg", "[angle]": "rad", "[tick]": "ticks"}
 
 
-def _unit_text(dimension: Dimension) -> str:
+def unit_text(dimension: Dimension) -> str:
     """A dimension in SI symbols, for messages."""
     if not dimension:
         return "no unit"

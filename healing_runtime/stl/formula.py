@@ -16,12 +16,13 @@ Dimension = tuple[tuple[str, float], ...]
 # ---------------------------------------------------------------- arithmetic
 @dataclasses.dataclass(frozen=True)
 class Number:
-    """A literal or a constant, in SI; `text` is what the author wrote."""
+    """A literal or a constant, in SI; `text` is what the author wrote, `name` the constant's."""
 
     value: float
     dimension: Dimension = ()
     text: str = dataclasses.field(default="", compare=False)
     size: int = 0
+    name: str = dataclasses.field(default="", compare=False)
 
 
 @dataclasses.dataclass(frozen=True)

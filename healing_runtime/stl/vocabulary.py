@@ -69,7 +69,7 @@ def constants(texts: Mapping[str, str], where: Location | None = None) -> dict[s
     """Constants of a file; names must not shadow words of the language."""
     for name in texts:
         _check_new_name(name, where)
-    return {name: quantity(str(text), where) for name, text in texts.items()}
+    return {name: dataclasses.replace(quantity(str(text), where), name=name) for name, text in texts.items()}
 
 
 def definition(head: str, body: str, where: Location | None = None) -> Definition:

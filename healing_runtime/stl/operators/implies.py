@@ -12,4 +12,4 @@ def connect(p: Span, q: Span) -> Span:
     return either(-p, q)
 
 
-OPERATOR = boolean("implies", 2, "whenever {0}, {1}", connect)
+OPERATOR = boolean("implies", 2, "if {0}, then {1}", connect)

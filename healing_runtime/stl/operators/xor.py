@@ -12,4 +12,4 @@ def connect(p: Span, q: Span) -> Span:
     return -iff(p, q)
 
 
-OPERATOR = boolean("xor", 2, "either {0} or {1} but not both", connect)
+OPERATOR = boolean("xor", 2, "either {0} or {1}, but not both", connect)
