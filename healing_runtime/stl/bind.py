@@ -70,14 +70,17 @@ def parse(
     return _parse(Text(text, where), _local(words, tolerance, scale or {}, where))
 
 
-def bind(files: Sequence[AssertionFile], table: SignalTable, control_hz: int) -> tuple[Requirement, ...]:
+def bind(files: Sequence[AssertionFile], table: SignalTable, control_hz: int | None) -> tuple[Requirement, ...]:
     """Every assertion and mission of the files, in their order.
+
+    Without a rate the windows stay as written: that is enough to read the formulas, not to judge them.
 
     Raises:
         FileFormatError: an id occurs twice.
         AssertionSyntaxError, UnitError, UnknownSignalError: a formula is wrong; file:line:column of the character.
     """
-    found = tuple(r for file in files for r in _bind_file(file, table, Fraction(1, control_hz)))
+    period = Fraction(1, control_hz) if control_hz else None
+    found = tuple(r for file in files for r in _bind_file(file, table, period))
     first: dict[str, Requirement] = {}
     for requirement in found:
         other = first.setdefault(requirement.id, requirement)
@@ -88,12 +91,13 @@ def bind(files: Sequence[AssertionFile], table: SignalTable, control_hz: int) ->
     return found
 
 
-def _bind_file(file: AssertionFile, table: SignalTable, period: Fraction) -> Iterator[Requirement]:
+def _bind_file(file: AssertionFile, table: SignalTable, period: Fraction | None) -> Iterator[Requirement]:
     words = _vocabulary(table, file.constants, file.definitions, file.definition_where, Location(file.path))
     for written in file.assertions:
         source = Text(written.formula, written.where)
         local = _local(words, written.tolerance, written.scale, written.where)
-        formula = in_ticks(_parse(source, local), period, source)
+        formula = _parse(source, local)
+        formula = in_ticks(formula, period, source) if period else formula
         check_online(formula, source)
         formula = _judged_formula(formula, written, source)
         yield Requirement(
