@@ -72,18 +72,20 @@ def parse(
 
 
 def bind(
-    files: Sequence[AssertionFile], table: SignalTable, control_hz: int | Fraction, *, online: bool = True
+    files: Sequence[AssertionFile], table: SignalTable, control_hz: int | Fraction | None, *, online: bool = True
 ) -> tuple[Requirement, ...]:
     """Every assertion and mission of the files, in their order.
 
-    `online` asks that each can be judged during a run; without it they are for recordings.
+    `online` asks that each can be judged during a run; without it they are for recordings. Without a rate the windows
+    stay as written: that is enough to read the formulas, not to judge them.
 
     Raises:
         FileFormatError: an id occurs twice.
-        AssertionSyntaxError, UnitError, UnknownSignalError: a formula is wrong, or takes what the formulas need together
+        AssertionSyntaxError, UnitError, UnknownSignalError: a formula is wrong, or what the formulas need together is
             over the `budget`; file:line:column of the character.
     """
-    found = tuple(r for file in files for r in _bind_file(file, table, 1 / Fraction(control_hz), online))
+    period = None if control_hz is None else 1 / Fraction(control_hz)
+    found = tuple(r for file in files for r in _bind_file(file, table, period, online))
     first: dict[str, Requirement] = {}
     for requirement in found:
         other = first.setdefault(requirement.id, requirement)
@@ -91,16 +93,20 @@ def bind(
             raise FileFormatError(
                 f"the id '{requirement.id}' is also at {other.where}; rename one.", where=requirement.where
             )
-    check_budget([(requirement.formula, Text(requirement.text, requirement.where)) for requirement in found])
+    if online and period is not None:
+        check_budget([(requirement.formula, Text(requirement.text, requirement.where)) for requirement in found])
     return found
 
 
-def _bind_file(file: AssertionFile, table: SignalTable, period: Fraction, online: bool) -> Iterator[Requirement]:
+def _bind_file(
+    file: AssertionFile, table: SignalTable, period: Fraction | None, online: bool
+) -> Iterator[Requirement]:
     words = _vocabulary(table, file.constants, file.definitions, file.definition_where, Location(file.path))
     for written in file.assertions:
         source = Text(written.formula, written.where)
         local = _local(words, written.tolerance, written.scale, written.where)
-        formula = in_ticks(_parse(source, local), period, source)
+        formula = _parse(source, local)
+        formula = formula if period is None else in_ticks(formula, period, source)
         if online:
             check_online(formula, source)
         formula = _judged_formula(formula, written, source)

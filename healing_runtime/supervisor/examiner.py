@@ -142,7 +142,7 @@ class Examiner:
         """A clause as written and its English reading."""
         for requirement in self.prepared.requirements:
             if requirement.id == assertion:
-                return requirement.text, stl.explain(requirement.formula)
+                return requirement.text, stl.explain(requirement.formula, mission=requirement.mission)
         if assertion == FINITE_ACTION:
             return "all entries of the action are finite", "The controller's action is finite in every tick."
         for statement in self.prepared.parsed.contract:

@@ -7,7 +7,7 @@ import pytest
 from healing_runtime import stl
 from healing_runtime.core.errors import AssertionSyntaxError, Location, UnitError, UnknownSignalError
 from healing_runtime.core.signals import Signal
-from healing_runtime.stl.formula import Apply, Predicate
+from healing_runtime.stl.formula import Predicate
 from healing_runtime.stl.ticks import exact_period, in_ticks
 
 SIGNALS = {
@@ -141,29 +141,3 @@ def test_hostile_texts_are_refused_quickly():
     refused(AssertionSyntaxError, "contact or " * 3000 + "contact")
     doubling = {f"d{i}": f"d{i - 1} and d{i - 1}" for i in range(1, 40)} | {"d0": "contact"}
     assert "parts" in refused(AssertionSyntaxError, "d39", definitions=doubling).message
-
-
-def test_explain_reads_like_english():
-    def english(text, **options):
-        return stl.explain(parse(text, **options))
-
-    assert english("always (altitude < 30 cm implies speed < 0.5 m/s)") == (
-        "Whenever altitude is below 30 cm, speed is below 0.5 m/s."
-    )
-    assert english("always (rise(contact) implies eventually[0 s, 1 s] (speed < 0.1 m/s))") == (
-        "When 'contact' becomes true, at some time within the next 1 s, speed is below 0.1 m/s."
-    )
-    assert english("always near", definitions={"near": "altitude < 1 m"}) == "At all times 'near' holds."
-    assert english("eventually[200 ms, 12 s] contact") == (
-        "At some time between 200 ms and 12 s from now, 'contact' is true."
-    )
-
-
-def test_every_operator_can_be_explained_and_says_what_it_is():
-    for operator in stl.OPERATORS.values():
-        window = {"none": "", "optional": "[0 s, 1 s]", "duration": "[1 s]"}[operator.window]
-        text = f"{operator.name}{window} (contact)"
-        text = text if operator.arity == 1 else f"(contact) {text}"
-        formula = parse(text)
-        assert isinstance(formula, Apply) and formula.operator == operator.name
-        assert len(stl.explain(formula)) > 5

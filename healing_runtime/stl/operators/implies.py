@@ -13,4 +13,4 @@ def connect(p: Span, q: Span, lattice: Lattice = EXACT) -> Span:
     return either(-p, q, lattice)
 
 
-OPERATOR = boolean("implies", 2, "whenever {0}, {1}", connect)
+OPERATOR = boolean("implies", 2, "if {0}, then {1}", connect)

@@ -12,4 +12,4 @@ def connect(p: Span, lattice: Lattice = EXACT) -> Span:
     return -p
 
 
-OPERATOR = boolean("not", 1, "not ({0})", connect)
+OPERATOR = boolean("not", 1, "it is not so that {0}", connect)

@@ -25,4 +25,4 @@ def stream(ticks: Ticks, horizon: int, *, ring_up_to: int) -> Machine:
     return Machine(0, lambda dtype: jnp.full((), jnp.inf, dtype), step)
 
 
-OPERATOR = Operator("prev", "past", 1, "one tick before, {0}", reference, call_like=True, stream=stream)
+OPERATOR = Operator("prev", "past", 1, "one tick earlier, {0}", reference, call_like=True, stream=stream)

@@ -73,7 +73,7 @@ OPERATOR = Operator(
     "since",
     "past",
     2,
-    "{0} ever since{window} {1}",
+    "at some time{window}, {1}, and ever since then, {0}",
     reference,
     short="S",
     window="optional",

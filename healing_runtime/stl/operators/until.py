@@ -124,7 +124,7 @@ OPERATOR = Operator(
     "until",
     "future",
     2,
-    "{0} until{window} {1}",
+    "{0} until {1}, and that happens{window}",
     reference,
     short="U",
     window="optional",

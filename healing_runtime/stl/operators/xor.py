@@ -13,4 +13,4 @@ def connect(p: Span, q: Span, lattice: Lattice = EXACT) -> Span:
     return -iff(p, q, lattice)
 
 
-OPERATOR = boolean("xor", 2, "either {0} or {1} but not both", connect)
+OPERATOR = boolean("xor", 2, "either {0} or {1}, but not both", connect)
