@@ -13,10 +13,10 @@ from healing_runtime.core.status import Status
 from healing_runtime.reports import palette
 from healing_runtime.reports.rows import Row
 from healing_runtime.reports.scales import alone_among, outline, spans, time_limits, value_limits
-from healing_runtime.reports.sentences import quantity, seconds, unit_words, worst_words
+from healing_runtime.reports.sentences import quantity, unit_words, worst_words
 from healing_runtime.reports.thinning import SEVERITY, kept
 from healing_runtime.reports.timeline import Timeline
-from healing_runtime.reports.wording import Unit
+from healing_runtime.reports.wording import Unit, seconds
 
 SAMPLES, STRETCHES, SHADES = 2400, 300, 120
 _PATTERNS = {"": "", "////": "/", "//": "/", "..": ".", "\\\\\\": "\\", "xxxx": "x"}

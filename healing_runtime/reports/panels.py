@@ -10,9 +10,10 @@ from healing_runtime.core.status import Status
 from healing_runtime.reports import palette
 from healing_runtime.reports.rows import Row
 from healing_runtime.reports.scales import alone_among, outline, spans, time_limits, value_limits
-from healing_runtime.reports.sentences import seconds, unit_words, worst_words
+from healing_runtime.reports.sentences import unit_words, worst_words
 from healing_runtime.reports.thinning import SEVERITY, kept
 from healing_runtime.reports.timeline import Timeline
+from healing_runtime.reports.wording import seconds
 
 SAMPLES, STRETCHES = 4000, 500
 _HALO = {"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}

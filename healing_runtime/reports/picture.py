@@ -167,7 +167,7 @@ class _Sheet:
         self.add(height + (0.62 if last else 0.27), draw)
 
     def remarks(self, left_out: Sequence[Timeline]) -> None:
-        lines = [f"Note: {note}" for note in getattr(self.recording, "notes", ())]
+        lines = [f"Note: {note}" for note in self.recording.notes]
         if left_out:
             names = ", ".join(timeline.id for timeline in left_out)
             lines.append(f"Without rows, for want of room: {names}. The page (HTML) has them all; --id draws one.")

@@ -9,7 +9,7 @@ from healing_runtime.core.status import Status
 from healing_runtime.reports import palette
 from healing_runtime.reports.rows import Row
 from healing_runtime.reports.timeline import Timeline
-from healing_runtime.reports.wording import Unit
+from healing_runtime.reports.wording import Unit, seconds
 
 INSTALL = "pip install 'healing-runtime[plot]'"
 
@@ -28,8 +28,7 @@ def in_short(timeline: Timeline) -> str:
     said = f"{palette.LOOKS[timeline.verdict].symbol} {timeline.verdict.word}"
     if not math.isfinite(timeline.robustness):
         return said
-    unit = Unit("") if timeline.unit.mixed else timeline.unit
-    return f"{said}  {quantity(timeline.robustness, unit)}"
+    return f"{said}  {quantity(timeline.robustness, timeline.unit)}"
 
 
 def verdict_line(timeline: Timeline) -> str:
@@ -39,8 +38,8 @@ def verdict_line(timeline: Timeline) -> str:
         parts[0] += f" at {_instant(timeline, timeline.violation)}"
     if timeline.verdict is not Status.INVALID and abs(timeline.robustness) != float("inf"):
         parts.append(f"robustness {quantity(timeline.robustness, timeline.unit)}")
-        if timeline.worst is not None:
-            parts[-1] += f", decided at {_instant(timeline, timeline.worst)}"
+    if timeline.reason:
+        parts.append(timeline.reason)
     return " · ".join(parts)
 
 
@@ -50,10 +49,11 @@ def _instant(timeline: Timeline, sample: int) -> str:
 
 def worst_words(row: Row, sample: int) -> str:
     """What stands beside the sample to look at: the value of a signal and by how much it keeps or breaks the limit."""
+    word = "decides" if row.decides else "worst"
     margin = quantity(float(row.rho[sample]), row.unit)
     if not row.curves:
-        return f"worst: {margin}"
-    return f"worst: {quantity(float(row.curves[0].values[sample]), row.unit)}, margin {margin}"
+        return f"{word}: {margin}"
+    return f"{word}: {quantity(float(row.curves[0].values[sample]), row.unit)}, margin {margin}"
 
 
 def verdict_words(status: Status) -> str:
@@ -83,8 +83,3 @@ def quantity(value: float, unit: Unit, digits: int = 3) -> str:
         return "∞" if value > 0 else "−∞"
     text = f"{value:.{digits}g}".replace("-", "−")
     return f"{text} (SI, mixed units)" if unit.mixed else f"{text} {unit.text}".rstrip()
-
-
-def seconds(value: float) -> str:
-    """A time of a sample, to the millisecond at most."""
-    return f"{value:.3f}".rstrip("0").rstrip(".") + " s"

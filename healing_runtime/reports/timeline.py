@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-import jax.numpy as jnp
 import numpy as np
 
 from healing_runtime import stl
@@ -15,9 +14,10 @@ from healing_runtime.core.records import AssertionFile, AssertionText, Verdict
 from healing_runtime.core.status import Status
 from healing_runtime.reports.history import History, histories, samples_of
 from healing_runtime.reports.rows import Row, run_row, sub_formula_row
-from healing_runtime.reports.wording import Unit, unit_of
+from healing_runtime.reports.wording import Unit, seconds, unit_of
 from healing_runtime.stl.bind import Requirement
-from healing_runtime.stl.formula import Apply, Formula, children
+from healing_runtime.stl.diagnosis import Decision
+from healing_runtime.stl.formula import Apply, Formula, Predicate, children
 
 MAX_ROWS = 12
 
@@ -29,13 +29,15 @@ class Timeline:
     Attributes:
         id, severity, requirement, rationale: as in the file; severity is `mission` for a mission.
         formula, english: as written, and as read by people.
-        verdict, robustness, unit: over the whole run; NaN where invalid.
+        verdict, robustness, unit: over the whole run; NaN where invalid. Robustness is the margin of one comparison at
+            one sample, so the unit is that comparison's.
         scaled: robustness divided by the assertion's scale, for ranking.
         t_s: float64 [N], seconds.
         strip: int32 [N], the status for one line: of the body of an outermost `always` at every sample, else of the
             verdict while the run went on.
         worst: sample that decided the robustness; None if there is no finite one.
         violation: first sample at which the verdict was false or invalid.
+        reason: what decided, in words; empty if there is nothing to name.
         rows: outside in, the verdict of the run first; at most `MAX_ROWS`.
         left_out: texts of the sub-formulas for which there was no room.
     """
@@ -54,6 +56,7 @@ class Timeline:
     strip: np.ndarray
     worst: int | None
     violation: int | None
+    reason: str
     rows: tuple[Row, ...]
     left_out: tuple[str, ...]
 
@@ -115,7 +118,7 @@ def _judged(parts: Iterable[Formula], recording: Recording) -> Mapping[Formula, 
 
     Operation by operation: the formulas share what is compiled, one program for all takes many times longer to compile.
     """
-    samples = samples_of(parts, recording) or {"t_s": jnp.asarray(recording.t_s, jnp.float32)}
+    samples = samples_of(parts, recording)
     judged = ((part, stl.verdicts(part, samples, recording.dt_s)) for part in parts)
     return {part: Verdict(*map(np.asarray, verdict)) for part, verdict in judged}
 
@@ -130,13 +133,17 @@ def _timeline(
     judged: Mapping[Formula, Verdict],
     recording: Recording,
 ) -> Timeline:
-    unit = unit_of(requirement.formula)
+    whole, decision = unit_of(requirement.formula), history.decision
+    unit = unit_of(decision.part) if decision and isinstance(decision.part, Predicate) else whole
     robustness = float(history.final.rho)
     binding = _binding(requirement.formula)
     below = [sub_formula_row(part, depth, part in binding, judged, file, recording) for part, depth in shown]
     if binding:
         below[0] = dataclasses.replace(below[0], worst=_lowest(below[0]))
-    top = run_row(requirement, unit, history)
+    for at, (part, _) in enumerate(shown):
+        if decision and part == decision.part:
+            below[at] = dataclasses.replace(below[at], worst=decision.tick, decides=True)
+    top = run_row(requirement, whole, history)
     return Timeline(
         id=requirement.id,
         severity="mission" if requirement.mission else str(requirement.severity),
@@ -152,9 +159,21 @@ def _timeline(
         strip=below[0].status if binding else top.status,
         worst=history.worst,
         violation=history.violation,
+        reason=_reason(decision, recording) if decision else "",
         rows=(top, *below),
         left_out=left_out,
     )
+
+
+def _reason(decision: Decision, recording: Recording) -> str:
+    text = getattr(decision.part, "text", "") or "a part of it"
+    at = f"{seconds(float(recording.t_s[decision.tick]))} (tick {decision.tick})"
+    return {
+        "value": f"decided by '{text}' at {at}",
+        "nan": f"'{text}' has no value at {at}",
+        "begin": f"'{text}' at {at} looks at nothing before the first sample",
+        "end": f"'{text}' at {at} reaches past the last sample",
+    }[decision.why]
 
 
 def _binding(formula: Formula) -> set[Formula]:
