@@ -18,7 +18,7 @@ from healing_runtime.core.status import Status
 from healing_runtime.stl import atoms
 from healing_runtime.stl.bind import Requirement
 from healing_runtime.stl.diagnosis import Decision, diagnose
-from healing_runtime.stl.formula import Formula, Reference, references
+from healing_runtime.stl.formula import Atom, Formula, Reference, references
 from healing_runtime.stl.formula import atoms as atoms_of
 from healing_runtime.stl.ticks import check_online
 
@@ -32,7 +32,8 @@ class History:
         final: scalars, the verdict of the whole run (`vacuous` is known only here).
         worst: sample from which the robustness of the whole run no longer changed; None if it is infinite or invalid.
         violation: first sample at which the verdict was false or invalid; None if it never was.
-        decision: the atom and the sample that decided; None if none did.
+        decision: the atom and the sample that decided the verdict; None if there is none to name.
+        cause: what the violation rested on when it was first known.
     """
 
     now: Verdict
@@ -40,6 +41,7 @@ class History:
     worst: int | None
     violation: int | None
     decision: Decision | None
+    cause: Decision | None
 
 
 def histories(requirements: Sequence[Requirement], recording: Recording) -> tuple[History, ...]:
@@ -131,11 +133,16 @@ def _history(formula: Formula, now: Verdict, ended: Verdict, recording: Recordin
     now = Verdict(*(np.append(part[:-1], end) for part, end in zip(now, final, strict=True)))
     worst = int(np.append(np.flatnonzero(ended.rho != final.rho) + 1, 0).max()) if np.isfinite(final.rho) else None
     violation = int(np.argmax(violated)) if violated.any() else None
-    return History(now, final, worst, violation, _decision(formula, status, recording))
+    keys = _keys(formula, recording)
+    decision = diagnose(formula, keys, status)
+    cause = decision
+    if violation is not None and violation < len(recording) - 1:
+        seen = {atom: key[: violation + 1] for atom, key in keys.items()}
+        cause = diagnose(formula, seen, Status(int(now.status[violation])), end="running")
+    return History(now, final, worst, violation, decision, cause if violation is not None else None)
 
 
-def _decision(formula: Formula, status: Status, recording: Recording) -> Decision | None:
+def _keys(formula: Formula, recording: Recording) -> dict[Atom, np.ndarray]:
     like = jnp.zeros(len(recording), jnp.float32)
     found = dict.fromkeys(atoms_of(formula))
-    keys = {atom: np.asarray(atoms.key(atom, lambda reference: column(recording, reference), like)) for atom in found}
-    return diagnose(formula, keys, status)
+    return {atom: np.asarray(atoms.key(atom, lambda reference: column(recording, reference), like)) for atom in found}

@@ -50,8 +50,9 @@ class Row:
         status: int32 [N]; `vacuous` where it is an implication whose trigger is false.
         rho, rho_lo, rho_hi: float64 [N], robustness and its bounds; infinite for truth without a margin.
         curves, thresholds: what a predicate compares.
-        worst: the sample to point at: it decided the verdict, or has the least robustness.
-        decides: whether the verdict of the whole run rests on this sub-formula.
+        mark: the sample to point at.
+        why: the word for it: the least robustness is `worst`, the verdict of the whole run rests on what `decides`, its
+            violation was first known by what `breaks`.
     """
 
     text: str
@@ -66,8 +67,8 @@ class Row:
     rho_hi: np.ndarray
     curves: tuple[Curve, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
-    worst: int | None = None
-    decides: bool = False
+    mark: int | None = None
+    why: Literal["worst", "decides", "breaks"] = "worst"
 
     @property
     def has_numbers(self) -> bool:
@@ -78,7 +79,7 @@ class Row:
 def run_row(requirement: Requirement, unit: Unit, history: History) -> Row:
     """The verdict of the whole formula as it was known at each sample."""
     text = " ".join(requirement.text.split())
-    return Row(text, "", "run", 0, True, unit, *_scaled(history.now, unit), worst=history.worst)
+    return Row(text, "", "run", 0, True, unit, *_scaled(history.now, unit), mark=history.worst)
 
 
 def sub_formula_row(

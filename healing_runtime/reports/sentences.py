@@ -26,21 +26,33 @@ def heading(recording: Recording, count: int) -> tuple[str, str]:
 def in_short(timeline: Timeline) -> str:
     """Verdict and robustness in a few words."""
     said = f"{palette.LOOKS[timeline.verdict].symbol} {timeline.verdict.word}"
-    if not math.isfinite(timeline.robustness):
+    if not math.isfinite(timeline.robustness) or timeline.verdict not in (Status.TRUE, Status.FALSE):
         return said
     return f"{said}  {quantity(timeline.robustness, timeline.unit)}"
 
 
 def verdict_line(timeline: Timeline) -> str:
-    """Verdict, margin and the instants that matter, in one line."""
-    parts = [verdict_words(timeline.verdict)]
-    if timeline.violation is not None:
-        parts[0] += f" at {_instant(timeline, timeline.violation)}"
-    if timeline.verdict is not Status.INVALID and abs(timeline.robustness) != float("inf"):
+    """Verdict, margin, and the sub-formulas and instants that matter, in one line."""
+    status, said = timeline.verdict, f"{palette.LOOKS[timeline.verdict].symbol} {timeline.verdict.word}"
+    at = f" at {_instant(timeline, timeline.violation)}" if timeline.violation is not None else ""
+    if status is Status.INVALID:
+        return f"{said}{at}: '{timeline.cause}' has no value there (NaN or stale), which counts as a violation"
+    parts = [said]
+    if status is Status.VACUOUS:
+        parts[0] += ": the trigger never came true, so nothing was verified"
+    elif status is Status.UNKNOWN:
+        parts[0] += ": the recording ended before it was decided"
+    elif status is Status.FALSE:
+        parts[0] += f": violated{at}" + (f" by '{timeline.cause}'" if timeline.cause else "")
+    if math.isfinite(timeline.robustness) and status in (Status.TRUE, Status.FALSE):
         parts.append(f"robustness {quantity(timeline.robustness, timeline.unit)}")
-    if timeline.reason:
-        parts.append(timeline.reason)
-    return " · ".join(parts)
+    return " · ".join([*parts, *([timeline.reason] if timeline.reason else [])])
+
+
+def violation_words(timeline: Timeline, sample: int) -> str:
+    """The label of the line at the first violation."""
+    word = "invalid" if timeline.rows[0].status[sample] == Status.INVALID else "violated"
+    return f"{word} at {_instant(timeline, sample)}"
 
 
 def _instant(timeline: Timeline, sample: int) -> str:
@@ -49,22 +61,10 @@ def _instant(timeline: Timeline, sample: int) -> str:
 
 def worst_words(row: Row, sample: int) -> str:
     """What stands beside the sample to look at: the value of a signal and by how much it keeps or breaks the limit."""
-    word = "decides" if row.decides else "worst"
     margin = quantity(float(row.rho[sample]), row.unit)
     if not row.curves:
-        return f"{word}: {margin}"
-    return f"{word}: {quantity(float(row.curves[0].values[sample]), row.unit)}, margin {margin}"
-
-
-def verdict_words(status: Status) -> str:
-    """A verdict with its symbol, and what a reader must not overlook about it."""
-    rider = {
-        Status.VACUOUS: ": the trigger never came true, so nothing was verified",
-        Status.INVALID: ": a sample it rests on is NaN or stale, which counts as a violation",
-        Status.UNKNOWN: ": the recording ended before it was decided",
-        Status.FALSE: ": violated",
-    }.get(status, "")
-    return f"{palette.LOOKS[status].symbol} {status.word}{rider}"
+        return f"{row.why}: {margin}"
+    return f"{row.why}: {quantity(float(row.curves[0].values[sample]), row.unit)}, margin {margin}"
 
 
 def unit_words(unit: Unit) -> str:

@@ -37,7 +37,8 @@ class Timeline:
             verdict while the run went on.
         worst: sample that decided the robustness; None if there is no finite one.
         violation: first sample at which the verdict was false or invalid.
-        reason: what decided, in words; empty if there is nothing to name.
+        cause: text of the sub-formula by which the violation was first known; else empty.
+        reason: what decided the verdict, in words; empty if there is nothing to name.
         rows: outside in, the verdict of the run first; at most `MAX_ROWS`.
         left_out: texts of the sub-formulas for which there was no room.
     """
@@ -56,6 +57,7 @@ class Timeline:
     strip: np.ndarray
     worst: int | None
     violation: int | None
+    cause: str
     reason: str
     rows: tuple[Row, ...]
     left_out: tuple[str, ...]
@@ -109,7 +111,7 @@ def _shown(formula: Formula) -> tuple[list[tuple[Formula, int]], tuple[str, ...]
         depths[formula] = 1
     inner = {part: depths[part] > 1 and isinstance(part, Apply) for part in depths}
     kept = set(sorted(depths, key=lambda part: (inner[part], depths[part]))[: MAX_ROWS - 1])
-    left_out = tuple(getattr(part, "text", "") for part in depths if part not in kept)
+    left_out = tuple(_text(part) for part in depths if part not in kept)
     return [(part, depth) for part, depth in depths.items() if part in kept], left_out
 
 
@@ -134,15 +136,18 @@ def _timeline(
     recording: Recording,
 ) -> Timeline:
     whole, decision = unit_of(requirement.formula), history.decision
-    unit = unit_of(decision.part) if decision and isinstance(decision.part, Predicate) else whole
     robustness = float(history.final.rho)
+    rests = decision is not None and decision.value == robustness and isinstance(decision.part, Predicate)
+    unit = unit_of(decision.part) if rests else whole
     binding = _binding(requirement.formula)
     below = [sub_formula_row(part, depth, part in binding, judged, file, recording) for part, depth in shown]
     if binding:
-        below[0] = dataclasses.replace(below[0], worst=_lowest(below[0]))
+        below[0] = dataclasses.replace(below[0], mark=_lowest(below[0]))
     for at, (part, _) in enumerate(shown):
+        if history.cause and part == history.cause.part:
+            below[at] = dataclasses.replace(below[at], mark=history.cause.tick, why="breaks")
         if decision and part == decision.part:
-            below[at] = dataclasses.replace(below[at], worst=decision.tick, decides=True)
+            below[at] = dataclasses.replace(below[at], mark=decision.tick, why="decides")
     top = run_row(requirement, whole, history)
     return Timeline(
         id=requirement.id,
@@ -159,17 +164,23 @@ def _timeline(
         strip=below[0].status if binding else top.status,
         worst=history.worst,
         violation=history.violation,
-        reason=_reason(decision, recording) if decision else "",
+        cause=_text(history.cause.part) if history.cause else "",
+        reason=_reason(decision, history, recording) if decision else "",
         rows=(top, *below),
         left_out=left_out,
     )
 
 
-def _reason(decision: Decision, recording: Recording) -> str:
-    text = getattr(decision.part, "text", "") or "a part of it"
+def _text(part: Formula) -> str:
+    return getattr(part, "text", "") or "a part of it"
+
+
+def _reason(decision: Decision, history: History, recording: Recording) -> str:
+    text = _text(decision.part)
     at = f"{seconds(float(recording.t_s[decision.tick]))} (tick {decision.tick})"
+    came = "it came closest by" if history.final.status == Status.VACUOUS else "decided by"
     return {
-        "value": f"decided by '{text}' at {at}",
+        "value": f"{came} '{text}' at {at}",
         "nan": f"'{text}' has no value at {at}",
         "begin": f"'{text}' at {at} looks at nothing before the first sample",
         "end": f"'{text}' at {at} reaches past the last sample",
