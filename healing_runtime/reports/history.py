@@ -1,4 +1,7 @@
-"""What a monitor would have said, sample by sample, and what decided how the run ended: the online machines again."""
+"""What a monitor would have said, sample by sample, and what decided how the run ended: the online machines again.
+
+Judged in JAX's default precision: float32 as in flight, float64 under `jax.enable_x64`.
+"""
 
 from __future__ import annotations
 
@@ -66,8 +69,8 @@ def samples_of(formulas: Iterable[Formula], recording: Recording) -> dict[str, j
         UnknownSignalError: the recording lacks one.
     """
     names = {name_in(recording, reference) for formula in formulas for reference in references(formula)}
-    found = {name: jnp.asarray(recording.signals[name], jnp.float32) for name in sorted(names)}
-    return found or {"t_s": jnp.asarray(recording.t_s, jnp.float32)}
+    found = {name: jnp.asarray(recording.signals[name], jnp.result_type(float)) for name in sorted(names)}
+    return found or {"t_s": jnp.asarray(recording.t_s, jnp.result_type(float))}
 
 
 def name_in(recording: Recording, reference: Reference) -> str:
@@ -86,7 +89,7 @@ def name_in(recording: Recording, reference: Reference) -> str:
 
 def column(recording: Recording, reference: Reference) -> jax.Array:
     """Samples of a signal, or of one of its components, in the precision in which they are judged."""
-    values = jnp.asarray(recording.signals[name_in(recording, reference)], jnp.float32)
+    values = jnp.asarray(recording.signals[name_in(recording, reference)], jnp.result_type(float))
     return values if reference.index is None else values.reshape(len(recording), -1)[:, reference.index]
 
 
@@ -102,7 +105,7 @@ def _monitored(
     formulas: Sequence[Formula], samples: Mapping[str, jax.Array], recording: Recording
 ) -> list[tuple[Verdict, Verdict]]:
     """While the run went on, and if it had ended, at every sample."""
-    monitors = [stl.online(formula, recording.dt_s) for formula in formulas]
+    monitors = [stl.online(formula, recording.dt_s, jnp.result_type(float)) for formula in formulas]
 
     def tick(states: tuple[Any, ...], sample: Mapping[str, Any]) -> tuple[tuple[Any, ...], Any]:
         stepped = [monitor.update(state, sample) for monitor, state in zip(monitors, states, strict=True)]
@@ -143,6 +146,6 @@ def _history(formula: Formula, now: Verdict, ended: Verdict, recording: Recordin
 
 
 def _keys(formula: Formula, recording: Recording) -> dict[Atom, np.ndarray]:
-    like = jnp.zeros(len(recording), jnp.float32)
+    like = jnp.zeros(len(recording), jnp.result_type(float))
     found = dict.fromkeys(atoms_of(formula))
     return {atom: np.asarray(atoms.key(atom, lambda reference: column(recording, reference), like)) for atom in found}

@@ -14,7 +14,7 @@ from healing_runtime.core.recording import Recording
 from healing_runtime.reports import palette
 from healing_runtime.reports.panels import draw_row, draw_strip
 from healing_runtime.reports.rows import Row
-from healing_runtime.reports.sentences import INSTALL, heading, in_short, verdict_line
+from healing_runtime.reports.sentences import INSTALL, MADE_BY, heading, in_short, verdict_line
 from healing_runtime.reports.timeline import MAX_ROWS, Timeline
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def picture(timelines: Sequence[Timeline], recording: Recording) -> bytes:
     with matplotlib.rc_context(_STYLE):
         figure = _Sheet(recording).drawn(timelines)
         target = io.BytesIO()
-        figure.savefig(target, format="png", dpi=DPI, metadata={"Software": None})
+        figure.savefig(target, format="png", dpi=DPI, metadata={"Software": MADE_BY})
     return target.getvalue()
 
 

@@ -11,6 +11,7 @@ from healing_runtime.reports.rows import Row
 from healing_runtime.reports.timeline import Timeline
 from healing_runtime.reports.wording import Unit, seconds
 
+MADE_BY = "heal assertions plot"
 INSTALL = "pip install 'healing-runtime[plot]'"
 
 

@@ -137,8 +137,9 @@ def _timeline(
 ) -> Timeline:
     whole, decision = unit_of(requirement.formula), history.decision
     robustness = float(history.final.rho)
-    rests = decision is not None and decision.value == robustness and isinstance(decision.part, Predicate)
-    unit = unit_of(decision.part) if rests else whole
+    unit = whole
+    if decision and decision.value == robustness and isinstance(decision.part, Predicate):
+        unit = unit_of(decision.part)
     binding = _binding(requirement.formula)
     below = [sub_formula_row(part, depth, part in binding, judged, file, recording) for part, depth in shown]
     if binding:
