@@ -140,7 +140,9 @@ class _Sheet:
             self.words(line, 0.35, 0.19, size=9.5)
         color = palette.VIOLATION if timeline.verdict.violated else palette.INK
         self.gap(0.05)
-        self.words(verdict_line(timeline), 0.35, 0.3, size=10, weight="bold", color=color)
+        for line in textwrap.wrap(verdict_line(timeline), 125):
+            self.words(line, 0.35, 0.21, size=10, weight="bold", color=color)
+        self.gap(0.09)
         for row in timeline.rows:
             self.row(row, timeline, last=row is timeline.rows[-1])
         if timeline.left_out:

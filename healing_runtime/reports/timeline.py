@@ -16,7 +16,6 @@ from healing_runtime.reports.history import History, histories, samples_of
 from healing_runtime.reports.rows import Row, run_row, sub_formula_row
 from healing_runtime.reports.wording import Unit, seconds, unit_of
 from healing_runtime.stl.bind import Requirement
-from healing_runtime.stl.diagnosis import Decision
 from healing_runtime.stl.formula import Apply, Formula, Predicate, children
 
 MAX_ROWS = 12
@@ -38,7 +37,7 @@ class Timeline:
         worst: sample that decided the robustness; None if there is no finite one.
         violation: first sample at which the verdict was false or invalid.
         cause: text of the sub-formula by which the violation was first known; else empty.
-        reason: what decided the verdict, in words; empty if there is nothing to name.
+        reason: what decided the verdict, in words; empty if there is nothing to name beyond the violation.
         rows: outside in, the verdict of the run first; at most `MAX_ROWS`.
         left_out: texts of the sub-formulas for which there was no room.
     """
@@ -166,7 +165,7 @@ def _timeline(
         worst=history.worst,
         violation=history.violation,
         cause=_text(history.cause.part) if history.cause else "",
-        reason=_reason(decision, history, recording) if decision else "",
+        reason=_reason(history, recording),
         rows=(top, *below),
         left_out=left_out,
     )
@@ -176,7 +175,10 @@ def _text(part: Formula) -> str:
     return getattr(part, "text", "") or "a part of it"
 
 
-def _reason(decision: Decision, history: History, recording: Recording) -> str:
+def _reason(history: History, recording: Recording) -> str:
+    decision = history.decision
+    if decision is None or (decision == history.cause and decision.tick == history.violation):
+        return ""  # the violation has been told already
     text = _text(decision.part)
     at = f"{seconds(float(recording.t_s[decision.tick]))} (tick {decision.tick})"
     came = "it came closest by" if history.final.status == Status.VACUOUS else "decided by"
