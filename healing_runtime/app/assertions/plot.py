@@ -62,6 +62,8 @@ def plot(
     """
     if outputs and out_dir is not None:
         raise InputError("give --output or --out-dir, not both.")
+    if out_dir is not None and out_dir.exists() and not out_dir.is_dir():
+        raise InputError(f"{out_dir} is a file; name a folder.")
     targets = tuple(outputs) or _default_targets(source, out_dir)
     for target in targets:
         _check_target(target, named=bool(outputs))
