@@ -16,7 +16,7 @@ help:
 	@echo "make lint       ruff, pyright, import-linter"
 	@echo "make format     let ruff order imports and mend what it can"
 	@echo "make bench      the speed benchmark (heal bench speed)"
-	@echo "make picture    draw docs/healed_landing.png from a fresh run"
+	@echo "make picture    draw the pictures of docs/ from fresh runs"
 	@echo "make clean      remove .venv, builds and caches; never runs/"
 
 $(STAMP): pyproject.toml constraints.txt tools/find-python.sh
@@ -52,6 +52,7 @@ bench: $(STAMP)
 
 picture: $(STAMP)
 	$(BIN)/python docs/picture.py docs/healed_landing.png
+	$(BIN)/python docs/timeline_picture.py docs/timeline.png
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

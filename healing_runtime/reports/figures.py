@@ -13,7 +13,7 @@ from healing_runtime.core.status import Status
 from healing_runtime.reports import palette
 from healing_runtime.reports.rows import Row
 from healing_runtime.reports.scales import alone_among, outline, spans, time_limits, value_limits
-from healing_runtime.reports.sentences import quantity, seconds, unit_words, worst_words
+from healing_runtime.reports.sentences import quantity, unit_words, violation_words, worst_words
 from healing_runtime.reports.thinning import SEVERITY, kept
 from healing_runtime.reports.timeline import Timeline
 from healing_runtime.reports.wording import Unit
@@ -242,12 +242,12 @@ class _Figure:
 
     # ------------------------------------------------ instants
     def instants(self, row: Row) -> list[int]:
-        return [i for i in (row.worst, self.timeline.worst, self.timeline.violation) if i is not None]
+        return [i for i in (row.mark, self.timeline.worst, self.timeline.violation) if i is not None]
 
     def point_at(self, row: Row, axis: str) -> None:
-        if row.worst is None:
+        if row.mark is None:
             return
-        value, t_s = float((row.curves[0].values if row.curves else row.rho)[row.worst]), float(self.t_s[row.worst])
+        value, t_s = float((row.curves[0].values if row.curves else row.rho)[row.mark]), float(self.t_s[row.mark])
         if not np.isfinite(value):
             return
         (left, right), (low, high) = time_limits(self.t_s), value_limits(row)
@@ -260,7 +260,7 @@ class _Figure:
             }
         )  # fmt: skip
         self.note(
-            worst_words(row, row.worst), axis, value, xref="x", x=_number(t_s),
+            worst_words(row, row.mark), axis, value, xref="x", x=_number(t_s),
             xanchor="right" if late else "left", yanchor="bottom" if above else "top",
             xshift=-6 if late else 6,
         )  # fmt: skip
@@ -277,7 +277,7 @@ class _Figure:
         late = self.t_s[sample] > (left + right) / 2
         self.annotations.append(
             {
-                "text": f"<b>violated at {seconds(float(self.t_s[sample]))} (tick {sample})</b>", "xref": "x",
+                "text": f"<b>{violation_words(self.timeline, sample)}</b>", "xref": "x",
                 "x": t_s, "xanchor": "right" if late else "left", "xshift": -3 if late else 3, "yref": "paper", "y": 1,
                 "yanchor": "top", "showarrow": False, "font": {"color": palette.VIOLATION, "size": 12},
             }

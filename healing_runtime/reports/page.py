@@ -13,7 +13,7 @@ from healing_runtime.core.recording import Recording
 from healing_runtime.reports import palette
 from healing_runtime.reports.figures import figure
 from healing_runtime.reports.scales import outline, spans, time_limits
-from healing_runtime.reports.sentences import INSTALL, heading, in_short, verdict_line
+from healing_runtime.reports.sentences import INSTALL, MADE_BY, heading, in_short, verdict_line
 from healing_runtime.reports.thinning import SEVERITY
 from healing_runtime.reports.timeline import Timeline
 
@@ -35,6 +35,7 @@ def page(timelines: Sequence[Timeline], recording: Recording) -> str:
     title, subtitle = heading(recording, len(timelines))
     figures = json.dumps([[f"figure-{i}", figure(t)] for i, t in enumerate(timelines)], allow_nan=False)
     holes = {
+        "GENERATOR": MADE_BY,
         "TITLE": html.escape(title),
         "SUBTITLE": html.escape(subtitle),
         "PATTERNS": "".join(_pattern(name, look) for name, look in _looks()),

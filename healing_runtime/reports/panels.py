@@ -10,7 +10,7 @@ from healing_runtime.core.status import Status
 from healing_runtime.reports import palette
 from healing_runtime.reports.rows import Row
 from healing_runtime.reports.scales import alone_among, outline, spans, time_limits, value_limits
-from healing_runtime.reports.sentences import seconds, unit_words, worst_words
+from healing_runtime.reports.sentences import unit_words, violation_words, worst_words
 from healing_runtime.reports.thinning import SEVERITY, kept
 from healing_runtime.reports.timeline import Timeline
 
@@ -79,10 +79,9 @@ def _draw_instants(axis: Any, row: Row, timeline: Timeline) -> None:
     if timeline.violation is not None:
         axis.axvline(timeline.t_s[timeline.violation], color=palette.VIOLATION, lw=1.4)
         if row.kind == "run":
-            text = f"violated at {seconds(float(timeline.t_s[timeline.violation]))}"
-            _label_instant(axis, timeline, timeline.violation, text)
-    if row.worst is not None:
-        _point_at(axis, row, timeline, row.worst)
+            _label_instant(axis, timeline, timeline.violation, violation_words(timeline, timeline.violation))
+    if row.mark is not None:
+        _point_at(axis, row, timeline, row.mark)
 
 
 def _point_at(axis: Any, row: Row, timeline: Timeline, sample: int) -> None:

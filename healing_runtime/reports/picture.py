@@ -14,7 +14,7 @@ from healing_runtime.core.recording import Recording
 from healing_runtime.reports import palette
 from healing_runtime.reports.panels import draw_row, draw_strip
 from healing_runtime.reports.rows import Row
-from healing_runtime.reports.sentences import INSTALL, heading, in_short, verdict_line
+from healing_runtime.reports.sentences import INSTALL, MADE_BY, heading, in_short, verdict_line
 from healing_runtime.reports.timeline import MAX_ROWS, Timeline
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def picture(timelines: Sequence[Timeline], recording: Recording) -> bytes:
     with matplotlib.rc_context(_STYLE):
         figure = _Sheet(recording).drawn(timelines)
         target = io.BytesIO()
-        figure.savefig(target, format="png", dpi=DPI, metadata={"Software": None})
+        figure.savefig(target, format="png", dpi=DPI, metadata={"Software": MADE_BY})
     return target.getvalue()
 
 
@@ -140,7 +140,9 @@ class _Sheet:
             self.words(line, 0.35, 0.19, size=9.5)
         color = palette.VIOLATION if timeline.verdict.violated else palette.INK
         self.gap(0.05)
-        self.words(verdict_line(timeline), 0.35, 0.3, size=10, weight="bold", color=color)
+        for line in textwrap.wrap(verdict_line(timeline), 125):
+            self.words(line, 0.35, 0.21, size=10, weight="bold", color=color)
+        self.gap(0.09)
         for row in timeline.rows:
             self.row(row, timeline, last=row is timeline.rows[-1])
         if timeline.left_out:
@@ -167,7 +169,7 @@ class _Sheet:
         self.add(height + (0.62 if last else 0.27), draw)
 
     def remarks(self, left_out: Sequence[Timeline]) -> None:
-        lines = [f"Note: {note}" for note in getattr(self.recording, "notes", ())]
+        lines = [f"Note: {note}" for note in self.recording.notes]
         if left_out:
             names = ", ".join(timeline.id for timeline in left_out)
             lines.append(f"Without rows, for want of room: {names}. The page (HTML) has them all; --id draws one.")

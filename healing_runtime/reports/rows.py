@@ -7,17 +7,16 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-import jax.numpy as jnp
 import numpy as np
 
 from healing_runtime.core.recording import Recording
 from healing_runtime.core.records import AssertionFile, Verdict
 from healing_runtime.core.status import Status
-from healing_runtime.reports.history import History, name_in
+from healing_runtime.reports.history import History, column
 from healing_runtime.reports.wording import Unit, unit_of, written
 from healing_runtime.stl import atoms
 from healing_runtime.stl.bind import Requirement
-from healing_runtime.stl.formula import Apply, Expression, Formula, Number, Predicate, Reference, references
+from healing_runtime.stl.formula import Apply, Expression, Formula, Number, Predicate, references
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +50,9 @@ class Row:
         status: int32 [N]; `vacuous` where it is an implication whose trigger is false.
         rho, rho_lo, rho_hi: float64 [N], robustness and its bounds; infinite for truth without a margin.
         curves, thresholds: what a predicate compares.
-        worst: the sample to point at: it decided the robustness, or has the least one.
+        mark: the sample to point at.
+        why: the word for it: the least robustness is `worst`, the verdict of the whole run rests on what `decides`, its
+            violation was first known by what `breaks`.
     """
 
     text: str
@@ -66,7 +67,8 @@ class Row:
     rho_hi: np.ndarray
     curves: tuple[Curve, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
-    worst: int | None = None
+    mark: int | None = None
+    why: Literal["worst", "decides", "breaks"] = "worst"
 
     @property
     def has_numbers(self) -> bool:
@@ -77,7 +79,7 @@ class Row:
 def run_row(requirement: Requirement, unit: Unit, history: History) -> Row:
     """The verdict of the whole formula as it was known at each sample."""
     text = " ".join(requirement.text.split())
-    return Row(text, "", "run", 0, True, unit, *_scaled(history.now, unit), worst=history.worst)
+    return Row(text, "", "run", 0, True, unit, *_scaled(history.now, unit), mark=history.worst)
 
 
 def sub_formula_row(
@@ -119,13 +121,9 @@ def _meaning(text: str, file: AssertionFile) -> str:
 def _compared(
     predicate: Predicate, unit: Unit, recording: Recording
 ) -> tuple[tuple[Curve, ...], tuple[Threshold, ...]]:
-    def read(reference: Reference) -> jnp.ndarray:
-        values = jnp.asarray(recording.signals[name_in(recording, reference)], jnp.float32)
-        return values if reference.index is None else values.reshape(len(recording), -1)[:, reference.index]
-
     curves, thresholds = [], []
     for side in (predicate.left, predicate.right):
-        value = np.asarray(atoms.value(side, read), np.float64) / unit.factor
+        value = np.asarray(atoms.value(side, lambda reference: column(recording, reference)), np.float64) / unit.factor
         if any(references(side)):
             curves.append(Curve(written(side), np.broadcast_to(value, (len(recording),))))
         else:

@@ -9,8 +9,9 @@ from healing_runtime.core.status import Status
 from healing_runtime.reports import palette
 from healing_runtime.reports.rows import Row
 from healing_runtime.reports.timeline import Timeline
-from healing_runtime.reports.wording import Unit
+from healing_runtime.reports.wording import Unit, seconds
 
+MADE_BY = "heal assertions plot"
 INSTALL = "pip install 'healing-runtime[plot]'"
 
 
@@ -26,22 +27,33 @@ def heading(recording: Recording, count: int) -> tuple[str, str]:
 def in_short(timeline: Timeline) -> str:
     """Verdict and robustness in a few words."""
     said = f"{palette.LOOKS[timeline.verdict].symbol} {timeline.verdict.word}"
-    if not math.isfinite(timeline.robustness):
+    if not math.isfinite(timeline.robustness) or timeline.verdict not in (Status.TRUE, Status.FALSE):
         return said
-    unit = Unit("") if timeline.unit.mixed else timeline.unit
-    return f"{said}  {quantity(timeline.robustness, unit)}"
+    return f"{said}  {quantity(timeline.robustness, timeline.unit)}"
 
 
 def verdict_line(timeline: Timeline) -> str:
-    """Verdict, margin and the instants that matter, in one line."""
-    parts = [verdict_words(timeline.verdict)]
-    if timeline.violation is not None:
-        parts[0] += f" at {_instant(timeline, timeline.violation)}"
-    if timeline.verdict is not Status.INVALID and abs(timeline.robustness) != float("inf"):
+    """Verdict, margin, and the sub-formulas and instants that matter, in one line."""
+    status, said = timeline.verdict, f"{palette.LOOKS[timeline.verdict].symbol} {timeline.verdict.word}"
+    at = f" at {_instant(timeline, timeline.violation)}" if timeline.violation is not None else ""
+    if status is Status.INVALID:
+        return f"{said}{at}: '{timeline.cause}' has no value there (NaN or stale), which counts as a violation"
+    parts = [said]
+    if status is Status.VACUOUS:
+        parts[0] += ": the trigger never came true, so nothing was verified"
+    elif status is Status.UNKNOWN:
+        parts[0] += ": the recording ended before it was decided"
+    elif status is Status.FALSE:
+        parts[0] += f": violated{at}" + (f" by '{timeline.cause}'" if timeline.cause else "")
+    if math.isfinite(timeline.robustness) and status in (Status.TRUE, Status.FALSE):
         parts.append(f"robustness {quantity(timeline.robustness, timeline.unit)}")
-        if timeline.worst is not None:
-            parts[-1] += f", decided at {_instant(timeline, timeline.worst)}"
-    return " · ".join(parts)
+    return " · ".join([*parts, *([timeline.reason] if timeline.reason else [])])
+
+
+def violation_words(timeline: Timeline, sample: int) -> str:
+    """The label of the line at the first violation."""
+    word = "invalid" if timeline.rows[0].status[sample] == Status.INVALID else "violated"
+    return f"{word} at {_instant(timeline, sample)}"
 
 
 def _instant(timeline: Timeline, sample: int) -> str:
@@ -52,19 +64,8 @@ def worst_words(row: Row, sample: int) -> str:
     """What stands beside the sample to look at: the value of a signal and by how much it keeps or breaks the limit."""
     margin = quantity(float(row.rho[sample]), row.unit)
     if not row.curves:
-        return f"worst: {margin}"
-    return f"worst: {quantity(float(row.curves[0].values[sample]), row.unit)}, margin {margin}"
-
-
-def verdict_words(status: Status) -> str:
-    """A verdict with its symbol, and what a reader must not overlook about it."""
-    rider = {
-        Status.VACUOUS: ": the trigger never came true, so nothing was verified",
-        Status.INVALID: ": a sample it rests on is NaN or stale, which counts as a violation",
-        Status.UNKNOWN: ": the recording ended before it was decided",
-        Status.FALSE: ": violated",
-    }.get(status, "")
-    return f"{palette.LOOKS[status].symbol} {status.word}{rider}"
+        return f"{row.why}: {margin}"
+    return f"{row.why}: {quantity(float(row.curves[0].values[sample]), row.unit)}, margin {margin}"
 
 
 def unit_words(unit: Unit) -> str:
@@ -83,8 +84,3 @@ def quantity(value: float, unit: Unit, digits: int = 3) -> str:
         return "∞" if value > 0 else "−∞"
     text = f"{value:.{digits}g}".replace("-", "−")
     return f"{text} (SI, mixed units)" if unit.mixed else f"{text} {unit.text}".rstrip()
-
-
-def seconds(value: float) -> str:
-    """A time of a sample, to the millisecond at most."""
-    return f"{value:.3f}".rstrip("0").rstrip(".") + " s"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-import jax.numpy as jnp
 import numpy as np
 
 from healing_runtime import stl
@@ -15,9 +14,9 @@ from healing_runtime.core.records import AssertionFile, AssertionText, Verdict
 from healing_runtime.core.status import Status
 from healing_runtime.reports.history import History, histories, samples_of
 from healing_runtime.reports.rows import Row, run_row, sub_formula_row
-from healing_runtime.reports.wording import Unit, unit_of
+from healing_runtime.reports.wording import Unit, seconds, unit_of
 from healing_runtime.stl.bind import Requirement
-from healing_runtime.stl.formula import Apply, Formula, children
+from healing_runtime.stl.formula import Apply, Formula, Predicate, children
 
 MAX_ROWS = 12
 
@@ -29,13 +28,16 @@ class Timeline:
     Attributes:
         id, severity, requirement, rationale: as in the file; severity is `mission` for a mission.
         formula, english: as written, and as read by people.
-        verdict, robustness, unit: over the whole run; NaN where invalid.
+        verdict, robustness, unit: over the whole run; NaN where invalid. Robustness is the margin of one comparison at
+            one sample, so the unit is that comparison's.
         scaled: robustness divided by the assertion's scale, for ranking.
         t_s: float64 [N], seconds.
         strip: int32 [N], the status for one line: of the body of an outermost `always` at every sample, else of the
             verdict while the run went on.
         worst: sample that decided the robustness; None if there is no finite one.
         violation: first sample at which the verdict was false or invalid.
+        cause: text of the sub-formula by which the violation was first known; else empty.
+        reason: what decided the verdict, in words; empty if there is nothing to name beyond the violation.
         rows: outside in, the verdict of the run first; at most `MAX_ROWS`.
         left_out: texts of the sub-formulas for which there was no room.
     """
@@ -54,6 +56,8 @@ class Timeline:
     strip: np.ndarray
     worst: int | None
     violation: int | None
+    cause: str
+    reason: str
     rows: tuple[Row, ...]
     left_out: tuple[str, ...]
 
@@ -106,7 +110,7 @@ def _shown(formula: Formula) -> tuple[list[tuple[Formula, int]], tuple[str, ...]
         depths[formula] = 1
     inner = {part: depths[part] > 1 and isinstance(part, Apply) for part in depths}
     kept = set(sorted(depths, key=lambda part: (inner[part], depths[part]))[: MAX_ROWS - 1])
-    left_out = tuple(getattr(part, "text", "") for part in depths if part not in kept)
+    left_out = tuple(_text(part) for part in depths if part not in kept)
     return [(part, depth) for part, depth in depths.items() if part in kept], left_out
 
 
@@ -115,7 +119,7 @@ def _judged(parts: Iterable[Formula], recording: Recording) -> Mapping[Formula, 
 
     Operation by operation: the formulas share what is compiled, one program for all takes many times longer to compile.
     """
-    samples = samples_of(parts, recording) or {"t_s": jnp.asarray(recording.t_s, jnp.float32)}
+    samples = samples_of(parts, recording)
     judged = ((part, stl.verdicts(part, samples, recording.dt_s)) for part in parts)
     return {part: Verdict(*map(np.asarray, verdict)) for part, verdict in judged}
 
@@ -130,13 +134,21 @@ def _timeline(
     judged: Mapping[Formula, Verdict],
     recording: Recording,
 ) -> Timeline:
-    unit = unit_of(requirement.formula)
+    whole, decision = unit_of(requirement.formula), history.decision
     robustness = float(history.final.rho)
+    unit = whole
+    if decision and decision.value == robustness and isinstance(decision.part, Predicate):
+        unit = unit_of(decision.part)
     binding = _binding(requirement.formula)
     below = [sub_formula_row(part, depth, part in binding, judged, file, recording) for part, depth in shown]
     if binding:
-        below[0] = dataclasses.replace(below[0], worst=_lowest(below[0]))
-    top = run_row(requirement, unit, history)
+        below[0] = dataclasses.replace(below[0], mark=_lowest(below[0]))
+    for at, (part, _) in enumerate(shown):
+        if history.cause and part == history.cause.part:
+            below[at] = dataclasses.replace(below[at], mark=history.cause.tick, why="breaks")
+        if decision and part == decision.part:
+            below[at] = dataclasses.replace(below[at], mark=decision.tick, why="decides")
+    top = run_row(requirement, whole, history)
     return Timeline(
         id=requirement.id,
         severity="mission" if requirement.mission else str(requirement.severity),
@@ -152,9 +164,30 @@ def _timeline(
         strip=below[0].status if binding else top.status,
         worst=history.worst,
         violation=history.violation,
+        cause=_text(history.cause.part) if history.cause else "",
+        reason=_reason(history, recording),
         rows=(top, *below),
         left_out=left_out,
     )
+
+
+def _text(part: Formula) -> str:
+    return getattr(part, "text", "") or "a part of it"
+
+
+def _reason(history: History, recording: Recording) -> str:
+    decision = history.decision
+    if decision is None or (decision == history.cause and decision.tick == history.violation):
+        return ""  # the violation has been told already
+    text = _text(decision.part)
+    at = f"{seconds(float(recording.t_s[decision.tick]))} (tick {decision.tick})"
+    came = "it came closest by" if history.final.status == Status.VACUOUS else "decided by"
+    return {
+        "value": f"{came} '{text}' at {at}",
+        "nan": f"'{text}' has no value at {at}",
+        "begin": f"'{text}' at {at} looks at nothing before the first sample",
+        "end": f"'{text}' at {at} reaches past the last sample",
+    }[decision.why]
 
 
 def _binding(formula: Formula) -> set[Formula]:

@@ -68,3 +68,8 @@ def _numbers(expression: Expression) -> Iterator[Number]:
     elif isinstance(expression, Arithmetic):
         for argument in expression.arguments:
             yield from _numbers(argument)
+
+
+def seconds(value: float) -> str:
+    """A time of a sample, to the millisecond at most."""
+    return f"{value:.3f}".rstrip("0").rstrip(".") + " s"
