@@ -73,7 +73,7 @@ def grid(stamps: Sequence[Stamps], period_s: Fraction | None) -> Grid:
             f"{np.diff(longest.t_s)[gap]:g} s pass without a sample; cut the recording there.",
             where=longest.place(gap + 1),
         )
-    t_s = start_s + (first + np.arange(count)) * period
+    t_s = start_s + (first + np.arange(count)) * period_s.numerator / period_s.denominator
     return Grid(period_s, t_s, tuple(ticks), tuple(_notes(ticks, t_s, period_s)))
 
 
