@@ -118,7 +118,8 @@ def _measured(stamps: Stamps) -> Fraction:
 def _start(stamps: Stamps, period: float) -> float:
     """Where tick 0 is: at the first sample, less what the samples as a whole lie beside their ticks."""
     since = stamps.t_s - stamps.t_s[0]
-    return float(stamps.t_s[0] + np.median(since - np.rint(since / period) * period))
+    beside = float(np.median(since - np.rint(since / period) * period))
+    return float(stamps.t_s[0]) + (beside if abs(beside) > 1e-6 * period else 0.0)
 
 
 def _ticks(stamps: Stamps, start_s: float, period: float) -> np.ndarray:

@@ -29,10 +29,7 @@ from healing_runtime.stl.formula import (
 from healing_runtime.stl.judged import Judged
 from healing_runtime.stl.ticks import ticks_of
 
-_ASKS = {
-    1: {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least"},
-    -1: {"<": "at least", "<=": "more than", ">": "at most", ">=": "less than"},
-}
+_ASKS = {"<": "less than ", "<=": "at most ", ">": "more than ", ">=": "at least ", "==": ""}
 
 
 class Reasons:
@@ -62,10 +59,15 @@ class Reasons:
         when = (
             f"at {self.at(first.tick)} " if first.tick != judged.violated_at and first.why in ("value", "nan") else ""
         )
-        said = f"{word}: {when}{self._said(first)}"
+        said = f"{word}: {when}{self._sides(first)}"
         if found is None or found.why != "value" or (found.part, found.tick) == (first.part, first.tick):
             return said
-        return f"{said}; worst at {self.at(found.tick)}: {self._said(found)}"
+        return f"{said}; worst at {self.at(found.tick)}: {self._sides(found)}"
+
+    def _sides(self, found: Decision) -> str:
+        """What decided and what failed beside it, in the order of the text; each clause once."""
+        sides = sorted((found, *_all_beside(found)), key=lambda d: 0 if isinstance(d.part, Outside) else d.part.place)
+        return " and ".join(dict.fromkeys(self._said(side, violated=True) for side in sides))
 
     def _closest(self, found: Decision | None) -> str:
         if found is None or found.why != "value":
@@ -76,7 +78,7 @@ class Reasons:
             return ""
         return f"; closest at {self.at(found.tick)}: {self._said(found)}"
 
-    def _said(self, found: Decision) -> str:
+    def _said(self, found: Decision, *, violated: bool = False) -> str:
         part = found.part
         clause = f"'{text}'" if (text := text_of(part)) else "a clause"
         if found.why == "end" and isinstance(part, Apply):
@@ -90,9 +92,9 @@ class Reasons:
             what = f"{', '.join(broken)} has no value" if broken else "it cannot be calculated"
             return f"{what}, so {clause} cannot be judged"
         if isinstance(part, Flag):
-            return f"{part.text} is {_truth(found.sign < 0)}, asked for is {_truth(found.sign > 0)}"
+            return f"{part.text} is {_truth(found.sign < 0)}"
         if isinstance(part, Predicate):
-            return self._compared(part, found)
+            return self._compared(part, found, holds=violated and found.sign < 0)
         return f"{clause} decides"
 
     def _missing(self, part: Apply, tick: int) -> str:
@@ -102,7 +104,7 @@ class Reasons:
         short = tick + ticks[1] - (len(self._recording) - 1)
         return f"; {short * self._recording.dt_s:.6g} s are missing" if short > 0 else ""
 
-    def _compared(self, part: Predicate, found: Decision) -> str:
+    def _compared(self, part: Predicate, found: Decision, *, holds: bool) -> str:
         tested, limit, relation = part.left, part.right, part.relation
         if not any(references(tested)):
             tested, limit = limit, tested
@@ -111,16 +113,15 @@ class Reasons:
         value, bound = self._value(tested, found.tick), self._value(limit, found.tick)
         shown, asked = _apart(value / _factor(unit), bound / _factor(unit), unit)
         if relation == "==":
-            asks = "" if found.sign > 0 else "anything but "
             asked = f"{asked} ± {_quantity(part.tolerance / _factor(unit), unit)}"
-        else:
-            asks = _ASKS[found.sign][relation] + " "
         said = [f"{tested.text or tested.signal} is {shown}"] if isinstance(tested, Reference) else []
         others = [r for r in dict.fromkeys(references(part)) if r is not tested and r != tested]
         said += [f"{r.text or r.signal} is {self._shown(r, found.tick, part)}" for r in others]
-        asking = f"'{part.text}' asks for {asks}{asked}"
+        asking = f"'{part.text}' asks for {_ASKS[relation]}{asked}"
         if not isinstance(tested, Reference):
             asking += f" and gets {shown}"
+        if holds:
+            asking = f"so '{part.text}' holds ({_ASKS[relation]}{asked})"
         return f"{', '.join(said)}, {asking}" if said else asking
 
     def _shown(self, reference: Reference, tick: int, part: Predicate) -> str:
@@ -152,6 +153,10 @@ class Reasons:
 
     def _value(self, expression: Expression, tick: int) -> float:
         return float(atom_values.value(expression, lambda r: jnp.asarray(self._read(r)[tick])))
+
+
+def _all_beside(found: Decision) -> list[Decision]:
+    return [side for other in found.beside for side in (other, *_all_beside(other))]
 
 
 def text_of(part: Formula) -> str:

@@ -199,6 +199,7 @@ def _decision(
         "why": found.why,
         "signals": reasons.signals(found.part, found.tick) if found.why in ("value", "nan") else {},
         **_instant(found.tick, recording),
+        "beside": [_decision(other, requirement, recording, reasons) for other in found.beside],
     }
 
 
