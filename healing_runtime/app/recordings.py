@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from healing_runtime.stl.monitor import STALE_PERIODS
 from healing_runtime.supervisor import recordings as runs
 from healing_runtime.telemetry.columns import recording_of
 from healing_runtime.telemetry.csv_recording import read_csv
+from healing_runtime.telemetry.headings import Names
 from healing_runtime.telemetry.mcap_recording import read_mcap
 from healing_runtime.telemetry.sampling import rate_text
 from healing_runtime.workspace.opened import refuse_special
@@ -24,7 +26,12 @@ _SUFFIXES = (".csv", ".mcap")
 
 
 def load_recording(
-    source: str, robot: str, table: SignalTable, *, control_hz: int | Fraction | None = None
+    source: str,
+    robot: str,
+    table: SignalTable,
+    *,
+    control_hz: int | Fraction | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Recording:
     """A recording under the names that formulas use.
 
@@ -33,6 +40,7 @@ def load_recording(
         robot: the robot whose signals these are.
         table: its signals.
         control_hz: the rate, where the file does not tell it or tells it inexactly.
+        names: heading in a file -> heading as it is to be read, as in `alt` -> `altitude [m]`.
 
     Raises:
         InputError: file:line, what is wrong, what to do.
@@ -40,11 +48,14 @@ def load_recording(
     """
     period_s = None if control_hz is None else 1 / Fraction(control_hz)
     if not _is_file(source):
+        if names:
+            raise InputError(f"{source} is a run, whose signals have names; leave --column out.")
         recording = load_run(source, table).recording
         if robot and recording.robot != robot:
             raise InputError(f"{source} is a run of '{recording.robot}', the assertions are for '{robot}'.")
     else:
-        recording = _standing_in(_without_stale(_read(Path(source), robot, table, period_s), table), table)
+        read = _read(Path(source), robot, table, period_s, Names(names or {}))
+        recording = _standing_in(_without_stale(read, table), table)
     if period_s not in (None, recording.period_s):
         raise InputError(f"{source} was recorded at {rate_text(recording.period_s)}; leave --rate out.")
     return recording
@@ -77,15 +88,15 @@ def _is_file(source: str) -> bool:
     return False
 
 
-def _read(path: Path, robot: str, table: SignalTable, period_s: Fraction | None) -> Recording:
+def _read(path: Path, robot: str, table: SignalTable, period_s: Fraction | None, names: Names) -> Recording:
     if not path.exists():
         raise NotFoundInCatalogue(f"there is no file {path}; check the path.")
     refuse_special(path)
     if path.suffix.lower() == ".csv":
-        return recording_of([read_csv(path, period_s)], str(path), robot, table, period_s)
-    if runs.is_own_log(path):
+        return recording_of([read_csv(path, period_s, names)], str(path), robot, table, period_s)
+    if not names.given and runs.is_own_log(path):
         return runs.read_own_log(path, robot, table)
-    return recording_of(read_mcap(path), str(path), robot, table, period_s)
+    return recording_of(read_mcap(path, names), str(path), robot, table, period_s)
 
 
 def _without_stale(recording: Recording, table: SignalTable) -> Recording:

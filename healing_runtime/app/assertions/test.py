@@ -24,7 +24,7 @@ from healing_runtime.stl.diagnosis import Decision
 from healing_runtime.stl.formula import Atom, Outside, Reference, references
 from healing_runtime.stl.judged import Judged, judge
 from healing_runtime.stl.parse import Text
-from healing_runtime.telemetry.columns import nearest
+from healing_runtime.telemetry.headings import nearest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,14 @@ class _Case:
     known: Mapping[Atom, np.ndarray]
 
 
-def test(source: str, files: Sequence[str] = (), ids: Sequence[str] = (), *, rate: str | None = None) -> dict[str, Any]:
+def test(
+    source: str,
+    files: Sequence[str] = (),
+    ids: Sequence[str] = (),
+    *,
+    rate: str | None = None,
+    columns: Sequence[str] = (),
+) -> dict[str, Any]:
     """Judge a recording by assertion files, as a run would have been judged.
 
     Args:
@@ -46,18 +53,20 @@ def test(source: str, files: Sequence[str] = (), ids: Sequence[str] = (), *, rat
         files: assertion files, by path or catalogue name; those of the run if left out.
         ids: of these the ones that are wanted; all if left out.
         rate: how often the file was sampled, as in `48 Hz`.
+        columns: what columns of a file are, as in `alt=altitude [m]`.
 
     Raises:
         InputError, RecordError: where, what is wrong, what to do.
     """
-    case = _case(source, files, ids, None if rate is None else _rate(rate))
+    options = {"control_hz": None if rate is None else _rate(rate), "names": dict(map(_name, columns))}
+    case = _case(source, files, ids, options)
     with jax.enable_x64(case.dtype == "float64"):
         judged = judge(case.requirements, case.recording.signals, np.dtype(case.dtype), case.known)
         return _document(source, case, judged)
 
 
 # ---------------------------------------------------------------- what is judged by what
-def _case(source: str, names: Sequence[str], ids: Sequence[str], rate: Fraction | None) -> _Case:
+def _case(source: str, names: Sequence[str], ids: Sequence[str], options: Mapping[str, Any]) -> _Case:
     home = workspace.open()
     files = [home.assertion_file(name) for name in names]
     robot = own_robot(source) or _robot_of(files, source)
@@ -68,12 +77,12 @@ def _case(source: str, names: Sequence[str], ids: Sequence[str], rate: Fraction 
                 f"assertion file '{file.name}' is for robot '{file.robot}', the recording is of '{robot}'."
             )
     if own_robot(source) is None:
-        recording = load_recording(source, robot, table, control_hz=rate)
+        recording = load_recording(source, robot, table, **options)
         bound = stl.bind(files, table, 1 / recording.period_s, online=False)
         wanted = _chosen(bound, ids)
         # A file's numbers are judged as they stand there.
         return _Case(_with_notes(recording, wanted), table, _readable(wanted, recording), "float64", {})
-    load_recording(source, robot, table, control_hz=rate)  # refuses another rate than the run's
+    load_recording(source, robot, table, **options)  # refuses what is not for a run
     run = load_run(source, table)
     hz = run.scenario.control_hz
     flown = stl.judging(stl.bind(run.files, table, hz), run.scenario.mission)
@@ -97,6 +106,13 @@ def _rate(text: str) -> Fraction:
     if rate <= 0:
         raise UnitError(f"--rate {text} is no rate; write for example --rate '48 Hz'.")
     return rate
+
+
+def _name(text: str) -> tuple[str, str]:
+    heading, equals, signal = text.rpartition("=")
+    if not (heading.strip() and equals and signal.strip()):
+        raise InputError(f"--column '{text}' names no signal; write for example --column 'alt=altitude [m]'.")
+    return heading.strip(), signal.strip()
 
 
 def _chosen(bound: Sequence[stl.Requirement], ids: Sequence[str]) -> tuple[stl.Requirement, ...]:

@@ -24,6 +24,9 @@ def test(
     ] = None,
     wanted: Annotated[list[str] | None, typer.Option("--id", help="Judge this assertion only.")] = None,
     rate: Annotated[str | None, typer.Option(help="How often the file was sampled, as in '48 Hz'.")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="What a column of the file is, as in 'alt=altitude [m]'.")
+    ] = None,
     as_json: output.JsonFlag = False,
 ) -> None:
     """Judge a recording by assertions, as if it were flown now.
@@ -34,7 +37,7 @@ def test(
     """
     from healing_runtime.app.assertions.test import test as judge
 
-    document = judge(recording, assertions or (), wanted or (), rate=rate)
+    document = judge(recording, assertions or (), wanted or (), rate=rate, columns=column or ())
     output.emit(document, as_json, lambda: _text(document))
     raise typer.Exit(1 if document["violated"] else 0)
 
