@@ -133,8 +133,8 @@ def _readable(requirements: tuple[stl.Requirement, ...], recording: Recording) -
                 near = nearest(reference.signal, recording.columns) or list(recording.columns)[:5]
                 raise UnknownSignalError(
                     f"'{reference.text or reference.signal}' is read by '{requirement.id}' and has no column in "
-                    f"{recording.name}; the nearest are {', '.join(near)}. Name a column for it, or choose other "
-                    "assertions with --id.",
+                    f"{recording.name}; the nearest are {', '.join(near)}. Name its column with --column, or choose "
+                    "other assertions with --id.",
                     where=requirement.where,
                 )
     return requirements
