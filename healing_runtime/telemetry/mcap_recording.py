@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import json
 import math
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mcap.exceptions import McapError
 from mcap.reader import make_reader
 
 from healing_runtime.core.errors import FileFormatError, Location
@@ -56,11 +54,11 @@ def _messages(path: Path) -> Iterator[tuple[str, str, int, bytes]]:
     where = Location(str(path))
     try:
         with path.open("rb") as file:
-            for _, channel, message in make_reader(file).iter_messages():
+            for _, channel, message in make_reader(file, validate_crcs=True).iter_messages():
                 yield channel.topic, channel.message_encoding, message.log_time, message.data
     except OSError as error:
         raise FileFormatError(f"it cannot be read: {(error.strerror or str(error)).lower()}.", where=where) from None
-    except (McapError, struct.error, ValueError, KeyError, EOFError, RuntimeError) as error:
+    except Exception as error:  # on damaged bytes the library raises whatever its parts raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise FileFormatError(f"it is no whole MCAP file ({reason}); record it again.", where=where) from None
 
