@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,12 +17,21 @@ from healing_runtime.stl.monitor import STALE_PERIODS
 from healing_runtime.supervisor import recordings as runs
 from healing_runtime.telemetry.columns import recording_of
 from healing_runtime.telemetry.csv_recording import read_csv
+from healing_runtime.telemetry.headings import Names
 from healing_runtime.telemetry.mcap_recording import read_mcap
 from healing_runtime.telemetry.sampling import rate_text
+from healing_runtime.workspace.opened import refuse_special
+
+_SUFFIXES = (".csv", ".mcap")
 
 
 def load_recording(
-    source: str, robot: str, table: SignalTable, *, control_hz: int | Fraction | None = None
+    source: str,
+    robot: str,
+    table: SignalTable,
+    *,
+    control_hz: int | Fraction | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Recording:
     """A recording under the names that formulas use.
 
@@ -30,16 +40,25 @@ def load_recording(
         robot: the robot whose signals these are.
         table: its signals.
         control_hz: the rate, where the file does not tell it or tells it inexactly.
+        names: heading in a file -> heading as it is to be read, as in `alt` -> `altitude [m]`.
 
     Raises:
         InputError: file:line, what is wrong, what to do.
         RecordError: a run that cannot be read.
     """
     period_s = None if control_hz is None else 1 / Fraction(control_hz)
-    recording = _read(source, robot, table, period_s)
+    if not _is_file(source):
+        if names:
+            raise InputError(f"{source} is a run, whose signals have names; leave --column out.")
+        recording = load_run(source, table).recording
+        if robot and recording.robot != robot:
+            raise InputError(f"{source} is a run of '{recording.robot}', the assertions are for '{robot}'.")
+    else:
+        read = _read(Path(source), robot, table, period_s, Names(names or {}))
+        recording = _standing_in(_without_stale(read, table), table)
     if period_s not in (None, recording.period_s):
         raise InputError(f"{source} was recorded at {rate_text(recording.period_s)}; leave --rate out.")
-    return _standing_in(_without_stale(recording, table), table)
+    return recording
 
 
 def own_robot(source: str) -> str | None:
@@ -47,30 +66,37 @@ def own_robot(source: str) -> str | None:
 
     Raises:
         InputError: there is no such recording.
+        RecordError: it is a run that cannot be read.
     """
     return None if _is_file(source) else runs.robot_of(run_path(Path(source)))
 
 
+def load_run(source: str, table: SignalTable) -> runs.RecordedRun:
+    """A run of ours, with what judged it. Raises as `load_recording`."""
+    run = runs.read_run(run_path(Path(source)), table)
+    return dataclasses.replace(run, recording=_without_stale(run.recording, table))
+
+
 def _is_file(source: str) -> bool:
-    return Path(source).suffix.lower() in (".csv", ".mcap") and not Path(source).is_dir()
-
-
-def _read(source: str, robot: str, table: SignalTable, period_s: Fraction | None) -> Recording:
     path = Path(source)
-    if not _is_file(source):
-        if path.is_file():
-            raise InputError(f"{source} is neither .csv nor .mcap; give a run, a CSV file or an MCAP file.")
-        run = runs.read_run(run_path(path), table)
-        if robot and run.scenario.robot != robot:
-            raise InputError(f"{source} is a run of '{run.scenario.robot}', the assertions are for '{robot}'.")
-        return run.recording
-    if not path.is_file():
-        raise NotFoundInCatalogue(f"there is no file {source}; check the path.")
+    if path.is_dir():
+        return False
+    if path.suffix.lower() in _SUFFIXES:
+        return True
+    if path.is_file():
+        raise InputError(f"{source} is neither .csv nor .mcap; give a run, a CSV file or an MCAP file.")
+    return False
+
+
+def _read(path: Path, robot: str, table: SignalTable, period_s: Fraction | None, names: Names) -> Recording:
+    if not path.exists():
+        raise NotFoundInCatalogue(f"there is no file {path}; check the path.")
+    refuse_special(path)
     if path.suffix.lower() == ".csv":
-        return recording_of([read_csv(path, period_s)], source, robot, table, period_s)
-    if runs.is_own_log(path):
+        return recording_of([read_csv(path, period_s, names)], str(path), robot, table, period_s)
+    if not names.given and runs.is_own_log(path):
         return runs.read_own_log(path, robot, table)
-    return recording_of(read_mcap(path), source, robot, table, period_s)
+    return recording_of(read_mcap(path, names), str(path), robot, table, period_s)
 
 
 def _without_stale(recording: Recording, table: SignalTable) -> Recording:

@@ -36,6 +36,7 @@ class Decision(NamedTuple):
         sign: 1 where the formula holds the better the larger the atom's margin is, -1 under a negation.
         value: robustness of the formula: `sign` times the atom's at `tick`.
         why: what is told of the part.
+        beside: of a violated `or` or `implies`, the other side's decision: it failed as well.
     """
 
     part: Formula
@@ -43,6 +44,7 @@ class Decision(NamedTuple):
     sign: int
     value: float
     why: Literal["value", "nan", "begin", "end"]
+    beside: tuple[Decision, ...] = ()
 
 
 def diagnose(
@@ -68,7 +70,7 @@ def diagnose(
     if status is Status.VACUOUS:
         return _closest_trigger(formula, keys, start, end)
     choose = {Status.FALSE: _by_upper, Status.TRUE: _by_lower, Status.UNKNOWN: _by_gap}[status]
-    return _Descent(formula, keys, end).follow(formula, start, choose)
+    return _Descent(formula, keys, end).follow(Stretch(formula, start, start), choose)
 
 
 def _first_nan(formula: Formula, keys: Keys, start: int) -> Decision | None:
@@ -86,7 +88,8 @@ def _closest_trigger(formula: Formula, keys: Keys, start: int, end: Literal["end
         descent = _Descent(trigger, keys, end)
         judged = descent.bounds(trigger)[0][low : None if high is None else high + 1]
         if judged.size:
-            found = descent.follow(trigger, low + int(np.argmax(judged)), _by_lower)
+            at = low + int(np.argmax(judged))
+            found = descent.follow(Stretch(trigger, at, at), _by_lower)
             best = found if best is None or found.value > best.value else best
     return best
 
@@ -112,6 +115,10 @@ def _by_gap(options: Interval, whole: tuple[float, float]) -> int:
     return int(np.argmax(resting if resting.any() else open_))
 
 
+_SIDES = ("and", "or", "implies")
+"""Operators with two sides; where it is the greater one that counts, both have failed."""
+
+
 class _Descent:
     """Bounds of every part of a formula at every sample, and the way from a formula to what has its value."""
 
@@ -131,10 +138,9 @@ class _Descent:
             self._bounds[part] = np.asarray(lo), np.asarray(hi)
         return self._bounds[part]
 
-    def follow(self, formula: Formula, start: int, choose: Choose) -> Decision:
+    def follow(self, at: Stretch, choose: Choose) -> Decision:
         """Down to the atom, or to the operator whose window the recording does not hold."""
-        at = Stretch(formula, start, start)
-        value = self._rho(_told(self._whole(at), choose))
+        value, beside = self._rho(_told(self._whole(at), choose)), list[Decision]()
         while isinstance(at.part, Apply):
             found = rests_on(at.part, at.first, self._length, self._end)
             if isinstance(found, Reaches):
@@ -142,12 +148,15 @@ class _Descent:
             if found is None:
                 break
             if not found.stretches:
-                return Decision(at.part, at.first, at.sign, value, "begin")
+                return Decision(at.part, at.first, at.sign, value, "begin", tuple(beside))
             below = self._chosen(found, at, choose)
             if below.first >= self._length:
-                return Decision(at.part, at.first, at.sign, value, "end")
+                return Decision(at.part, at.first, at.sign, value, "end", tuple(beside))
+            if choose is _by_upper and at.part.operator in _SIDES and found.least == (at.sign < 0):
+                sides = [s._replace(sign=s.sign * at.sign) for s in found.stretches]
+                beside += [self.follow(side, choose) for side in sides if side != below]
             at = below
-        return Decision(at.part, at.first, at.sign, value, "value")
+        return Decision(at.part, at.first, at.sign, value, "value", tuple(beside))
 
     def _rho(self, key: float) -> float:
         return float(margin.rho(jnp.asarray(key, self._dtype)))

@@ -186,7 +186,7 @@ def _recording(
     notes = list(notes)
     if missing := count - len(rows):
         notes.append(f"{missing} of {count} samples are missing: invalid")
-    t_s = (first + np.arange(count)) * float(period_s)
+    t_s = (first + np.arange(count)) * period_s.numerator / period_s.denominator
     return Recording(name, robot, period_s, t_s, signals, tuple(notes))
 
 

@@ -1,37 +1,19 @@
-"""Headings of columns -> a robot's signals: names, components and units, as people write them in files.
-
-`altitude [m]`, `altitude_m`, `tilt_deg`, `position.x [m]`, `velocity_mps.z`, `rotor_speed[2] [rpm]`,
-`observed(altitude) [m]`. A signal with a unit needs one in its heading.
-"""
+"""Columns of a file -> a recording: those that mean something to the robot, on one grid of ticks."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 
-from healing_runtime.core import units
-from healing_runtime.core.errors import FileFormatError, InputError, Location, UnitError
+from healing_runtime.core.errors import FileFormatError, InputError, Location
 from healing_runtime.core.recording import Recording
-from healing_runtime.core.signals import SUFFIX_OF_UNIT, Layout, Signal, SignalTable
+from healing_runtime.core.signals import SignalTable
+from healing_runtime.telemetry.headings import Meaning, meaning, signal_name, split_unit
 from healing_runtime.telemetry.sampling import Stamps, grid
-
-UNIT_OF_SUFFIX: Mapping[str, str] = {
-    **{suffix: unit for unit, suffix in SUFFIX_OF_UNIT.items() if suffix},
-    "_km": "km", "_cm": "cm", "_mm": "mm", "_kmps": "km/s", "_deg": "deg", "_degps": "deg/s", "_rpm": "rpm",
-    "_kn": "kN", "_g": "g", "_ms": "ms", "_us": "µs", "_percent": "%",
-}  # fmt: skip
-"""Suffix of a heading -> unit: those of signal keys, and what logs use beside them."""
-
-_UNIT = re.compile(r"^(.*?)\s*\[([^\]]*)\]$")
-_INDEX = re.compile(r"^(.*)\[\s*(\d+)\s*\]$")
-_OBSERVED = re.compile(r"^observed\(\s*(.*?)\s*\)(.*)$")
-_NO_UNIT = ("", "-")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +26,7 @@ class Column:
         values: float64 [N] as written, NaN where there is none.
         words: whether some values were written `true` or `false`.
         fault: what is wrong with the first value that is no number; nobody minds while the column is not used.
+        named: whether the reader said what it is (`Names`); then no other column is taken for that signal.
     """
 
     heading: str
@@ -51,6 +34,7 @@ class Column:
     values: np.ndarray
     words: bool = False
     fault: InputError | None = None
+    named: bool = False
 
 
 class Together(NamedTuple):
@@ -60,99 +44,6 @@ class Together(NamedTuple):
     stamps: Stamps
 
 
-class Meaning(NamedTuple):
-    """What a heading stands for: an entry of a signal, and what its numbers are multiplied with."""
-
-    signal: Signal
-    observed: bool
-    entry: int | None
-    factor: float
-
-    @property
-    def name(self) -> str:
-        """The signal as formulas call it."""
-        return f"observed({self.signal.name})" if self.observed else self.signal.name
-
-
-def split_unit(heading: str) -> tuple[str, str | None]:
-    """`altitude [m]` -> (`altitude`, `m`); None without brackets, or where they hold an index."""
-    found = _UNIT.match(heading.strip())
-    if found is None or found[2].strip().isdigit():
-        return heading.strip(), None
-    return found[1], "" if found[2].strip() in _NO_UNIT else found[2].strip()
-
-
-def meaning(heading: str, where: Location, table: SignalTable) -> Meaning | None:
-    """What a heading stands for; None if the robot has no such signal.
-
-    Raises:
-        UnitError: the unit is missing, unknown, written twice, or of another dimension than the signal.
-        FileFormatError: the signal has no such component, or the component is missing.
-    """
-    text, unit = split_unit(heading)
-    sensed = _OBSERVED.match(text)
-    if sensed:
-        text = sensed[1] + sensed[2]
-    layout = table.observed if sensed else table.true
-    found = _entry(text, layout)
-    if found is None:
-        return None
-    signal, part, suffix = found
-    if suffix and unit is not None:
-        raise UnitError(f"column '{heading}' has two units; write one of them.", where=where)
-    factor = _factor(heading, signal, UNIT_OF_SUFFIX[suffix] if suffix else unit, where)
-    return Meaning(signal, bool(sensed), _index(heading, signal, part, where), factor)
-
-
-def _entry(text: str, layout: Layout) -> tuple[Signal, str, str] | None:
-    """The signal, the component as written, and the suffix that names a unit."""
-    index = _INDEX.match(text)
-    base, part = (index[1].strip(), index[2]) if index else (text, "")
-    if not index and "." in text:
-        base, _, part = text.partition(".")
-    for name, component, suffix in _readings(base, part):
-        if name in layout:
-            return layout.by_name[name], component, suffix
-    return None
-
-
-def _readings(base: str, part: str) -> Iterable[tuple[str, str, str]]:
-    yield base, part, ""
-    for suffix in sorted(UNIT_OF_SUFFIX, key=len, reverse=True):
-        if base.endswith(suffix):
-            yield base.removesuffix(suffix), part, suffix
-
-
-def _factor(heading: str, signal: Signal, unit: str | None, where: Location) -> float:
-    if unit is None:
-        if not signal.unit:
-            return 1.0
-        raise UnitError(f"column '{heading}' has no unit; write '{heading} [{signal.unit}]'.", where=where)
-    wanted = signal.unit or "no unit"
-    try:
-        right = units.dimension(unit) == units.dimension(signal.unit)
-    except UnitError as error:
-        raise UnitError(f"column '{heading}': {error.message}", where=where) from None
-    if not right:
-        raise UnitError(f"column '{heading}': {signal.name} is measured in {wanted}; write that.", where=where)
-    return units.si_factor(unit)
-
-
-def _index(heading: str, signal: Signal, part: str, where: Location) -> int | None:
-    if signal.shape == ():
-        if part:
-            raise FileFormatError(f"column '{heading}': {signal.name} is one number; leave '{part}' out.", where=where)
-        return None
-    names = signal.components or tuple(map(str, range(signal.size)))
-    if part in names:
-        return names.index(part)
-    if part.isdigit() and int(part) < signal.size:
-        return int(part)
-    what = f"has no component '{part}'" if part else f"has {signal.size} components"
-    raise FileFormatError(f"column '{heading}': {signal.name} {what}; write one of {', '.join(names)}.", where=where)
-
-
-# ---------------------------------------------------------------- a recording
 def recording_of(
     groups: Sequence[Together], name: str, robot: str, table: SignalTable, period_s: Fraction | None
 ) -> Recording:
@@ -161,7 +52,8 @@ def recording_of(
     Raises:
         FileFormatError, UnitError: a heading is wrong, none means anything, or the samples lie on no grid.
     """
-    found = [[(column, meaning(column.heading, column.where, table)) for column in g.columns] for g in groups]
+    taken = {_named_signal(column, table) for group in groups for column in group.columns if column.named}
+    found = [[(column, _unless_taken(column, taken, table)) for column in g.columns] for g in groups]
     headings = tuple(column.heading for group in groups for column in group.columns)
     used = [i for i, group in enumerate(found) if any(m for _, m in group)]
     if not used:
@@ -180,6 +72,21 @@ def recording_of(
                 _place(signals, column, means, rows, len(ticks.t_s))
     notes = [*ticks.notes, *_ignored(column.heading for group in found for column, m in group if m is None)]
     return Recording(name, robot, ticks.period_s, ticks.t_s, signals, tuple(notes), headings)
+
+
+def _named_signal(column: Column, table: SignalTable) -> str:
+    found = meaning(column.heading, column.where, table)
+    if found is None:
+        near = ", ".join(table.true.nearest(split_unit(column.heading)[0]) or [*table.true.slices][:5])
+        raise FileFormatError(f"'{column.heading}' is no signal; there are {near}.", where=column.where)
+    return found.name
+
+
+def _unless_taken(column: Column, taken: set[str], table: SignalTable) -> Meaning | None:
+    """What a column means, if the reader did not say that another one is that signal."""
+    if not column.named and signal_name(column.heading, table) in taken:
+        return None
+    return meaning(column.heading, column.where, table)
 
 
 def _must_be_first(first: dict[tuple[str, int | None], Column], column: Column, means: Meaning) -> None:
@@ -209,9 +116,3 @@ def _place(signals: dict[str, np.ndarray], column: Column, means: Meaning, rows:
 def _ignored(headings: Iterable[str]) -> list[str]:
     names = list(headings)
     return [f"left out, no such signals: {', '.join(names)}"] if names else []
-
-
-def nearest(name: str, headings: Sequence[str]) -> list[str]:
-    """The headings most like a signal's name, for error messages."""
-    names = {split_unit(h)[0]: h for h in headings}
-    return [names[n] for n in difflib.get_close_matches(name, list(names), n=3, cutoff=0.4)]

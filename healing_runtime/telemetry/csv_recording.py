@@ -13,7 +13,8 @@ import numpy as np
 
 from healing_runtime.core import units
 from healing_runtime.core.errors import FileFormatError, Location, UnitError
-from healing_runtime.telemetry.columns import Column, Together, split_unit
+from healing_runtime.telemetry.columns import Column, Together
+from healing_runtime.telemetry.headings import Names, split_unit
 from healing_runtime.telemetry.sampling import Stamps
 
 TIME_NAMES = ("t", "time", "timestamp")
@@ -23,7 +24,7 @@ _INFINITE = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
 _WORDS = {"true": 1.0, "false": 0.0}
 
 
-def read_csv(path: Path, period_s: Fraction | None = None) -> Together:
+def read_csv(path: Path, period_s: Fraction | None = None, names: Names | None = None) -> Together:
     """All columns of a file and the time of its samples; without a time column they are `period_s` apart.
 
     The separator is comma, semicolon or tab; lines that begin with `#` are comments. Empty cells, `nan` and infinities
@@ -36,22 +37,25 @@ def read_csv(path: Path, period_s: Fraction | None = None) -> Together:
     header = next(rows, None)
     if header is None:
         raise FileFormatError("the file is empty; the first line names the columns.", where=Location(str(path)))
-    line, names = header
+    line, written = header
     where = Location(str(path), line)
-    _must_name(names, where)
-    timed = [i for i, name in enumerate(names) if _time(name)]
+    _must_name(written, where)
+    names = names or Names()
+    names.must_be_in(written, where)
+    headings = [names.of(heading) for heading in written]
+    timed = [i for i, (heading, _) in enumerate(headings) if _time(heading)]
+    timed = [i for i in timed if headings[i][1]] or timed
     if len(timed) > 1:
-        raise FileFormatError(
-            f"columns '{names[timed[0]]}' and '{names[timed[1]]}' both tell the time; keep one.", where=where
-        )
+        one, other = (headings[i][0] for i in timed[:2])
+        raise FileFormatError(f"columns '{one}' and '{other}' both tell the time; keep one.", where=where)
     if not timed and period_s is None:
         raise FileFormatError("no column tells the time; name one 't [s]', or state the rate with --rate.", where=where)
-    cells = [_Cells(name, where) for name in names]
+    cells = [_Cells(heading, named, where) for heading, named in headings]
     lines: list[int] = []
     for line, row in rows:
-        if len(row) != len(names):
+        if len(row) != len(cells):
             raise FileFormatError(
-                f"the line has {len(row)} fields and the header {len(names)}; decimals are written with a point.",
+                f"the line has {len(row)} fields and the header {len(cells)}; decimals are written with a point.",
                 where=Location(str(path), line),
             )
         for column, cell in zip(cells, row, strict=True):
@@ -75,8 +79,8 @@ def read_csv(path: Path, period_s: Fraction | None = None) -> Together:
 class _Cells:
     """The cells of one column, gathered line by line."""
 
-    def __init__(self, heading: str, where: Location) -> None:
-        self._heading, self._where = heading, where
+    def __init__(self, heading: str, named: bool, where: Location) -> None:
+        self._heading, self._named, self._where = heading, named, where
         self._values: list[float] = []
         self._words, self._decimals = False, 0
         self._fault: FileFormatError | None = None
@@ -98,7 +102,7 @@ class _Cells:
 
     def read(self) -> Column:
         """The column."""
-        return Column(self._heading, self._where, np.array(self._values), self._words, self._fault)
+        return Column(self._heading, self._where, np.array(self._values), self._words, self._fault, self._named)
 
     def seconds(self) -> tuple[np.ndarray, float]:
         """The column as time, and what its last digit is worth."""

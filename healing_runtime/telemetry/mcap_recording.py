@@ -1,31 +1,31 @@
 """Foreign MCAP -> columns: JSON messages of any recorder, chunked and compressed ones too.
 
 A field is called by its path in the message (`altitude_m`, `velocity_mps.z`, `rotor_speed[2]`). A message whose only
-number is `data` or `value` is called by the last part of its topic. Time is the log time.
+number is `data` or `value` is called by the last part of its topic. A reader may say what a field is, under that name
+or under `<topic>.<path>`. Time is the log time.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mcap.exceptions import McapError
 from mcap.reader import make_reader
 
 from healing_runtime.core.errors import FileFormatError, Location
 from healing_runtime.telemetry.columns import Column, Together
+from healing_runtime.telemetry.headings import Names
 from healing_runtime.telemetry.sampling import Stamps
 
 _ONLY = ("data", "value")
 _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def read_mcap(path: Path) -> tuple[Together, ...]:
+def read_mcap(path: Path, names: Names | None = None) -> tuple[Together, ...]:
     """The columns of every topic with JSON messages, one group a topic.
 
     Raises:
@@ -43,7 +43,10 @@ def read_mcap(path: Path) -> tuple[Together, ...]:
     if not times:
         found = f"; it has {', '.join(sorted(others))}" if others else ""
         raise FileFormatError(f"it holds no JSON messages{found}; record JSON.", where=Location(str(path)))
-    return tuple(_together(topic, times[topic], fields[topic], path) for topic in times)
+    names = names or Names()
+    groups = {topic: _headings(topic, fields[topic]) for topic in times}
+    names.must_be_in((h for group in groups.values() for both in group.values() for h in both), Location(str(path)))
+    return tuple(_together(topic, times[topic], fields[topic], groups[topic], names, path) for topic in times)
 
 
 def _messages(path: Path) -> Iterator[tuple[str, str, int, bytes]]:
@@ -51,11 +54,11 @@ def _messages(path: Path) -> Iterator[tuple[str, str, int, bytes]]:
     where = Location(str(path))
     try:
         with path.open("rb") as file:
-            for _, channel, message in make_reader(file).iter_messages():
+            for _, channel, message in make_reader(file, validate_crcs=True).iter_messages():
                 yield channel.topic, channel.message_encoding, message.log_time, message.data
     except OSError as error:
         raise FileFormatError(f"it cannot be read: {(error.strerror or str(error)).lower()}.", where=where) from None
-    except (McapError, struct.error, ValueError, KeyError, EOFError, RuntimeError) as error:
+    except Exception as error:  # on damaged bytes the library raises whatever its parts raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise FileFormatError(f"it is no whole MCAP file ({reason}); record it again.", where=where) from None
 
@@ -83,17 +86,31 @@ def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float | bool]]:
         yield name, _WORDS.get(value or "nan", math.nan)
 
 
-def _together(topic: str, times: list[int], rows: list[dict[str, float | bool]], path: Path) -> Together:
-    names = list(dict.fromkeys(name for row in rows for name in row))
+def _headings(topic: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
+    """Path of a field -> what it is called, and what it is called beside other topics."""
+    paths = list(dict.fromkeys(path for row in rows for path in row))
     own = topic.rstrip("/").rpartition("/")[2]
+    short = len(paths) == 1 and paths[0] in _ONLY
+    return {path: (own if short else path, f"{topic}.{path}") for path in paths}
+
+
+def _together(
+    topic: str,
+    times: Sequence[int],
+    rows: Sequence[Mapping[str, float | bool]],
+    headings: Mapping[str, tuple[str, str]],
+    names: Names,
+    path: Path,
+) -> Together:
+    where = Location(f"{path} {topic}")
     columns = []
-    for name in names:
-        values = [row.get(name, math.nan) for row in rows]
-        heading = own if len(names) == 1 and name in _ONLY else name
+    for field, both in headings.items():
+        heading, named = names.of(*both)
+        values = [row.get(field, math.nan) for row in rows]
         words = any(isinstance(value, bool) for value in values)
-        columns.append(Column(heading, Location(f"{path} {topic}"), np.array(values, np.float64), words))
+        columns.append(Column(heading, where, np.array(values, np.float64), words, named=named))
 
     def place(sample: int) -> Location:
-        return Location(f"{path} {topic}", sample + 1)
+        return Location(where.path, sample + 1)
 
     return Together(tuple(columns), Stamps(np.array(times, np.float64) * 1e-9, 1e-9, place))

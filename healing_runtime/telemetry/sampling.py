@@ -14,6 +14,8 @@ JITTER = 0.01
 """How far, in periods, a sample may lie from its tick. What the last written digit is worth is allowed beside it."""
 _ROUNDING = 1e-15
 """What a float64 loses of an absolute time, as a share of it."""
+_EPOCH_S = 1e6
+"""Times beyond it are dates: people count from the first sample instead."""
 _LONGEST = 20
 """A recording spans at most so many times the ticks that it has samples for; more is no gap but another recording."""
 
@@ -73,8 +75,12 @@ def grid(stamps: Sequence[Stamps], period_s: Fraction | None) -> Grid:
             f"{np.diff(longest.t_s)[gap]:g} s pass without a sample; cut the recording there.",
             where=longest.place(gap + 1),
         )
-    t_s = start_s + (first + np.arange(count)) * period
-    return Grid(period_s, t_s, tuple(ticks), tuple(_notes(ticks, t_s, period_s)))
+    t_s = start_s + (first + np.arange(count)) * period_s.numerator / period_s.denominator
+    notes = []
+    if t_s[0] > _EPOCH_S:
+        notes.append(f"times count from the first sample, at {t_s[0]:.3f} s")
+        t_s = np.arange(count) * period_s.numerator / period_s.denominator
+    return Grid(period_s, t_s, tuple(ticks), (*notes, *_notes(ticks, t_s, period_s)))
 
 
 def rate_text(period_s: Fraction) -> str:
@@ -118,7 +124,8 @@ def _measured(stamps: Stamps) -> Fraction:
 def _start(stamps: Stamps, period: float) -> float:
     """Where tick 0 is: at the first sample, less what the samples as a whole lie beside their ticks."""
     since = stamps.t_s - stamps.t_s[0]
-    return float(stamps.t_s[0] + np.median(since - np.rint(since / period) * period))
+    beside = float(np.median(since - np.rint(since / period) * period))
+    return float(stamps.t_s[0]) + (beside if abs(beside) > 1e-6 * period else 0.0)
 
 
 def _ticks(stamps: Stamps, start_s: float, period: float) -> np.ndarray:

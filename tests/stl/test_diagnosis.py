@@ -156,6 +156,15 @@ def test_an_implication_names_the_promise_and_not_its_trigger():
     assert story("always (not (x > 3))", Status.FALSE, x=[0, 5]) == ("x > 3", 1, -1, -2.0, "value")
 
 
+def test_both_sides_of_a_broken_implication_are_told():
+    formula = resolved("always (((x < 1) and p) implies (y < 1))")
+    found = diagnose(formula, keys_of(formula, {"x": [9, 0.5], "p": [1, 1], "y": [9, 4]}), Status.FALSE)
+    assert (found.part.text, found.sign, found.value) == ("x < 1", -1, -0.5)
+    (other,) = (d for d in found.beside if d.sign > 0)
+    assert (other.part.text, other.tick, other.value) == ("y < 1", 1, -3.0)
+    assert {d.part.text for d in found.beside} == {"p", "y < 1"}
+
+
 def test_zero_is_decided_by_the_comparison():
     text = "always ((x <= 3) and (x < 3))"
     assert story(text, Status.FALSE, x=[3.0]) == ("x < 3", 0, 1, 0.0, "value")

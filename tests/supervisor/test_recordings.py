@@ -1,0 +1,111 @@
+"""The log of a run, read back as it was flown: rewinds, rollbacks, cuts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from healing_runtime.core.errors import RecordError
+from healing_runtime.core.signals import Layout, Signal, SignalTable
+from healing_runtime.supervisor.journal import schema_of
+from healing_runtime.supervisor.recordings import is_own_log, read_own_log
+from healing_runtime.telemetry.mcap import LogWriter
+
+TRUE = (Signal("altitude", "m"), Signal("velocity", "m/s", (2,), ("x", "y")))
+TABLE = SignalTable(Layout(TRUE[:1]), Layout(()), Layout(TRUE))
+HZ = 48
+
+
+def rows(branch, ticks, altitude):
+    prefix = f"/branch/{branch}" if branch else ""
+    for tick in ticks:
+        values = {"altitude_m": altitude, "velocity_mps": [tick, None]}
+        yield f"{prefix}/sim/state", tick, {"values": values}
+        yield f"{prefix}/sim/sensed", tick, {"values": {"altitude_m": "inf"}}
+        yield f"{prefix}/assert/a", tick, {"status": "unknown", "rho": 0, "rho_lo": 0, "rho_hi": 0}
+
+
+def event(name, tick, **facts):
+    return "/event", tick, {"event": name, **facts}
+
+
+@pytest.fixture
+def load(tmp_path):
+    def read(*messages):
+        path = tmp_path / "log.mcap"
+        with LogWriter(path, schema_of) as log:
+            for topic, tick, content in messages:
+                log.write(topic, tick * 10**9 // HZ, {"tick": tick, **content})
+        assert is_own_log(path)
+        return read_own_log(path, "quad", TABLE)
+
+    return read
+
+
+def healed():
+    yield from rows(0, range(6), 0)
+    yield event("incident", 5, id="one")
+    yield event("swap", 5, before="ready", after="probation")
+    yield event("swap", 3, incident="one")
+    yield from rows(1, range(3, 8), 1)
+
+
+def test_rows_become_samples(load):
+    recording = load(*rows(0, range(4), 7))
+    assert (len(recording), recording.period_s.denominator) == (4, HZ)
+    assert recording.t_s.tolist() == [k / HZ for k in range(4)]
+    np.testing.assert_array_equal(recording.signals["velocity"], [[k, np.nan] for k in range(4)])
+    assert recording.signals["observed(altitude)"].tolist() == [np.inf] * 4
+
+
+def test_a_rewind_forgets_what_came_after_it(load):
+    assert load(*healed()).signals["altitude"].tolist() == [0, 0, 0, 1, 1, 1, 1, 1]
+
+
+def test_a_rollback_brings_back_what_a_rewind_forgot(load):
+    recording = load(*healed(), event("probation_failed", 5, incident="one"))
+    assert recording.signals["altitude"].tolist() == [0] * 6
+
+
+def test_a_patch_after_a_rollback_goes_on_from_the_trip(load):
+    second = [event("probation_failed", 5, incident="one"), event("swap", 4, incident="one"), *rows(2, range(4, 7), 2)]
+    assert load(*healed(), *second).signals["altitude"].tolist() == [0, 0, 0, 0, 2, 2, 2]
+
+
+def test_a_second_rewind_may_go_back_behind_the_first(load):
+    second = [event("incident", 7, id="two"), event("swap", 2, incident="two"), *rows(2, range(2, 5), 2)]
+    assert load(*healed(), *second).signals["altitude"].tolist() == [0, 0, 2, 2, 2]
+
+
+def test_a_last_row_that_is_not_whole_is_left_out(load):
+    assert len(load(*list(rows(0, range(5), 0))[:-1])) == 4
+
+
+def test_a_missing_row_is_invalid_and_said(load):
+    recording = load(*rows(0, [0, 1, 3], 0))
+    assert np.isnan(recording.signals["altitude"]).tolist() == [False, False, True, False]
+    assert recording.notes == ("1 of 4 samples are missing: invalid",)
+
+
+def test_a_log_that_was_cut_off_is_read_to_its_last_whole_sample(load, tmp_path):
+    load(*rows(0, range(40), 0))
+    path = tmp_path / "log.mcap"
+    path.write_bytes(path.read_bytes()[:-2000])
+    recording = read_own_log(path, "quad", TABLE)
+    assert 1 < len(recording) < 40 and not np.isnan(recording.signals["altitude"]).any()
+    assert recording.notes == ("the log was cut off: judged up to its last whole sample",)
+
+
+def test_a_log_that_was_changed_is_refused(load, tmp_path):
+    load(*rows(0, range(40), 0))
+    path = tmp_path / "log.mcap"
+    data = bytearray(path.read_bytes())
+    data[data.index(b'"altitude_m":0') + 13] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(RecordError, match="damaged"):
+        read_own_log(path, "quad", TABLE)
+
+
+def test_one_row_has_no_rate(load):
+    with pytest.raises(RecordError, match="fewer than two samples"):
+        load(*rows(0, range(1), 0))
