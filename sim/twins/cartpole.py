@@ -115,7 +115,8 @@ def make(scenario: Scenario) -> Twin:
         d, command = disturbance, action[0]
         since_s = state.tick * scenario.dt_s - d.onset_s
         on = jnp.where(since_s >= 0.0, 1.0, 0.0)
-        push = jnp.where((since_s >= 0.0) & (since_s < d.push_s), d.push_n, 0.0)
+        # Half a tick earlier, or rounding would decide whether the last tick of a push is one.
+        push = jnp.where((since_s >= 0.0) & (since_s < d.push_s - 0.5 * scenario.dt_s), d.push_n, 0.0)
         ceiling = robot.MAX_FORCE_N * (1.0 - on * d.force_loss)
         delay_steps = jnp.round(d.delay_s / dt_s)
         mass, pole = robot.CART_KG + d.payload_kg + d.pole_mass_kg, d.pole_mass_kg * half
