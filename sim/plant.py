@@ -1,6 +1,7 @@
-"""What every plant with a single body does alike: reset, ticks, sensing, snapshots, hashes.
+"""What every simulated plant does alike: reset, ticks, commands, faults, sensing, snapshots, hashes.
 
-A robot adds its own physics in four methods. `BodyPlant` is abstract; robots' plants are final.
+Nothing here knows what the robot is made of. A robot adds its own physics; `SimulatedPlant` is abstract, robots' plants
+are final.
 """
 
 from __future__ import annotations
@@ -9,26 +10,26 @@ import abc
 import hashlib
 import struct
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from healing_runtime.core.records import Scenario
 from healing_runtime.core.signals import SignalTable
 
+from .commands import Command, CommandLine
 from .faults import Schedule
-from .sensing import Sensors
-from .touchdown import Touchdown
-from .world import Body, Pad, Pose, World
+from .sensing import Held, Sensors
+from .world import World
 
 
-class Start(NamedTuple):
-    """How a world begins."""
+class Condition:
+    """What may be wrong with any robot; a robot's own condition adds to it, and faults act on it."""
 
-    gravity_mps2: float
-    pad: Pad
-    body: Body
-    pose: Pose
+    __slots__ = ("actuator_delay_s",)
+
+    def __init__(self) -> None:
+        self.actuator_delay_s = 0.0
 
 
 class Keyframe(NamedTuple):
@@ -37,14 +38,14 @@ class Keyframe(NamedTuple):
     run: int
     bullet: int
     step: int
-    own: tuple[float, ...]
-    touchdown: tuple[float, ...]
-    sensors: Any
+    kept: tuple[float, ...]
+    commands: tuple[tuple[int, Command], ...]
+    sensors: Held
     truth: np.ndarray
 
 
-class BodyPlant(abc.ABC):
-    """A plant whose physics is one rigid body above a pad (see `healing_runtime.core.plant.Plant`).
+class SimulatedPlant(abc.ABC):
+    """A plant in a Bullet world of its own (see `healing_runtime.core.plant.Plant`).
 
     The true vector begins with the true values of the observed signals and ends with the sensors' ages; a robot
     delivers what lies before the ages.
@@ -53,53 +54,67 @@ class BodyPlant(abc.ABC):
     signals: SignalTable
     name: str
     fault_kinds: Mapping[str, type]
+    condition: ClassVar[type[Condition]]
 
     def __init__(self) -> None:
         self._world = World()
+        self._commands = CommandLine()
         self._run = 0
 
     # ------------------------------------------------------------ what a robot adds
     @abc.abstractmethod
-    def _begin(self, scenario: Scenario) -> Start:
-        """Set the robot's own state for t = 0 and say how the world begins."""
+    def _build(self, scenario: Scenario) -> None:
+        """Set the robot's own state for t = 0, and clear and fill the world."""
 
     @abc.abstractmethod
-    def _change(self) -> None:
-        """The faults change at this physics step: make a fresh condition, let `_schedule` act on it, take it over."""
+    def _suffer(self, condition: Any) -> None:
+        """Take over a condition: the faults changed at this physics step, or the plant was restored."""
+
+    @abc.abstractmethod
+    def _obey(self, command: Command) -> None:
+        """The actuators have a new command."""
+
+    @abc.abstractmethod
+    def _begin_period(self) -> None:
+        """A control period starts: forget what is accumulated over one."""
 
     @abc.abstractmethod
     def _fly(self, end: int) -> None:
-        """Advance from physics step `_step` to `end` with the command and the condition as they are.
+        """Advance from physics step `_step` to `end` with command and condition as they are; `_step` has to be `end`.
 
-        `_pose` is Bullet's state before, and has to be Bullet's state after; `_step` has to be `end`.
+        What the robot keeps of Bullet's state is up to date before, and has to be after.
         """
 
     @abc.abstractmethod
     def _true_values(self) -> tuple[float, ...]:
-        """The true vector without the ages; also ends the period of the land detector unless at t = 0."""
+        """The true vector without the ages, at the end of a control period or at t = 0."""
 
     @abc.abstractmethod
-    def _own_state(self) -> tuple[float, ...]:
-        """The robot's state outside Bullet, the last command included."""
+    def _read_world(self) -> tuple[float, ...]:
+        """Read Bullet's state anew, and give it as numbers."""
 
     @abc.abstractmethod
-    def _set_own_state(self, values: tuple[float, ...]) -> None:
-        """Take over what `_own_state` gave."""
+    def _kept(self) -> tuple[float, ...]:
+        """The robot's state outside Bullet, the command that it obeys included."""
+
+    @abc.abstractmethod
+    def _keep(self, values: tuple[float, ...]) -> None:
+        """Take over what `_kept` gave."""
 
     # ------------------------------------------------------------ the Plant protocol
     def reset(self, scenario: Scenario, seed: int) -> None:
         """Build the world of `scenario` at t = 0. InputError where the robot cannot take one of its faults."""
         self._run += 1
         self._substeps = scenario.substeps
+        self._physics_hz = scenario.physics_hz
         self._dt_s = 1.0 / scenario.physics_hz
         self._step = 0
         self._schedule = Schedule(scenario.faults, self.fault_kinds, self.name)
-        self._schedule.prepare(seed, scenario.duration_ticks)
-        self._touchdown = Touchdown(scenario.control_hz, scenario.physics_hz)
-        self._sensors = Sensors(self.signals.observed, scenario.dt_s)
-        start = self._begin(scenario)
-        self._world.build(scenario.physics_hz, start.gravity_mps2, start.pad, start.body, start.pose)
-        self._pose = self._world.pose()
+        self._schedule.prepare(scenario, seed)
+        self._commands.restore(())
+        self._sensors = Sensors(self.signals.observed, scenario.dt_s, self._schedule.longest_delay_s)
+        self._build(scenario)
+        self._read_world()
         self._change()
         self._sample()
 
@@ -111,18 +126,23 @@ class BodyPlant(abc.ABC):
         """True values, layout `signals.true`. Do not write into it."""
         return self._truth
 
-    @abc.abstractmethod
     def apply(self, action: np.ndarray) -> None:
-        """Command for the next control period, layout `signals.action`."""
+        """Command for the next control period, layout `signals.action`; it arrives when the line delivers it."""
+        arrived = self._commands.give(self._step, tuple(action.tolist()))
+        if arrived is not None:
+            self._obey(arrived)
 
     def step(self) -> None:
         """Advance one control period."""
-        self._touchdown.begin_period()
+        self._begin_period()
+        schedule, commands = self._schedule, self._commands
         end = self._step + self._substeps
         while self._step < end:
-            if self._step >= self._schedule.next_step:
+            if self._step >= schedule.next_step:
                 self._change()
-            self._fly(min(end, self._schedule.next_step))
+            if self._step >= commands.next_step:
+                self._obey(commands.arrived(self._step))
+            self._fly(min(end, schedule.next_step, commands.next_step))
         self._sample()
 
     def snapshot(self) -> Keyframe:
@@ -131,8 +151,8 @@ class BodyPlant(abc.ABC):
             self._run,
             self._world.save(),
             self._step,
-            self._own_state(),
-            self._touchdown.save(),
+            self._kept(),
+            self._commands.save(),
             self._sensors.save(),
             self._truth,
         )
@@ -147,9 +167,9 @@ class BodyPlant(abc.ABC):
             raise ValueError("this keyframe is from before the last reset; re-execute the recipe.")
         self._world.restore(snapshot.bullet)
         self._step = snapshot.step
-        self._pose = self._world.pose()
-        self._set_own_state(snapshot.own)
-        self._touchdown.restore(snapshot.touchdown)
+        self._read_world()
+        self._keep(snapshot.kept)
+        self._commands.restore(snapshot.commands)
         self._change()
         self._sensors.restore(snapshot.sensors)
         self._truth = snapshot.truth
@@ -160,25 +180,25 @@ class BodyPlant(abc.ABC):
             self._world.discard(snapshot.bullet)
 
     def state_hash(self) -> str:
-        """sha256 over the float64 state: Bullet's, ours, and what the sensors delivered and hold."""
-        pose = self._world.pose()
-        reading, raw, missed = self._sensors.save()
-        numbers = [
-            self._step,
-            *pose.position_m,
-            *pose.q_xyzw,
-            *pose.velocity_mps,
-            *pose.angular_velocity_radps,
-            *self._own_state(),
-            *self._touchdown.save(),
-            *missed,
-        ]
-        data = struct.pack(f"<{len(numbers)}d", *numbers) + reading.tobytes() + raw.tobytes() + self._truth.tobytes()
-        return hashlib.sha256(data).hexdigest()
+        """sha256 over the float64 state: Bullet's, ours, commands under way, what the sensors delivered and hold."""
+        held = self._sensors.save()
+        numbers = [self._step, *self._read_world(), *self._kept(), *held.missed]
+        for arrival, command in self._commands.save():
+            numbers += [arrival, *command]
+        data = struct.pack(f"<{len(numbers)}d", *numbers) + held.reading.tobytes() + held.raw.tobytes()
+        return hashlib.sha256(data + self._truth.tobytes() + held.on_its_way()).hexdigest()
 
     def close(self) -> None:
         """Free the world; closing twice is allowed."""
         self._world.close()
+
+    # ------------------------------------------------------------ within a tick
+    def _change(self) -> None:
+        """The faults change at this physics step: every one that is on acts on a fresh condition."""
+        condition = self.condition()
+        self._schedule.act(condition, self._step)
+        self._commands.delay_steps = round(condition.actuator_delay_s * self._physics_hz)
+        self._suffer(condition)
 
     def _sample(self) -> None:
         """Fix truth and readings of this tick."""

@@ -1,13 +1,17 @@
 """What sensors deliver: the true values, spoilt by the faults that are on, with the age of every sensor's value.
 
-Faults that hold a value act first, on what the sensor measures; those that add an error act on what is left of it,
-whatever the order in the scenario. So a sensor that is stuck and biased is off by its bias once.
+Faults that hold a value act first, on what the sensor measures; a delay acts on its way; those that add an error act on
+what is left of it, whatever the order in the scenario. So a sensor that is stuck and biased is off by its bias once.
+
+A sensor measures once a tick. What it measured counts from the first tick by which it has arrived, so a delay is worth a
+whole number of ticks, rounded up; a value never arrives before one that is older.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -29,6 +33,20 @@ def sensors(observed: Layout) -> tuple[Signal, ...]:
     return tuple(s for s in observed if not s.name.startswith("reference_"))
 
 
+class Held(NamedTuple):
+    """What a snapshot must keep of the sensors; the arrays are never changed."""
+
+    reading: np.ndarray
+    raw: np.ndarray
+    missed: tuple[int, ...]
+    late: tuple[int, ...]
+    past: tuple[np.ndarray, ...]
+
+    def on_its_way(self) -> bytes:
+        """What only a delay makes part of the state; empty where nothing can be late."""
+        return b"".join(row.tobytes() for row in self.past) + bytes(str(self.late), "ascii") if self.past else b""
+
+
 class Sensors:
     """The readings of one run. Sampled once a tick, so that asking twice gives the same values.
 
@@ -38,10 +56,13 @@ class Sensors:
         no_ages: the ages where every sensor delivers.
     """
 
-    def __init__(self, observed: Layout, dt_s: float) -> None:
+    def __init__(self, observed: Layout, dt_s: float, longest_delay_s: float = 0.0) -> None:
         self._columns = [observed.slices[s.name] for s in sensors(observed)]
         self._dt_s = dt_s
+        self._reach = self._ticks(longest_delay_s)  # how many ticks back a reading may come from
         self._missed = [0] * len(self._columns)
+        self._late = [0] * len(self._columns)  # how many ticks old each sensor's reading is
+        self._past: tuple[np.ndarray, ...] = ()  # what was measured, the newest last
         self.no_ages = (0.0,) * len(self._columns)
         self.reading = self._raw = np.zeros(observed.size)  # raw: before errors are added; what a held sensor holds
         self.ages_s: Sequence[float] = self.no_ages
@@ -58,6 +79,8 @@ class Sensors:
             self.reading, self._raw, self.ages_s = true, true, self.no_ages
             if before is not self.no_ages:
                 self._missed = [0] * len(self._columns)
+            if self._reach:
+                self._arrive(tick, faults)
         return self.ages_s is not self.no_ages
 
     def _spoil(self, true: np.ndarray, tick: int, faults: Sequence[tuple[SensorFault, float]]) -> None:
@@ -68,7 +91,7 @@ class Sensors:
             for fault, amount in faults
             if fault.holds and not fault.sense(self._raw, last, tick, amount)
         }
-        reading = self._raw.copy()
+        reading = self._arrive(tick, faults) if self._reach else self._raw.copy()
         for fault, amount in faults:
             if not fault.holds:
                 fault.sense(reading, last, tick, amount)
@@ -79,15 +102,30 @@ class Sensors:
         self._age()
         self.reading = reading
 
+    def _arrive(self, tick: int, faults: Sequence[tuple[SensorFault, float]]) -> np.ndarray:
+        """Remember what was measured in this tick; gives what has arrived by now."""
+        self._past = (*self._past[-self._reach :], self._raw)
+        arrived = self._raw.copy()
+        for index, columns in enumerate(self._columns):
+            delay_s = sum(fault.delay_s(amount) for fault, amount in faults if fault.columns == columns)
+            self._late[index] = late = min(self._ticks(delay_s), self._late[index] + 1) if tick else 0
+            arrived[columns] = self._past[-1 - late][columns]
+        return arrived
+
+    def _ticks(self, delay_s: float) -> int:
+        """The first tick at which a delayed value is there; what misses it by a millionth has not missed it."""
+        return math.ceil(delay_s / self._dt_s - 1e-6)
+
     def _age(self) -> None:
         missed = self._missed
         self.ages_s = tuple(count * self._dt_s for count in missed) if any(missed) else self.no_ages
 
-    def save(self) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
-        """What a snapshot must keep: the reading, the raw reading, ticks without a delivery."""
-        return self.reading, self._raw, tuple(self._missed)
+    def save(self) -> Held:
+        """What a snapshot must keep."""
+        return Held(self.reading, self._raw, tuple(self._missed), tuple(self._late), self._past)
 
-    def restore(self, saved: tuple[np.ndarray, np.ndarray, tuple[int, ...]]) -> None:
+    def restore(self, held: Held) -> None:
         """Return to what `save` gave."""
-        self.reading, self._raw, self._missed = saved[0], saved[1], list(saved[2])
+        self.reading, self._raw, self._past = held.reading, held.raw, held.past
+        self._missed, self._late = list(held.missed), list(held.late)
         self._age()

@@ -16,12 +16,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from healing_runtime.core.errors import InputError
-from healing_runtime.core.records import FaultSpec
+from healing_runtime.core.records import FaultSpec, Scenario
 from healing_runtime.core.signals import Layout
 
-from .base import BodyFault, Parameters, SensorFault
+from .base import BodyFault, Course, Parameters, SensorFault
 
-__all__ = ["BodyFault", "Parameters", "Schedule", "SensorFault", "faults_for"]
+__all__ = ["NEVER", "BodyFault", "Parameters", "Schedule", "SensorFault", "faults_for"]
 
 AnyFault = BodyFault | SensorFault
 
@@ -30,6 +30,7 @@ NEVER = 2**62
 
 def faults_for(condition: type, observed: Layout) -> Mapping[str, type[AnyFault]]:
     """Fault kind -> class, of all faults a robot with this condition and these sensors can take."""
+    slots = {slot for base in condition.__mro__ for slot in getattr(base, "__slots__", ())}
     found: dict[str, type[AnyFault]] = {}
     for module_name in sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base"):
         module = importlib.import_module(f".{module_name}", __name__)
@@ -38,7 +39,7 @@ def faults_for(condition: type, observed: Layout) -> Mapping[str, type[AnyFault]
                 continue
             if issubclass(cls, SensorFault):
                 found[cls.kind] = cls.bound_to(observed)
-            elif all(name in condition.__slots__ for name in cls.needs):
+            elif slots.issuperset(cls.needs):
                 found[cls.kind] = cls
     return found
 
@@ -62,11 +63,17 @@ class Schedule:
         self.sensing: tuple[tuple[SensorFault, float], ...] = ()
         self.next_step = 0
 
-    def prepare(self, seed: int, duration_ticks: int) -> None:
+    @property
+    def longest_delay_s(self) -> float:
+        """How far back the sensors' faults together may reach."""
+        return sum(fault.delay_s(1.0) for _, fault in self._faults if isinstance(fault, SensorFault))
+
+    def prepare(self, scenario: Scenario, seed: int) -> None:
         """Draw all noise of the run in advance: a tick's noise depends on the seed and the tick alone."""
-        for index, (_, fault) in enumerate(self._faults):
+        for index, (spec, fault) in enumerate(self._faults):
             if isinstance(fault, SensorFault):
-                fault.prepare(seed, index, duration_ticks + 1)
+                start_s = spec.start_step / scenario.physics_hz
+                fault.prepare(Course(seed, index, scenario.duration_ticks + 1, scenario.dt_s, start_s))
 
     def act(self, condition: Any, step: int) -> None:
         """Apply every fault that is on at `step` to a fresh condition, and look up when the next change is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, create_model
@@ -38,6 +38,16 @@ class BodyFault:
         raise NotImplementedError
 
 
+class Course(NamedTuple):
+    """The run that a sensor fault is part of: `index` is its place in the scenario, `ticks` count the samples."""
+
+    seed: int
+    index: int
+    ticks: int
+    dt_s: float
+    start_s: float
+
+
 class SensorFault:
     """A fault of one sensor, applied to every reading while it is on.
 
@@ -61,14 +71,20 @@ class SensorFault:
 
     @classmethod
     def bound_to(cls, observed: Layout) -> type[SensorFault]:
-        """The class a robot with the given sensors lists."""
+        """The class a robot with the given sensors lists; where it lacks the example's sensor, its first is taken."""
         names = tuple(s.name for s in observed if not s.name.startswith("reference_") and (s.unit or not cls.additive))
         signal: Any = (Literal[names], ...)
         parameters = create_model("Parameters", __base__=cls.Parameters, signal=signal)
-        return type(cls.__name__, (cls,), {"Parameters": parameters, "observed": observed, "__doc__": cls.__doc__})
+        example = dict(cls.example) if cls.example["signal"] in names else {**cls.example, "signal": names[0]}
+        bound = {"Parameters": parameters, "observed": observed, "example": example, "__doc__": cls.__doc__}
+        return type(cls.__name__, (cls,), bound)
 
-    def prepare(self, seed: int, index: int, ticks: int) -> None:
-        """Draw what is random in the run. `index` is the fault's place in the scenario."""
+    def prepare(self, course: Course) -> None:
+        """Draw what is random in the run, and note what depends on its time."""
+
+    def delay_s(self, amount: float) -> float:
+        """How long what the sensor measures is on its way."""
+        return 0.0
 
     def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
         """Change `reading` in place; `last` is the raw reading a tick ago. Returns whether a value was delivered."""

@@ -1,4 +1,4 @@
-"""An engine that no longer reaches its full thrust."""
+"""An engine or a motor that no longer reaches its full force."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ForceSaturationParameters(Parameters):
 
 
 class ForceSaturation(BodyFault):
-    """Thrust is cut off at `value` of its nominal maximum."""
+    """The force is cut off at `value` of its nominal maximum."""
 
     kind: ClassVar = "force_saturation"
     touches: ClassVar = "actuation"

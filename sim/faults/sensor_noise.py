@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from .base import Parameters, SensorFault
+from .base import Course, Parameters, SensorFault
 
 
 class SensorNoiseParameters(Parameters):
@@ -25,10 +25,10 @@ class SensorNoise(SensorFault):
     Parameters: ClassVar = SensorNoiseParameters
     example: ClassVar = {"signal": "altitude", "value": 0.1}
 
-    def prepare(self, seed: int, index: int, ticks: int) -> None:
+    def prepare(self, course: Course) -> None:
         """Draw a row of noise for every tick of the run."""
-        width = self.columns.stop - self.columns.start
-        self._noise = np.random.default_rng([seed, index]).normal(0.0, self.parameters.value, (ticks, width))
+        shape = (course.ticks, self.columns.stop - self.columns.start)
+        self._noise = np.random.default_rng([course.seed, course.index]).normal(0.0, self.parameters.value, shape)
 
     def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
         """Add this tick's row."""

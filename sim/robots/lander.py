@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,11 +16,13 @@ from healing_runtime.core.plant import Plant, Robot
 from healing_runtime.core.records import Distribution, Perturbation, Scenario
 from healing_runtime.core.signals import Layout, Signal, SignalTable
 
+from .. import plant
+from ..body_plant import BodyPlant, Start
+from ..commands import Command
 from ..faults import faults_for
-from ..plant import BodyPlant, Start
+from ..free_body import Body, Pad, Pose
 from ..sensing import age_signals
 from ..touchdown import PUSHED_MPS
-from ..world import Body, Pad, Pose
 
 if TYPE_CHECKING:
     from healing_runtime.core.plant import Twin
@@ -95,12 +96,13 @@ SIGNALS = SignalTable(
 
 
 # ---------------------------------------------------------------- physics
-class Condition:
+class Condition(plant.Condition):
     """What may be wrong with the robot; faults act on it."""
 
     __slots__ = ("force_ceiling", "payload_kg")
 
     def __init__(self) -> None:
+        super().__init__()
         self.force_ceiling = 1.0
         self.payload_kg = 0.0
 
@@ -114,6 +116,7 @@ class LanderPlant(BodyPlant):
     signals = SIGNALS
     name = "lander"
     fault_kinds = FAULTS
+    condition = Condition
 
     def _begin(self, scenario: Scenario) -> Start:
         initial = Initial.model_validate(dict(scenario.initial))
@@ -129,24 +132,21 @@ class LanderPlant(BodyPlant):
         pose = Pose((0.0, 0.0, height), (0.0, 0.0, 0.0, 1.0), (0.0, 0.0, initial.velocity_mps), (0.0, 0.0, 0.0))
         return Start(environment.gravity_mps2, environment.pad, body, pose)
 
-    def apply(self, action: np.ndarray) -> None:
-        """Thrust command for the next control period, N."""
-        self._command_n = float(action[0])
+    def _obey(self, command: Command) -> None:
+        (self._command_n,) = command
 
-    def _change(self) -> None:
-        condition = Condition()
-        self._schedule.act(condition, self._step)
+    def _suffer(self, condition: Condition) -> None:
         self._ceiling_n = MAX_THRUST_N * condition.force_ceiling
         self._payload_kg = condition.payload_kg
         self._weigh()
 
     def _weigh(self) -> None:
         self._mass_kg = max(DRY_MASS_KG + self._fuel_kg + self._payload_kg, 1.0)
-        self._world.set_mass(self._mass_kg)
+        self._body.set_mass(self._mass_kg)
 
     def _fly(self, end: int) -> None:
         """The mass follows the fuel once a call; the engine stops in the step in which the tank is empty."""
-        client, body, dt_s = self._world.client, self._world.body, self._dt_s
+        client, body, dt_s = self._world.client, self._body.id, self._dt_s
         touchdown, burn = self._touchdown, FUEL_PER_NS * dt_s
         vz, thrust = self._pose.velocity_mps[2], 0.0
         for step in range(self._step, end):
@@ -163,7 +163,7 @@ class LanderPlant(BodyPlant):
             if vz - free > PUSHED_MPS or touchdown.pressed:
                 touchdown.step(step, vz - free > PUSHED_MPS, down)
         self._step = end
-        self._pose = self._world.pose()
+        self._pose = self._body.pose()
         self._thrust_n = thrust
         self._weigh()
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,11 +17,13 @@ from healing_runtime.core.plant import Plant, Robot
 from healing_runtime.core.records import Distribution, Perturbation, Scenario
 from healing_runtime.core.signals import Layout, Signal, SignalTable
 
+from .. import plant
+from ..body_plant import BodyPlant, Start
+from ..commands import Command
 from ..faults import faults_for
-from ..plant import BodyPlant, Start
+from ..free_body import Body, Pad, Pose
 from ..sensing import age_signals
 from ..touchdown import PUSHED_MPS
-from ..world import Body, Pad, Pose
 
 if TYPE_CHECKING:
     from healing_runtime.core.plant import Twin
@@ -134,12 +135,13 @@ SIGNALS = SignalTable(
 
 
 # ---------------------------------------------------------------- physics
-class Condition:
+class Condition(plant.Condition):
     """What may be wrong with the robot; faults act on it."""
 
     __slots__ = ("force_n", "payload_kg", "rotor_efficiency", "rotor_lag_s", "wind_mps")
 
     def __init__(self) -> None:
+        super().__init__()
         self.rotor_efficiency = [1.0, 1.0, 1.0, 1.0]
         self.rotor_lag_s = ROTOR_LAG_S
         self.payload_kg = 0.0
@@ -156,6 +158,7 @@ class QuadrotorPlant(BodyPlant):
     signals = SIGNALS
     name = "quadrotor"
     fault_kinds = FAULTS
+    condition = Condition
 
     def _begin(self, scenario: Scenario) -> Start:
         initial = Initial.model_validate(dict(scenario.initial))
@@ -175,13 +178,10 @@ class QuadrotorPlant(BodyPlant):
         pose = Pose(initial.position_m, q, initial.velocity_mps, spin)
         return Start(environment.gravity_mps2, environment.pad, Body(MASS_KG, INERTIA_KGM2, HALF_EXTENTS_M), pose)
 
-    def apply(self, action: np.ndarray) -> None:
-        """Rotor speed commands for the next control period, rad/s."""
-        self._command = tuple(action.tolist())
+    def _obey(self, command: Command) -> None:
+        self._command = command
 
-    def _change(self) -> None:
-        condition = Condition()
-        self._schedule.act(condition, self._step)
+    def _suffer(self, condition: Condition) -> None:
         self._thrust = [THRUST_NS2 * e for e in condition.rotor_efficiency]
         lag_s = condition.rotor_lag_s
         self._follow = 1.0 - math.exp(-self._dt_s / lag_s) if lag_s > 0.0 else 1.0
@@ -189,10 +189,10 @@ class QuadrotorPlant(BodyPlant):
         self._wind = tuple(condition.wind_mps)
         mass_kg = max(MASS_KG + condition.payload_kg, 1e-3)
         self._mass_kg = mass_kg
-        self._world.set_mass(mass_kg)
+        self._body.set_mass(mass_kg)
 
     def _fly(self, end: int) -> None:
-        client, body, dt_s = self._world.client, self._world.body, self._dt_s
+        client, body, dt_s = self._world.client, self._body.id, self._dt_s
         push, twist, advance = bullet.applyExternalForce, bullet.applyExternalTorque, bullet.stepSimulation
         read_pose, read_velocity = bullet.getBasePositionAndOrientation, bullet.getBaseVelocity
         link, world = bullet.LINK_FRAME, bullet.WORLD_FRAME

@@ -8,9 +8,9 @@ from healing_runtime.core.records import FaultSpec, Scenario
 from healing_runtime.workspace.plants import load_robot
 
 ROOT = Path(__file__).resolve().parents[2]
-LANDER, QUADROTOR = (load_robot(name, ROOT / "sim") for name in ("lander", "quadrotor"))
+CARTPOLE, LANDER, QUADROTOR = (load_robot(name, ROOT / "sim") for name in ("cartpole", "lander", "quadrotor"))
 
-RATES = {"lander": (10, 240), "quadrotor": (48, 240)}
+RATES = {"cartpole": (50, 250), "lander": (10, 240), "quadrotor": (48, 240)}
 
 
 def scenario(robot, *, seconds=4, control_hz=None, physics_hz=None, faults=(), environment=(), reference=(), **initial):
@@ -95,7 +95,14 @@ def lander():
     plant.close()
 
 
-@pytest.fixture(params=["lander", "quadrotor"])
+@pytest.fixture(scope="session")
+def cartpole():
+    plant = CARTPOLE.make()
+    yield Bench(CARTPOLE, plant)
+    plant.close()
+
+
+@pytest.fixture(params=["cartpole", "lander", "quadrotor"])
 def bench(request):
     return request.getfixturevalue(request.param)
 
@@ -108,6 +115,8 @@ def wander():
         rng = np.random.default_rng(5)
         if bench.robot.name == "lander":
             return rng.uniform(500.0, 2500.0, (ticks, 1))
+        if bench.robot.name == "cartpole":
+            return rng.uniform(-4.0, 8.0, (ticks, 1))
         hover = 1515.6
         return hover * (1.0 + np.cumsum(rng.normal(0.0, 0.002, (ticks, 1)), axis=0) + rng.normal(0.0, 0.01, (ticks, 4)))
 

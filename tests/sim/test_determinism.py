@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 
 FAULTS = {
+    "cartpole": [
+        ("force_saturation", {"value": 0.8}, 60, 400, 30),
+        ("actuator_delay", {"value_s": 0.05}, 100, 500, 50),
+        ("pole_mass", {"mass_kg": 0.3}, 200),
+        ("push", {"force_n": 1.5}, 250, 300),
+        ("sensor_delay", {"signal": "pole_angle", "value_s": 0.07}, 120, 450, 40),
+        ("sensor_noise", {"signal": "cart_position", "value": 0.01}),
+    ],
     "lander": [
         ("force_saturation", {"value": 0.5}, 60, 400, 30),
+        ("actuator_delay", {"value_s": 0.25}, 400),
+        ("sensor_drift", {"signal": "velocity", "rate": 0.01}, 300),
         ("sensor_noise", {"signal": "altitude", "value": 0.1}),
     ],
     "quadrotor": [
@@ -13,9 +23,15 @@ FAULTS = {
         ("payload", {"mass_kg": 0.002}, 200),
         ("sensor_noise", {"signal": "velocity", "value": 0.05}),
         ("sensor_dropout", {"signal": "altitude"}, 150, 400),
+        ("sensor_delay", {"signal": "velocity", "value_s": 0.05}, 150, 350),
+        ("actuator_delay", {"value_s": 0.03}, 200, 500),
     ],
 }
-LOW = {"lander": {"altitude_m": 4.0, "velocity_mps": -1.0}, "quadrotor": {"position_m": (0, 0, 0.3)}}
+LOW = {
+    "cartpole": {"cart_position_m": 1.5, "cart_velocity_mps": 1.0, "pole_angle_deg": 20.0},
+    "lander": {"altitude_m": 4.0, "velocity_mps": -1.0},
+    "quadrotor": {"position_m": (0, 0, 0.3)},
+}
 
 
 @pytest.fixture

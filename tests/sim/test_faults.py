@@ -11,12 +11,14 @@ from healing_runtime.core.errors import InputError
 from healing_runtime.core.records import FaultSpec
 from healing_runtime.workspace.plants import load_robot, robots_in
 
-WANTED = {
-    "quadrotor": {
-        "rotor_efficiency", "rotor_lag", "payload", "side_force", "wind", "sensor_stuck", "sensor_bias", "sensor_noise",
-    },
-    "lander": {"force_saturation", "payload", "sensor_stuck", "sensor_bias", "sensor_noise"},
+GENERAL = {
+    "actuator_delay", "sensor_bias", "sensor_delay", "sensor_drift", "sensor_dropout", "sensor_noise", "sensor_stuck",
 }  # fmt: skip
+WANTED = {
+    "cartpole": {"force_saturation", "payload", "pole_mass", "push"},
+    "lander": {"force_saturation", "payload"},
+    "quadrotor": {"rotor_efficiency", "rotor_lag", "payload", "side_force", "wind"},
+}
 
 
 def every_fault():
@@ -35,7 +37,7 @@ def example(bench, kind):
 
 
 def test_the_catalogue_holds_what_is_promised(bench):
-    assert set(bench.robot.faults) >= WANTED[bench.robot.name]
+    assert set(bench.robot.faults) == GENERAL | WANTED[bench.robot.name]
 
 
 def test_the_example_is_valid_and_unknown_keys_are_not(case):

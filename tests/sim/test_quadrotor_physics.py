@@ -182,14 +182,14 @@ def test_contact_is_what_bullet_calls_contact(quadrotor):
     chosen = quadrotor.scenario(
         seconds=2, control_hz=240, position_m=(0, 0, 0.15), attitude_rpy_deg=(15, -10, 0), velocity_mps=(0.3, 0, 0)
     )
-    plant, world = quadrotor.plant, quadrotor.plant._world
+    plant, body, client = quadrotor.plant, quadrotor.plant._body, quadrotor.plant._world.client
     plant.reset(chosen, 0)
     column = quadrotor.robot.signals.true.slices["contact"].start
     seen = []
     for tick in range(chosen.duration_ticks):
         plant.apply(OFF if tick < 240 else np.full(4, 1.2 * HOVER))
         plant.step()
-        forces = [c[9] for c in bullet.getContactPoints(world.body, world.pad, physicsClientId=world.client)]
+        forces = [c[9] for c in bullet.getContactPoints(body.id, body.pad, physicsClientId=client)]
         # A push of 1e-6 m/s in a step is 6.5 micronewtons on 27 g.
         assert plant.truth()[column] == (sum(forces) > 6.5e-6), f"step {tick}: {forces}"
         seen.append(plant.truth()[column])

@@ -1,0 +1,67 @@
+"""What plants that are one free body above a pad do alike: pose, contact, touchdown, land detector."""
+
+from __future__ import annotations
+
+import abc
+from typing import NamedTuple
+
+from healing_runtime.core.records import Scenario
+
+from .free_body import Body, FreeBody, Pad, Pose
+from .plant import SimulatedPlant
+from .touchdown import Touchdown
+
+
+class Start(NamedTuple):
+    """How a world begins."""
+
+    gravity_mps2: float
+    pad: Pad
+    body: Body
+    pose: Pose
+
+
+class BodyPlant(SimulatedPlant):
+    """A plant whose physics is one rigid body above a pad. Abstract; `_fly` keeps `_pose` and `_touchdown` up to date.
+
+    `_true_values` also ends the period of the land detector unless at t = 0.
+    """
+
+    _pose: Pose
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._body = FreeBody(self._world)
+
+    @abc.abstractmethod
+    def _begin(self, scenario: Scenario) -> Start:
+        """Set the robot's own state for t = 0 and say how the world begins."""
+
+    @abc.abstractmethod
+    def _own_state(self) -> tuple[float, ...]:
+        """The robot's state outside Bullet but for the touchdown, the last command included."""
+
+    @abc.abstractmethod
+    def _set_own_state(self, values: tuple[float, ...]) -> None:
+        """Take over what `_own_state` gave."""
+
+    def _build(self, scenario: Scenario) -> None:
+        self._touchdown = Touchdown(scenario.control_hz, scenario.physics_hz)
+        start = self._begin(scenario)
+        self._world.clear(scenario.physics_hz, start.gravity_mps2)
+        self._body.build(start.pad, start.body, start.pose)
+
+    def _begin_period(self) -> None:
+        self._touchdown.begin_period()
+
+    def _read_world(self) -> tuple[float, ...]:
+        self._pose = pose = self._body.pose()
+        return (*pose.position_m, *pose.q_xyzw, *pose.velocity_mps, *pose.angular_velocity_radps)
+
+    def _kept(self) -> tuple[float, ...]:
+        return (*self._own_state(), *self._touchdown.save())
+
+    def _keep(self, values: tuple[float, ...]) -> None:
+        own = len(values) - len(self._touchdown.save())
+        self._set_own_state(values[:own])
+        self._touchdown.restore(values[own:])

@@ -1,0 +1,33 @@
+"""A sensor whose values are on their way for a while: a filter, a camera, a slow bus."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from .base import Parameters, SensorFault
+
+
+class SensorDelayParameters(Parameters):
+    """Which sensor, and how late; a value counts from the first tick by which it has arrived."""
+
+    signal: str
+    value_s: float = Field(ge=0.0, le=1.0)
+
+
+class SensorDelay(SensorFault):
+    """The sensor delivers what it measured `value_s` ago, and nothing tells that it is old."""
+
+    kind: ClassVar = "sensor_delay"
+    Parameters: ClassVar = SensorDelayParameters
+    example: ClassVar = {"signal": "altitude", "value_s": 0.2}
+
+    def delay_s(self, amount: float) -> float:
+        """The delay, or what a ramp has made of it so far."""
+        return amount * self.parameters.value_s
+
+    def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
+        """What arrives late is not changed on its way."""
+        return True

@@ -1,0 +1,99 @@
+"""A free rigid body above a pad: what a lander and a multirotor are to Bullet. Nothing sleeps, nothing is damped."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import pybullet as bullet
+from pydantic import BaseModel, ConfigDict, Field
+
+from .world import World
+
+Vector = tuple[float, float, float]
+Quaternion = tuple[float, float, float, float]
+
+
+class Pad(BaseModel):
+    """What the robot lands on: a plane through the origin, tilted about the world's y axis."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slope_deg: float = Field(default=0.0, ge=-30.0, le=30.0)
+    friction: float = Field(default=0.8, ge=0.0, le=2.0)
+    restitution: float = Field(default=0.0, ge=0.0, le=1.0)
+
+    @property
+    def normal(self) -> Vector:
+        """Unit normal in the world frame; exactly (0, 0, 1) on a level pad."""
+        slope = math.radians(self.slope_deg)
+        return (math.sin(slope), 0.0, math.cos(slope))
+
+
+class Body(NamedTuple):
+    """A single rigid link with a box around it. Half extents in m, principal inertia in kg m²."""
+
+    mass_kg: float
+    inertia_kgm2: Vector
+    half_extents_m: Vector
+
+
+class Pose(NamedTuple):
+    """Where the body starts: world frame, quaternion xyzw (body to world)."""
+
+    position_m: Vector
+    q_xyzw: Quaternion
+    velocity_mps: Vector
+    angular_velocity_radps: Vector
+
+
+class FreeBody:
+    """The pad and the body in a world. Ids are public: a plant's inner loop calls Bullet directly."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.id = -1
+        self.pad = -1
+        self._inertia: Vector = (0.0, 0.0, 0.0)
+
+    def build(self, pad: Pad, body: Body, pose: Pose) -> None:
+        """Put pad and body into the cleared world."""
+        client = self._world.client
+        plane = bullet.createCollisionShape(bullet.GEOM_PLANE, planeNormal=pad.normal, physicsClientId=client)
+        self.pad = bullet.createMultiBody(0.0, plane, physicsClientId=client)
+        bullet.changeDynamics(
+            self.pad, -1, lateralFriction=pad.friction, restitution=pad.restitution, physicsClientId=client
+        )
+        box = bullet.createCollisionShape(bullet.GEOM_BOX, halfExtents=body.half_extents_m, physicsClientId=client)
+        self.id = bullet.createMultiBody(
+            body.mass_kg, box, basePosition=pose.position_m, baseOrientation=pose.q_xyzw, physicsClientId=client
+        )
+        self._inertia = body.inertia_kgm2
+        bullet.changeDynamics(
+            self.id,
+            -1,
+            linearDamping=0.0,
+            angularDamping=0.0,
+            lateralFriction=1.0,
+            restitution=1.0,
+            localInertiaDiagonal=body.inertia_kgm2,
+            activationState=bullet.ACTIVATION_STATE_DISABLE_SLEEPING,
+            physicsClientId=client,
+        )
+        bullet.resetBaseVelocity(self.id, pose.velocity_mps, pose.angular_velocity_radps, physicsClientId=client)
+
+    def set_mass(self, mass_kg: float, inertia_kgm2: Vector | None = None) -> None:
+        """Change the body's mass. Bullet would recompute the inertia from the box; ours is set again with it."""
+        bullet.changeDynamics(
+            self.id,
+            -1,
+            mass=mass_kg,
+            localInertiaDiagonal=inertia_kgm2 or self._inertia,
+            physicsClientId=self._world.client,
+        )
+
+    def pose(self) -> Pose:
+        """The body's state, read back from Bullet."""
+        position, quaternion = bullet.getBasePositionAndOrientation(self.id, physicsClientId=self._world.client)
+        velocity, rates = bullet.getBaseVelocity(self.id, physicsClientId=self._world.client)
+        return Pose(position, quaternion, velocity, rates)

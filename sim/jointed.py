@@ -1,0 +1,99 @@
+"""A chain of links on a fixed base: what a cart with a pole, or an arm, is to Bullet.
+
+Joints move freely: no motors, no damping, no limits of Bullet's, no contact between links. What acts on a joint is what a
+plant applies in every physics step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pybullet as bullet
+
+from .world import World
+
+Vector = tuple[float, float, float]
+NO_SPEED_LIMIT = 1e6
+"""Bullet cuts joint speeds at 100 m/s or rad/s by default."""
+
+
+class Link(NamedTuple):
+    """A box on a joint; every link hangs on the one before it, joint on joint.
+
+    `joint` is one of Bullet's joint types, `centre_m` the centre of mass from the joint.
+    """
+
+    joint: int
+    axis: Vector
+    centre_m: Vector
+    half_extents_m: Vector
+
+
+class Joint(NamedTuple):
+    """State of a joint: m and m/s, or rad and rad/s."""
+
+    position: float
+    velocity: float
+
+
+class JointedBody:
+    """The chain in a world. The id is public: a plant's inner loop calls Bullet directly."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.id = -1
+        self.joints: tuple[int, ...] = ()
+
+    def build(self, links: Sequence[Link], start: Sequence[Joint]) -> None:
+        """Put the chain into the cleared world; masses are set afterwards, with `set_mass`."""
+        client, count = self._world.client, len(links)
+        # Bullet takes a change of mass for a link only where the link has a shape.
+        boxes = [
+            bullet.createCollisionShape(bullet.GEOM_BOX, halfExtents=link.half_extents_m, physicsClientId=client)
+            for link in links
+        ]
+        straight = [(0.0, 0.0, 0.0, 1.0)] * count
+        self.joints = tuple(range(count))
+        self.id = bullet.createMultiBody(
+            0.0,
+            -1,
+            linkMasses=[1.0] * count,
+            linkCollisionShapeIndices=boxes,
+            linkVisualShapeIndices=[-1] * count,
+            linkPositions=[(0.0, 0.0, 0.0)] * count,
+            linkOrientations=straight,
+            linkInertialFramePositions=[link.centre_m for link in links],
+            linkInertialFrameOrientations=straight,
+            linkParentIndices=list(self.joints),
+            linkJointTypes=[link.joint for link in links],
+            linkJointAxis=[link.axis for link in links],
+            physicsClientId=client,
+        )
+        # Of the whole chain. Given for a link, Bullet applies some of these to the base, the link's mass included.
+        bullet.changeDynamics(
+            self.id,
+            -1,
+            linearDamping=0.0,
+            angularDamping=0.0,
+            maxJointVelocity=NO_SPEED_LIMIT,
+            activationState=bullet.ACTIVATION_STATE_DISABLE_SLEEPING,
+            physicsClientId=client,
+        )
+        for joint, state in zip(self.joints, start, strict=True):
+            bullet.changeDynamics(self.id, joint, jointDamping=0.0, physicsClientId=client)
+            bullet.setCollisionFilterGroupMask(self.id, joint, 0, 0, physicsClientId=client)
+            bullet.resetJointState(self.id, joint, state.position, state.velocity, physicsClientId=client)
+        bullet.setJointMotorControlArray(
+            self.id, self.joints, bullet.VELOCITY_CONTROL, forces=[0.0] * count, physicsClientId=client
+        )
+
+    def set_mass(self, link: int, mass_kg: float, inertia_kgm2: Vector) -> None:
+        """Mass of a link, and its principal inertia about its centre of mass."""
+        client = self._world.client
+        bullet.changeDynamics(self.id, link, mass=mass_kg, localInertiaDiagonal=inertia_kgm2, physicsClientId=client)
+
+    def state(self) -> tuple[Joint, ...]:
+        """The joints' state, read back from Bullet."""
+        read = bullet.getJointStates(self.id, self.joints, physicsClientId=self._world.client)
+        return tuple(Joint(position, velocity) for position, velocity, _, _ in read)
