@@ -124,10 +124,18 @@ def to_si(text: str | float | int, unit: str, *, where: Location | None = None) 
 
 
 def exact_seconds(text: str | float | int) -> Fraction:
-    """A duration as an exact rational number of seconds (`"0.1 s"` is 1/10, not its float)."""
+    """A duration as an exact rational number of seconds (`"0.1 s"` is 1/10, not its float).
+
+    Raises:
+        UnitError: not a duration, or one whose exact value would have more digits than any run can need.
+    """
     if isinstance(text, int | float):
         return Fraction(str(text))
     number, unit = split_quantity(text)
     if dimension(unit) != dimension("s"):
         raise UnitError(f"'{text}' is not a duration; write for example '0.5 s' or '200 ms'.")
+    if len(number) > 60 or not re.fullmatch(r"[^eE]*(?:[eE][-+]?0*\d{1,2})?", number):
+        raise UnitError(
+            f"'{text if len(text) < 40 else text[:37] + '...'}' has too many digits; write for example '0.5 s'."
+        )
     return Fraction(number) * Fraction(str(si_factor(unit)))

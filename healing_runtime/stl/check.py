@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from healing_runtime.core import units
 from healing_runtime.core.errors import UnitError
-from healing_runtime.stl.expressions import EXPRESSIONS, ExpressionReader
+from healing_runtime.stl.expressions import EXPRESSIONS, ExpressionReader, Written
 from healing_runtime.stl.formula import (
     Apply,
     Duration,
@@ -28,7 +28,8 @@ from healing_runtime.stl.operators import OPERATORS
 from healing_runtime.stl.parse import Raw, Text, name_of
 from healing_runtime.stl.vocabulary import Vocabulary
 
-MAX_NODES = 2000
+MAX_NODES, MAX_LEVELS, MAX_WINDOWS = 2000, 120, 10
+"""Parts, levels and operators with a future or a past inside one another, definitions written out."""
 
 
 # ---------------------------------------------------------------- the check
@@ -38,7 +39,25 @@ def check(source: Text, raw: Raw, vocabulary: Vocabulary) -> Formula:
     Raises:
         AssertionSyntaxError, UnitError, UnknownSignalError: with file, line and column.
     """
-    return _Checker(source, vocabulary, {}, (), [0]).formula(raw)
+    formula = _Checker(source, vocabulary, {}, (), Written()).formula(raw)
+    _refuse_towers(source, formula)
+    return formula
+
+
+def _refuse_towers(source: Text, formula: Formula) -> None:
+    """A monitor's work can double with every temporal operator inside another."""
+    waiting = [(formula, 0)]
+    while waiting:
+        part, above = waiting.pop()
+        if isinstance(part, Apply):
+            above += OPERATORS[part.operator].kind != "boolean"
+            if above > MAX_WINDOWS:
+                source.fail(
+                    f"more than {MAX_WINDOWS} temporal operators stand inside one another; write fewer, with wider "
+                    "windows.",
+                    part.place,
+                )
+            waiting += [(argument, above) for argument in part.arguments]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,15 +78,21 @@ class _Checker(ExpressionReader):
         if found.dimension:
             self.fail(f"'{text}' has a unit and is not true or false by itself; compare it, as in '{text} < …'.", raw)
         if found.size:
-            self.fail(f"'{text}' has {found.size} components; name one.", raw)
+            self.fail(f"'{text}' has {found.size} components; write '{text}[0]' for the first, and so on.", raw)
         return Flag(found, found.text, self.place(raw))
 
     def either(self, raw: Raw) -> Expression | Formula:
         """A node that may be a formula or an expression."""
-        self.count[0] += 1
-        if self.count[0] > MAX_NODES:
+        self.written.parts += 1
+        if self.written.parts > MAX_NODES:
             self.fail(f"with its definitions written out the formula has more than {MAX_NODES} parts; shorten it.", raw)
-        return getattr(self, f"_on_{raw.tag}")(raw)
+        if self.written.levels >= MAX_LEVELS:
+            what = f"with its definitions written out the formula nests deeper than {MAX_LEVELS} levels; flatten it."
+            self.fail(what, raw)
+        self.written.levels += 1
+        found = getattr(self, f"_on_{raw.tag}")(raw)
+        self.written.levels -= 1
+        return found
 
     def _on_group(self, raw: Raw) -> Expression | Formula:
         return self.either(raw.parts[0])
@@ -84,15 +109,19 @@ class _Checker(ExpressionReader):
         if bounds is not None and operator.window == "none":
             self.fail(f"'{operator.name}' takes no bounds; remove '{self.text(bounds)}'.", bounds)
         if bounds is None and operator.window == "duration":
-            self.fail(f"'{operator.name}' needs a duration; write '{operator.name}[0.5 s] …'.", word)
+            self.fail(f"'{operator.name}' needs a duration; write '{operator.name}[0.5 s]'.", word)
         window = self.window(bounds, operator.window == "duration") if bounds is not None else None
         return Apply(operator.name, tuple(map(self.formula, arguments)), window, self.text(raw), self.place(raw))
 
     def window(self, raw: Raw, single: bool) -> Window:
         ends = [self.duration(part) for part in raw.parts]
         if len(ends) != (1 if single else 2):
+            one = ends[0].text
             self.fail(
-                "write one duration, as in '[0.5 s]'." if single else "write two bounds, as in '[0 s, 2 s]'.", raw
+                f"there is one duration to give, not {len(ends)}; write '[{ends[-1].text}]'."
+                if single
+                else f"there are two bounds to give; write '[0 s, {one}]', or '[{one}, {one}]' for that moment alone.",
+                raw,
             )
         if single:
             ends.insert(0, Duration(Fraction(0), ends[0].in_ticks, "0", self.place(raw)))
@@ -105,20 +134,27 @@ class _Checker(ExpressionReader):
         text = self.text(raw)
         if raw.tag == "name":
             value = self.words.constants.get(text) or self.parameters.get(text)
+            if text.lower() in ("inf", "infinity", "end", "oo"):
+                self.fail(f"'{text}' is no bound; leave both bounds out to look to the end of the run.", raw)
             if not isinstance(value, Number):
                 self.fail(f"'{text}' is not a constant; write a duration, as in '2 s' or '20 ticks'.", raw)
             written = value.text
         else:
             written = text
         number, unit = units.split_quantity(written)
+        if number.startswith("-"):
+            self.fail(f"'{text}' is negative, and a bound never is; look back with 'once' or 'historically'.", raw)
         if unit and units.dimension(unit) == units.dimension("ticks"):
-            amount = Fraction(number)
+            amount = Fraction(number) if len(number) < 20 and "e" not in number.lower() else Fraction(1, 2)
             if amount.denominator != 1:
                 self.fail(f"'{text}' is not a whole number of ticks; write one.", raw, UnitError)
             return Duration(amount, True, text, self.place(raw))
         if not unit or units.dimension(unit) != units.dimension("s"):
             self.fail(f"'{text}' is not a duration; write seconds or ticks, as in '2 s' or '20 ticks'.", raw, UnitError)
-        return Duration(units.exact_seconds(written), False, text, self.place(raw))
+        try:
+            return Duration(units.exact_seconds(written), False, text, self.place(raw))
+        except UnitError as error:
+            self.fail(error.message, raw, UnitError)
 
     def _on_compare(self, raw: Raw) -> Formula:
         left_raw, sign, right_raw = raw.parts
@@ -126,15 +162,19 @@ class _Checker(ExpressionReader):
         for side, part in ((left, left_raw), (right, right_raw)):
             if side.size:
                 name = self.text(part)
-                self.fail(f"'{name}' has {side.size} components; name one, or write norm({name}).", part)
+                self.fail(f"'{name}' has {side.size} components; name one, or write 'norm({name})'.", part)
         self.same_dimension(left, right, left_raw, right_raw)
         relation, tolerance = sign.parts[0], 0.0
         if relation == "==":
             given = self.words.tolerance
+            if given is None and not left.dimension and all(isinstance(s, Reference) for s in (left, right)):
+                self.fail("'==' needs a tolerance; give the key 'tolerance', or write 'iff' for true or false.", sign)
             if given is None:
                 self.fail("'==' needs a tolerance; give the key 'tolerance', or compare with '<' and '>'.", sign)
             if given.dimension != left.dimension:
-                self.fail(f"the tolerance '{given.text}' has another unit than '{self.text(raw)}'.", sign, UnitError)
+                unit = units.symbols(left.dimension)
+                what = f"the tolerance '{given.text}' has another unit than '{self.text(raw)}'; write it in {unit}."
+                self.fail(what, sign, UnitError)
             tolerance = given.value
         scale = self.words.scales.get(left.dimension) or max(
             (r.scale for side in (left, right) for r in references(side)), default=1.0

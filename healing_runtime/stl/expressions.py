@@ -8,18 +8,27 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from typing import NoReturn
 
 from healing_runtime.core import units
 from healing_runtime.core.errors import InputError, UnitError, UnknownSignalError
 from healing_runtime.core.signals import Signal
-from healing_runtime.stl.formula import Arithmetic, Dimension, Expression, Formula, Number, Reference
-from healing_runtime.stl.parse import WORDS, Raw, Text
+from healing_runtime.stl.dimensions import PER_SECOND, RADIANS_PER_SECOND, product, usual_unit
+from healing_runtime.stl.elsewhere import FUNCTIONS_ELSEWHERE, NO_SIGNALS, nearest_names
+from healing_runtime.stl.formula import Arithmetic, Expression, Formula, Number, Reference
+from healing_runtime.stl.text import WORDS, Raw, Text
 from healing_runtime.stl.vocabulary import FUNCTIONS, Definition, Vocabulary, quantity
 
 EXPRESSIONS = (Number, Reference, Arithmetic)
+
+
+@dataclasses.dataclass
+class Written:
+    """How many nodes have been read, and how deep the present one lies; definitions count as written out."""
+
+    parts: int = 0
+    levels: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +40,7 @@ class ExpressionReader(abc.ABC):
         words: what names mean.
         parameters: what the parameters of the definition being read stand for.
         inside: names of the definitions being read, outermost first.
-        count: how many nodes have been read so far, shared with the definitions inside.
+        written: how much has been read so far, shared with the definitions inside.
         used_at: where the definition being read is used; None in the formula itself.
     """
 
@@ -39,7 +48,7 @@ class ExpressionReader(abc.ABC):
     words: Vocabulary
     parameters: Mapping[str, Expression | Formula]
     inside: tuple[str, ...]
-    count: list[int]
+    written: Written
     used_at: int | None = None
 
     @abc.abstractmethod
@@ -69,8 +78,17 @@ class ExpressionReader(abc.ABC):
         """Refuse two numbers that cannot be compared or added."""
         if left.dimension == right.dimension:
             return
-        bare = isinstance(right, Number) and not right.dimension
-        advice = f"give '{self.text(right_raw)}' a unit" if bare else "make the units agree"
+        bare = [(side, raw) for side, raw in ((right, right_raw), (left, left_raw)) if _bare(side)]
+        if bare:
+            number, raw = bare[0]
+            other = left if number is right else right
+            text, unit = self.text(raw), usual_unit(other.dimension)
+            meets = units.symbols(other.dimension)
+            what = f"'{text}' has no unit and meets {meets}; give '{text}' a unit, as in '{text} {unit}'."
+            self.fail(what, raw, UnitError)
+        advice = "make the units agree"
+        if {left.dimension, right.dimension} == {PER_SECOND, RADIANS_PER_SECOND}:
+            advice = "an angle's rate is written in 'rad/s', 'deg/s' or 'rpm', a frequency in 'Hz'"
         self.fail(
             f"'{self.text(left_raw)}' is in {units.symbols(left.dimension)} and '{self.text(right_raw)}' in "
             f"{units.symbols(right.dimension)}; {advice}.",
@@ -79,13 +97,19 @@ class ExpressionReader(abc.ABC):
         )
 
     def _on_number(self, raw: Raw) -> Expression:
-        return Number(float(self.text(raw)), (), self.text(raw))
+        return self._quantity(raw)
 
     def _on_quantity(self, raw: Raw) -> Expression:
         text = self.text(raw)
         if "tick" in text:
             self.fail(f"'{text}': ticks are for bounds; compare with seconds.", raw, UnitError)
-        return quantity(text, self.source.at(raw.start))
+        return self._quantity(raw)
+
+    def _quantity(self, raw: Raw) -> Number:
+        try:
+            return quantity(self.text(raw))
+        except UnitError as error:
+            self.fail(error.message, raw, UnitError)
 
     def _on_negative(self, raw: Raw) -> Expression:
         inner = self.number(raw.parts[-1])
@@ -97,13 +121,16 @@ class ExpressionReader(abc.ABC):
         sign, left_raw, right_raw = raw.parts
         left, right = self.number(left_raw), self.number(right_raw)
         if left.size and right.size and left.size != right.size:
-            self.fail(f"{left.size} and {right.size} components do not go together.", right_raw)
+            what = f"{left.size} and {right.size} components do not go together; name one of each."
+            self.fail(what, right_raw)
         size = left.size or right.size
         if sign in "+-":
             self.same_dimension(left, right, left_raw, right_raw)
             return Arithmetic(sign, (left, right), left.dimension, size)
+        if sign == "/" and isinstance(right, Number) and right.value == 0:
+            self.fail("nothing can be divided by 0; write another number.", right_raw)
         power = 1 if sign == "*" else -1
-        return Arithmetic(sign, (left, right), _product(left.dimension, right.dimension, power), size)
+        return Arithmetic(sign, (left, right), product(left.dimension, right.dimension, power), size)
 
     def _on_component(self, raw: Raw) -> Expression:
         base_raw, name = raw.parts
@@ -111,7 +138,9 @@ class ExpressionReader(abc.ABC):
         wanted = name.parts[0]
         if wanted not in signal.components:
             known = ", ".join(signal.components) or "none by name; write an index, as in [0]"
-            self.fail(f"'{self.text(base_raw)}' has no component '{wanted}'; it has {known}.", name)
+            near = nearest_names(wanted, signal.components)
+            known = f"did you mean '{near[0]}'?" if near else f"it has {known}."
+            self.fail(f"'{self.text(base_raw)}' has no component '{wanted}'; {known}", name)
         return self._entry(base, signal.components.index(wanted), raw)
 
     def _on_entry(self, raw: Raw) -> Expression:
@@ -150,10 +179,17 @@ class ExpressionReader(abc.ABC):
         return Reference(name, observed, None, units.dimension(s.unit), size, s.scale, name)
 
     def _unknown(self, name: str, table: Mapping[str, Signal], raw: Raw) -> NoReturn:
-        known = {**dict.fromkeys(table), **dict.fromkeys(self.words.constants), **dict.fromkeys(self.words.definitions)}
+        known = [*table, *self.words.constants, *self.words.definitions]
+        vector, _, component = name.rpartition("_")
         by_key = next((s.name for s in table.values() if s.key == name), None)
-        near = [by_key] if by_key else difflib.get_close_matches(name, list(known), n=3, cutoff=0.4)
-        advice = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(sorted(known)) or 'none'}."
+        if vector in table and component in table[vector].components:
+            advice = f"did you mean '{vector}.{component}'?"
+        elif name.lower() in NO_SIGNALS:
+            advice = NO_SIGNALS[name.lower()]
+        elif near := [by_key] if by_key else nearest_names(name, known):
+            advice = f"did you mean {' or '.join(repr(n) for n in near)}?"
+        else:
+            advice = f"known are {', '.join(sorted(known)) or 'none'}."
         self.fail(f"'{name}' is no signal, constant or definition; {advice}", raw, UnknownSignalError)
 
     def _on_call(self, raw: Raw) -> Expression | Formula:
@@ -164,13 +200,14 @@ class ExpressionReader(abc.ABC):
         if word in self.words.definitions:
             return self._expand(self.words.definitions[word], tuple(map(self.either, arguments)), raw)
         if word not in FUNCTIONS:
-            known = [*WORDS, *FUNCTIONS, "observed", *self.words.definitions]
-            near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-            advice = f"did you mean '{near[0]}'?" if near else "define it under 'definitions'."
+            near = nearest_names(word, [*FUNCTIONS_ELSEWHERE, *FUNCTIONS, "observed", *self.words.definitions, *WORDS])
+            near = [FUNCTIONS_ELSEWHERE.get(n, n) for n in near if len(n) > 1]
+            advice = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(FUNCTIONS))} and observed."
             self.fail(f"'{word}' is no function or definition; {advice}", raw, UnknownSignalError)
         low, high = FUNCTIONS[word]
         if not low <= len(arguments) <= high:
-            self.fail(f"{word} takes {low if low == high else f'{low} to {high}'} argument(s).", raw)
+            takes = f"{low if low == high else f'{low} to {high}'} argument{'s' if high > 1 else ''}"
+            self.fail(f"{word} takes {takes}, not {len(arguments)}; give it so many.", raw)
         return self._function(word, tuple(map(self.number, arguments)), arguments, raw)
 
     def _function(self, word: str, values: tuple[Expression, ...], raws: list[Raw], raw: Raw) -> Expression:
@@ -178,20 +215,21 @@ class ExpressionReader(abc.ABC):
             self.same_dimension(values[0], value, raws[0], part)
         reduces = word in ("norm", "min", "max") and len(values) == 1
         if reduces and not values[0].size:
-            self.fail(f"{word} of one number is that number; give it a vector.", raw)
+            self.fail(f"{word} of one number says nothing; write 'abs({self.text(raws[0])})', or give it more.", raw)
         if not reduces and word != "abs" and any(v.size for v in values):
             self.fail(f"{word} of several arguments takes single numbers; name components.", raw)
         return Arithmetic(word, values, values[0].dimension, values[0].size if word == "abs" else 0)
 
     def _observed(self, arguments: list[Raw], raw: Raw) -> Expression:
         if len(arguments) != 1:
-            self.fail("observed takes one signal, as in observed(altitude).", raw)
+            self.fail(f"observed takes one signal, not {len(arguments)}; write it as in 'observed(altitude)'.", raw)
         inner, path = arguments[0], []
         while inner.tag in ("component", "entry", "group"):
             path.append(inner)
             inner = inner.parts[0]
         if inner.tag != "name":
-            self.fail("observed takes a signal, as in observed(altitude).", raw)
+            what = f"observed takes a signal, not '{self.text(inner)}'; write it as in 'observed(altitude)'."
+            self.fail(what, raw)
         found = self._signal(self.text(inner), True, inner)
         for step in reversed([p for p in path if p.tag != "group"]):
             found, read = self._vector(found, inner)
@@ -204,9 +242,14 @@ class ExpressionReader(abc.ABC):
 
     def _expand(self, found: Definition, arguments: tuple[Expression | Formula, ...], raw: Raw) -> Expression | Formula:
         if found.name in self.inside:
-            self.fail(f"'{found.name}' is defined by itself; write it out.", raw)
+            hides = self.words.true is not None and found.name in self.words.true
+            advice = "it hides the signal of that name: rename it" if hides else "write one of them out"
+            around = " -> ".join((*self.inside[self.inside.index(found.name) :], found.name))
+            self.fail(f"'{found.name}' is defined by itself ({around}); {advice}.", raw)
         if len(arguments) != len(found.parameters):
-            self.fail(f"'{found.name}' takes {len(found.parameters)} argument(s), not {len(arguments)}.", raw)
+            form = f"{found.name}({', '.join(found.parameters)})" if found.parameters else found.name
+            many = f"{len(found.parameters)} argument{'' if len(found.parameters) == 1 else 's'}"
+            self.fail(f"'{found.name}' takes {many}, not {len(arguments)}; write '{form}'.", raw)
         bound = dict(zip(found.parameters, arguments, strict=True))
         inside = (*self.inside, found.name)
         inner = dataclasses.replace(self, source=found.source, parameters=bound, inside=inside, used_at=self.place(raw))
@@ -215,8 +258,5 @@ class ExpressionReader(abc.ABC):
         return value if isinstance(value, Number | Arithmetic) else dataclasses.replace(value, text=self.text(raw))
 
 
-def _product(left: Dimension, right: Dimension, power: int) -> Dimension:
-    out = dict(left)
-    for base, exponent in right:
-        out[base] = out.get(base, 0.0) + power * exponent
-    return tuple(sorted((base, exponent) for base, exponent in out.items() if exponent))
+def _bare(side: Expression) -> bool:
+    return isinstance(side, Number) and not side.dimension

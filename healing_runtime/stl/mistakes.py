@@ -9,61 +9,15 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
 import lark
 
 from healing_runtime.core.errors import AssertionSyntaxError, InputError, UnitError
+from healing_runtime.stl.elsewhere import SAID_ELSEWHERE, SIGNS, SIGNS_IN_WORDS, UNITS_ELSEWHERE, WORDS_ELSEWHERE
 from healing_runtime.stl.operators import OPERATORS
 from healing_runtime.stl.text import NUMBER, QUANTITY, WORDS, Text
-
-_SIGNS = {
-    "->": "implies", "=>": "implies", "→": "implies", "⇒": "implies", "<->": "iff", "<=>": "iff", "↔": "iff",
-    "⇔": "iff", "&&": "and", "&": "and", "∧": "and", "||": "or", "|": "or", "∨": "or", "!": "not", "~": "not",
-    "¬": "not", "≤": "<=", "≥": ">=", "=<": "<=", "⩽": "<=", "⩾": ">=", "<<": "<", ">>": ">", "＜": "<", "＞": ">",
-    "□": "always", "◻": "always", "◇": "eventually", "◊": "eventually", "×": "*", "·": "*", "÷": "/", "−": "-",
-    "–": "-", "{": "(", "}": ")",
-}  # fmt: skip
-"""A sign of other languages -> ours."""
-
-_SIGNS_IN_WORDS = {
-    "=": "write '==' and give the key 'tolerance', or compare with '<=' and '>='",
-    "!=": "write 'not (a == b)' and give the key 'tolerance'",
-    "<>": "write 'not (a == b)' and give the key 'tolerance'",
-    "≠": "write 'not (a == b)' and give the key 'tolerance'",
-    "^": "there are no powers: multiply, as in 'x * x'",
-    "**": "there are no powers: multiply, as in 'x * x'",
-    "²": "there are no powers: multiply, as in 'x * x'",
-    "³": "there are no powers: multiply, as in 'x * x * x'",
-    "#": "put comments on a line of their own in the file",
-    "//": "put comments on a line of their own in the file, after '#'",
-    ";": "remove it",
-    "@": "remove it",
-    "$": "remove it",
-    "?": "remove it",
-    "\\": "remove it",
-    **dict.fromkeys("\"'“”„‘’«»`", "remove the quotation marks"),
-}
-"""A sign of other languages -> what to do."""
-
-_WORDS_ELSEWHERE = {
-    "globally": "always", "henceforth": "always", "finally": "eventually", "sometime": "eventually",
-    "past": "once", "previously": "prev", "previous": "prev", "imply": "implies", "then": "implies",
-    "rising": "rise", "falling": "fall", "is": "==", "equals": "==", "below": "<", "under": "<", "less": "<",
-    "lt": "<", "le": "<=", "above": ">", "over": ">", "greater": ">", "exceeds": ">", "gt": ">", "ge": ">=",
-}  # fmt: skip
-_SAID_ELSEWHERE = {
-    "never": "write 'always (not (…))'",
-    "if": "write '(…) implies (…)'",
-    "when": "write '(…) implies (…)', and 'rise(…)' for the moment at which it begins",
-    "whenever": "write '(…) implies (…)'",
-    "next": "write 'eventually[1 tick, 1 tick] (…)'",
-    "X": "write 'eventually[1 tick, 1 tick] (…)'",
-    "within": "write 'eventually[0 s, 2 s] (…)'",
-    "unless": "write '(…) or (…)'",
-    "while": "write '(…) implies (…)'",
-}
 
 
 class _Stop(NamedTuple):
@@ -171,11 +125,11 @@ def _brace(stop: _Stop) -> _Advice | None:
 
 def _sign(stop: _Stop) -> _Advice | None:
     text = stop.source.text
-    for sign in sorted({**_SIGNS, **_SIGNS_IN_WORDS}, key=len, reverse=True):
+    for sign in sorted({**SIGNS, **SIGNS_IN_WORDS}, key=len, reverse=True):
         # The sign may have begun before the place: '-' of '->' is a minus until '>' follows.
         for begin in range(max(0, stop.place - len(sign) + 1), stop.place + 1):
             if text.startswith(sign, begin):
-                advice = f"write '{_SIGNS[sign]}'" if sign in _SIGNS else _SIGNS_IN_WORDS[sign]
+                advice = f"write '{SIGNS[sign]}'" if sign in SIGNS else SIGNS_IN_WORDS[sign]
                 advice += ", or '>=' between numbers" if sign == "=>" else ""
                 return _Advice(f"'{sign}' is not part of the language; {advice}.", begin)
     return None
@@ -255,22 +209,11 @@ def _unit(stop: _Stop) -> _Advice | None:
     if number and in_parentheses:
         return _Advice(f"a unit needs no parentheses; write '{number[1]} {in_parentheses[1]}'.", stop.place)
     word = re.match(r"[A-Za-zµμ°_][\w/]*", stop.rest)
-    if number is None or word is None or word[0] in WORDS or word[0].lower() in WORDS - {"s", "g"}:
+    if number is None or word is None or word[0] in WORDS or word[0].lower() in WORDS:
         return None
-    near = _UNITS_ELSEWHERE.get(word[0]) or _UNITS_ELSEWHERE.get(word[0].lower())
+    near = UNITS_ELSEWHERE.get(word[0]) or UNITS_ELSEWHERE.get(word[0].lower())
     advice = f"write '{near}'" if near else "write for example m, m/s, deg, rad/s, N, s or ticks"
     return _Advice(f"'{word[0]}' is not a unit; {advice}.", stop.place, UnitError)
-
-
-_UNITS_ELSEWHERE = {
-    **dict.fromkeys(("meter", "meters", "metre", "metres", "mtr"), "m"), "mps": "m/s", "kmh": "km/min",
-    **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"), **dict.fromkeys(("minute", "minutes", "mins"), "min"),
-    **dict.fromkeys(("degree", "degrees", "degs", "°"), "deg"), **dict.fromkeys(("radian", "radians", "rads"), "rad"),
-    **dict.fromkeys(("hz", "hertz"), "Hz"), **dict.fromkeys(("newton", "newtons", "n"), "N"), "kgs": "kg",
-    **dict.fromkeys(("kilogram", "kilograms"), "kg"), **dict.fromkeys(("revs", "revolutions"), "rev"),
-    "um": "µm", "us": "µs", "msec": "ms", "millis": "ms", "pct": "%", "ticks": "ticks", "samples": "ticks",
-    "steps": "ticks", "m": "m", "rpm": "rpm", "radps": "rad/s", "degps": "deg/s",
-}  # fmt: skip
 
 
 # ---------------------------------------------------------------- parentheses and words
@@ -286,10 +229,10 @@ def _parenthesis(stop: _Stop) -> _Advice | None:
 
 def _other_word(word: str, place: int) -> _Advice | None:
     """A word of another language or a mistyped one of ours."""
-    if word in _SAID_ELSEWHERE or word.lower() in _SAID_ELSEWHERE:
-        said = _SAID_ELSEWHERE.get(word) or _SAID_ELSEWHERE[word.lower()]
+    if word in SAID_ELSEWHERE or word.lower() in SAID_ELSEWHERE:
+        said = SAID_ELSEWHERE.get(word) or SAID_ELSEWHERE[word.lower()]
         return _Advice(f"'{word}' is not part of the language; {said}.", place)
-    if ours := _WORDS_ELSEWHERE.get(word.lower()):
+    if ours := WORDS_ELSEWHERE.get(word.lower()):
         return _Advice(f"'{word}' is not part of the language; write '{ours}'.", place)
     if word not in WORDS and (near := _nearest_word(word)):
         return _Advice(f"'{word}' is not part of the language; did you mean '{near}'?", place)
@@ -349,16 +292,3 @@ _RULES: tuple[_Rule, ...] = (
     _absolute, _brace, _number, _bounds_in_parentheses, _bounds, _sign, _unit, _character, _parenthesis, _observed,
     _word, _relation, _unexpected,
 )  # fmt: skip
-
-
-def nearest_names(name: str, known: Iterator[str] | list[str]) -> list[str]:
-    """The names most like one: the same in other letters, one that begins or ends with it, then by likeness."""
-    names = list(dict.fromkeys(known))
-    same = [n for n in names if n.lower() == name.lower()]
-    if same:
-        return same
-    part = [
-        n for n in names if len(name) > 2 and (n.lower().startswith(name.lower()) or n.lower().endswith(name.lower()))
-    ]
-    near = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=3, cutoff=0.6)
-    return list(dict.fromkeys([*part, *(n for close in near for n in names if n.lower() == close)]))[:3]

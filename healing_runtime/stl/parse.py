@@ -7,7 +7,6 @@ chosen: the text is refused and both readings are shown.
 from __future__ import annotations
 
 import functools
-import re
 from importlib import resources
 from typing import Any
 
@@ -19,7 +18,9 @@ from healing_runtime.stl.text import NUMBER, QUANTITY, WORDS, Raw, Text
 
 __all__ = ["WORDS", "Raw", "Text", "name_of", "parse_text"]
 
-MAX_LENGTH, MAX_DEPTH = 4000, 40
+MAX_LENGTH, MAX_DEPTH, LONG_CHAIN = 4000, 40, 16
+_MAX_LEVELS = 250
+"""Of the grammar's tree, which has several for each pair of parentheses; the passes over it recurse."""
 
 
 def parse_text(source: Text) -> Raw:
@@ -31,23 +32,34 @@ def parse_text(source: Text) -> Raw:
     """
     if len(source.text) > MAX_LENGTH:
         source.fail(f"the formula is longer than {MAX_LENGTH} characters; name parts of it under 'definitions'.", 0)
-    deepest = _deepest(source.text)
-    if deepest > MAX_DEPTH:
-        source.fail(f"parentheses nest deeper than {MAX_DEPTH}; name parts of it under 'definitions'.", 0)
+    if (place := _too_deep(source.text)) is not None:
+        source.fail(f"parentheses nest deeper than {MAX_DEPTH}; name parts of it under 'definitions'.", place)
     try:
         tree = _parser().parse(source.text)
     except lark.UnexpectedInput as error:
         explain(source, error)
+    _refuse_levels(source, tree)
     return _Nest(source).visit(tree.children[0])
 
 
-def _deepest(text: str) -> int:
-    depth = deepest = 0
-    for character in text:
+def _too_deep(text: str) -> int | None:
+    """Where the parentheses nest too deep."""
+    depth = 0
+    for place, character in enumerate(text):
         depth += (character == "(") - (character == ")")
-        deepest = max(deepest, depth)
-    # A run of prefix operators nests without parentheses.
-    return max(deepest, *(len(run.split()) for run in re.findall(r"(?:\b(?:not|prev|rise|fall)\s+)+", text)), 0)
+        if depth > MAX_DEPTH:
+            return place
+    return None
+
+
+def _refuse_levels(source: Text, tree: Any) -> None:
+    """What nests without parentheses: `not not …`, `- - …`, `x.y.z…`. A loop, since recursion is what it guards."""
+    waiting = [(tree, 0)]
+    while waiting:
+        node, level = waiting.pop()
+        if level > _MAX_LEVELS:
+            source.fail("operators nest too deep; name parts of it under 'definitions'.", _start(node))
+        waiting += [(child, level + 1) for child in getattr(node, "children", ())]
 
 
 @functools.cache
@@ -116,17 +128,29 @@ class _Nest:
     def fold(
         self, parts: list[Raw], words: list[str], infixes: list[Any], level: tuple[str, ...]
     ) -> tuple[list[Raw], list[str], list[Any]]:
-        out, kept_words, kept = [parts[0]], [], []
+        """Join what the operators of one level stand between; the others are left."""
+        runs: list[list[Raw]] = [[parts[0]]]
+        joints: list[list[Any]] = [[]]
+        kept_words, kept = [], []
         for word, infix, right in zip(words, infixes, parts[1:], strict=True):
             if word in level:
-                left = out.pop()
-                operator, window = self.operator(infix.children)
-                out.append(Raw("apply", (operator, window, left, right), left.start, right.end))
+                runs[-1].append(right)
+                joints[-1].append(infix)
             else:
-                out.append(right)
+                runs.append([right])
+                joints.append([])
                 kept_words.append(word)
                 kept.append(infix)
-        return out, kept_words, kept
+        return [self.nest(run, own) for run, own in zip(runs, joints, strict=True)], kept_words, kept
+
+    def nest(self, run: list[Raw], infixes: list[Any]) -> Raw:
+        """`a and b and c` from the left; a long one by halves, which means the same and keeps the tree shallow."""
+        if len(run) == 1:
+            return run[0]
+        at = len(run) // 2 if len(run) > LONG_CHAIN else len(run) - 1
+        left, right = self.nest(run[:at], infixes[: at - 1]), self.nest(run[at:], infixes[at:])
+        operator, window = self.operator(infixes[at - 1].children)
+        return Raw("apply", (operator, window, left, right), left.start, right.end)
 
     def refuse_open_prefix(self, node: Any, operands: list[Any]) -> None:
         """A prefix operator whose scope the text does not close, followed by a binary one."""

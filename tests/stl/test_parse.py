@@ -92,7 +92,7 @@ def test_what_could_be_misread_shows_both_readings(text, one, other):
         (AssertionSyntaxError, "always[2 s, 1 s] contact", 6, "exchange"),
         (AssertionSyntaxError, "held_for contact", 0, "duration"),
         (AssertionSyntaxError, "rise[0 s, 1 s] contact", 4, ""),
-        (AssertionSyntaxError, "", 0, "too early"),
+        (AssertionSyntaxError, "", 0, "no formula"),
     ],
 )
 def test_refusals_name_the_place_and_what_to_do(kind, text, column, words):
