@@ -76,8 +76,8 @@ def bind(files: Sequence[AssertionFile], table: SignalTable, control_hz: int) ->
 
     Raises:
         FileFormatError: an id occurs twice.
-        AssertionSyntaxError, UnitError, UnknownSignalError: a formula is wrong, or takes what the formulas need together
-            over the `budget`; file:line:column of the character.
+        AssertionSyntaxError, UnitError, UnknownSignalError: a formula is wrong, or with it the formulas need more than
+            the `budget`; file:line:column of the character.
     """
     found = tuple(r for file in files for r in _bind_file(file, table, Fraction(1, control_hz)))
     first: dict[str, Requirement] = {}

@@ -21,6 +21,7 @@ from healing_runtime.stl.windows import RING_ALONE
 
 _FREE = {"broadcast_in_dim", "reshape", "squeeze", "convert_element_type", "copy", "iota"}
 """Primitives that only change a shape or a type, or stand for a constant."""
+_VARYING = {"cond", "while", "scan"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,15 +79,20 @@ def operations(jaxpr: Any) -> int:
 
     A primitive counts the elements it writes, a reduction those it reads, and a write into a ring those it changes.
     What only changes a shape or a type counts nothing.
+
+    Raises:
+        NotImplementedError: there is a branch or a loop.
     """
     return sum(map(_count, jaxpr.eqns))
 
 
 def _count(equation: Any) -> int:
+    name = equation.primitive.name
+    if name in _VARYING:
+        raise NotImplementedError(f"'{name}' in a monitor's update: what it costs may depend on data")
     inner = list(_inside(equation))
     if inner:
         return sum(map(operations, inner))
-    name = equation.primitive.name
     if name in _FREE:
         return 0
     if name == "dynamic_update_slice":

@@ -82,6 +82,16 @@ def test_what_counts_as_a_step():
     assert count(lambda x: jax.lax.dynamic_update_slice(x, x[:3], (4,))) == 3 + 3
 
 
+def test_every_operator_has_a_cost():
+    for operator in stl.OPERATORS.values():
+        window = {"none": "", "optional": "[1 s, 2 s]", "duration": "[2 s]"}[operator.window]
+        text = f"{operator.name}{window} (p)" if operator.arity == 1 else f"(p) {operator.name}{window} (q)"
+        wrapped = cost(text), cost(f"always ({text})")
+        assert all(found.steps_per_tick > 0 for found in wrapped)
+    with pytest.raises(NotImplementedError, match="'cond'"):
+        operations(jax.make_jaxpr(lambda x: jax.lax.cond(x > 0, jnp.sin, jnp.cos, x))(1.0).jaxpr)
+
+
 def test_steps_do_not_grow_with_a_window_of_the_past_and_do_with_pending_starts():
     def steps(text):
         return [cost(text.format(n)).steps_per_tick for n in (100, 1000, 10000)]
@@ -127,9 +137,9 @@ def test_windows_that_are_small_alone_add_up():
 def test_too_many_pending_starts_are_refused():
     bind(f"always (p until[0 ticks, {MAX_PENDING} ticks] q)")
     error = refused(f"always (p until[0 ticks, {MAX_PENDING + 1} ticks] q)")
-    assert f"keeps {MAX_PENDING + 1} starts undecided" in error.message
+    assert f"keeps {MAX_PENDING + 1} starts of sub-formulas undecided" in error.message
     nested = refused("always ((p until[0 s, 500 s] q) until[0 s, 600 s] (q until[0 s, 500 s] p))")
-    assert "starts undecided at once" in nested.message and "first of all '600 s'" in nested.message
+    assert "starts of sub-formulas undecided at once" in nested.message and "first of all '600 s'" in nested.message
 
 
 def test_a_window_at_the_root_costs_nothing():

@@ -161,7 +161,7 @@ def test_limits_bind_the_continuations():
 
 
 def test_what_is_found_holds_in_both_number_formats():
-    """1 + 1e-9 is one in float32: there no sample lies between the two, and in float64 none on the other side of both."""
+    """1 + 1e-9 is one in float32: there no sample lies between the two, and in float64 none lies beyond both."""
     assert rule("always (x >= 1.000000001 and x <= 1)") == "bound"
     assert rule("always (x > 1 and x < 1.000000001)") == "bound"
     assert rule("always (x > 1 and x < 1.001)") == "exact"
