@@ -81,8 +81,8 @@ def bind(
 
     Raises:
         FileFormatError: an id occurs twice.
-        AssertionSyntaxError, UnitError, UnknownSignalError: a formula is wrong, or what the formulas need together is
-            over the `budget`; file:line:column of the character.
+        AssertionSyntaxError, UnitError, UnknownSignalError: a formula is wrong, or with it the formulas need more than
+            the `budget`; file:line:column of the character.
     """
     period = None if control_hz is None else 1 / Fraction(control_hz)
     found = tuple(r for file in files for r in _bind_file(file, table, period, online))

@@ -36,7 +36,7 @@ class _Need(NamedTuple):
         if self.windows > MAX_WINDOWS:
             return f"has windows of {self.windows} ticks in all; there may be {MAX_WINDOWS}"
         if self.pending > MAX_PENDING:
-            return f"keeps {self.pending} starts undecided at once; there may be {MAX_PENDING}"
+            return f"keeps {self.pending} starts of sub-formulas undecided at once; there may be {MAX_PENDING}"
         if self.memory > MAX_BYTES:
             return f"remembers {self.memory / 2**20:.1f} MiB; the budget of a run is {MAX_BYTES / 2**20:g} MiB"
         return None

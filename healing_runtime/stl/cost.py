@@ -21,6 +21,7 @@ from healing_runtime.stl.windows import RING_ALONE
 
 _FREE = {"broadcast_in_dim", "reshape", "squeeze", "convert_element_type", "copy", "iota"}
 """Primitives that only change a shape or a type, or stand for a constant."""
+_VARYING = {"cond", "while", "scan"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,9 +61,7 @@ def memory_bytes(program: Program) -> int:
 def steps(program: Program) -> int:
     """Scalar operations of one update, counted from its trace.
 
-    A primitive counts the elements it writes, a reduction those it reads, and a write into a ring those it changes.
-    What only changes a shape or a type counts nothing. The compiler fuses and drops operations, so this is a bound that
-    compares formulas; it is no time.
+    The compiler fuses some and drops others, so this is a bound that compares formulas; it is no time.
     """
     read = tuple(dict.fromkeys(reference for atom in program.atoms for reference in references(atom)))
     shapes = [jax.ShapeDtypeStruct((r.size,) if r.size else (), jnp.float32) for r in read]
@@ -72,18 +71,28 @@ def steps(program: Program) -> int:
         return program.update(state, by_reference.__getitem__, jnp.zeros((), jnp.float32))
 
     state = jax.eval_shape(lambda: program.init(jnp.float32))
-    return _count(jax.make_jaxpr(update)(state, shapes).jaxpr)
+    return operations(jax.make_jaxpr(update)(state, shapes).jaxpr)
 
 
-def _count(jaxpr: Any) -> int:
-    return sum(_count_one(equation) for equation in jaxpr.eqns)
+def operations(jaxpr: Any) -> int:
+    """Scalar operations of a trace without branches and loops.
+
+    A primitive counts the elements it writes, a reduction those it reads, and a write into a ring those it changes.
+    What only changes a shape or a type counts nothing.
+
+    Raises:
+        NotImplementedError: there is a branch or a loop.
+    """
+    return sum(map(_count, jaxpr.eqns))
 
 
-def _count_one(equation: Any) -> int:
+def _count(equation: Any) -> int:
+    name = equation.primitive.name
+    if name in _VARYING:
+        raise NotImplementedError(f"'{name}' in a monitor's update: what it costs may depend on data")
     inner = list(_inside(equation))
     if inner:
-        return sum(map(_count, inner))
-    name = equation.primitive.name
+        return sum(map(operations, inner))
     if name in _FREE:
         return 0
     if name == "dynamic_update_slice":

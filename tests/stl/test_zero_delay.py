@@ -109,6 +109,8 @@ def test_thousands_of_formulas_against_all_continuations(continuations, seed):
         "(x < 1) until (y > 2)",
         "once p",  # rests on the first sample alone
         "p implies always q",
+        "p and (always (x < 1 and not p))",
+        "always ((not (eventually[0 ticks, 2 ticks] (x > 1))) and (x < 0))",
         "always (1 < 2)",
     ],
 )
@@ -134,7 +136,8 @@ def test_a_steady_sample_is_found(text):
         "always (2 < 1)",
         "always (abs(x) < 0)",
         "always (x * x < 0)",
-        "always (0 / 0 < 1)",
+        "always (p or prev(0 / 0 < 1))",  # never valid
+        "always ((not (eventually[0 ticks, 2 ticks] (x > 1))) and (eventually[0 ticks, 2 ticks] (x > 2)))",
         "always (p and (eventually[0 ticks, 2 ticks] (not p)))",
         "eventually[0 ticks, 2 ticks] (p > 0.4 and p < 0.3)",
     ],
@@ -158,7 +161,8 @@ def test_limits_bind_the_continuations():
 
 
 def test_what_is_found_holds_in_both_number_formats():
-    """1 + 1e-9 is one in float32: no float32 sample lies between, and none is claimed."""
+    """1 + 1e-9 is one in float32: there no sample lies between the two, and in float64 none lies beyond both."""
+    assert rule("always (x >= 1.000000001 and x <= 1)") == "bound"
     assert rule("always (x > 1 and x < 1.000000001)") == "bound"
     assert rule("always (x > 1 and x < 1.001)") == "exact"
 
