@@ -7,13 +7,14 @@ out, and no shape depends on data: it can be jitted, vmapped over runs and diffe
 from __future__ import annotations
 
 import functools
+import numbers
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.core import Tracer
 
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.records import Verdict
@@ -45,7 +46,7 @@ def robustness(
             `lattice.smooth`). The result differs from the exact one by at most soft · log(4 N) for every operator on
             the longest path from the root to an atom, on either side, so its sign is no verdict. Gradients are finite
             everywhere, zero where a value is infinite (flags, empty windows). Atoms stay as written: `abs`, `min`,
-            `max`, `clamp` and `norm` keep their kinks.
+            `max`, `clamp` and `norm` keep their kinks, and a product or norm of an infinite signal has no gradient.
 
     Returns:
         Array [N] in the widest floating dtype of the signals read, at least float32 for integers and Booleans; NaN
@@ -59,8 +60,8 @@ def robustness(
     judged = _judge(formula, signals, dt_s, end)
     if soft is None:
         return jnp.where(judged.invalid, jnp.nan, margin.rho(judged.span.hi))
-    if not isinstance(soft, jax.core.Tracer) and not (jnp.ndim(soft) == 0 and 0 < float(soft) < float("inf")):
-        raise InputError(f"the temperature is {soft}; give a positive number, or leave 'soft' out for exact values.")
+    if not isinstance(soft, Tracer) and not (isinstance(soft, numbers.Real) and 0 < float(soft) < float("inf")):
+        raise InputError(f"the temperature is {soft!r}; give a positive number, or leave 'soft' out for exact values.")
     values = {atom: atoms.rho(atom, judged.read, judged.like) for atom in judged.keys}
     readings = (judged.unknown.after, judged.unknown.broken)
     before, whole = (_bounds(judged.formula, values, unknown, end, smooth(soft)) for unknown in readings)
