@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from healing_runtime.core import units
-from healing_runtime.core.errors import FileFormatError, Location
+from healing_runtime.core.errors import FileFormatError, InputError, Location
 from healing_runtime.core.records import AssertionFile, AssertionText
 from healing_runtime.core.signals import Signal, SignalTable
 from healing_runtime.core.status import Severity
@@ -66,9 +66,31 @@ def parse(
 
     Raises:
         AssertionSyntaxError, UnitError, UnknownSignalError: where, what, a caret, and what to write instead.
+        InputError: an argument of another type.
     """
+    if not isinstance(text, str):
+        raise InputError(f"the formula is of type {type(text).__name__}; give its text.")
+    _check_texts("constants", constants)
+    _check_texts("definitions", definitions)
+    if tolerance is not None and not isinstance(tolerance, str):
+        raise InputError(f"the tolerance is {tolerance!r}; write it as a text, as in '0.1 m'.")
+    if isinstance(signals, Mapping):
+        _check_texts("signals", {name: unit for name, unit in signals.items() if not isinstance(unit, Signal)})
+    elif signals is not None and not isinstance(signals, SignalTable):
+        raise InputError(f"the signals are of type {type(signals).__name__}; give a mapping from names to units.")
+    for unit, range_ in (scale or {}).items():
+        if isinstance(range_, bool) or not isinstance(range_, int | float) or not 0 < range_ < float("inf"):
+            raise InputError(f"the scale of '{unit}' is {range_!r}; give a positive number.")
     words = _vocabulary(signals, constants or {}, definitions or {}, {}, where)
     return _parse(Text(text, where), _local(words, tolerance, scale or {}, where))
+
+
+def _check_texts(what: str, given: Mapping[str, str] | None) -> None:
+    if given is not None and not isinstance(given, Mapping):
+        raise InputError(f"the {what} are of type {type(given).__name__}; give a mapping from texts to texts.")
+    for name, text in (given or {}).items():
+        if not isinstance(name, str) or not isinstance(text, str):
+            raise InputError(f"the {what} have {name!r}: {text!r}; write both as texts, as in 'v_max': '0.5 m/s'.")
 
 
 def bind(

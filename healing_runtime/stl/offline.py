@@ -7,13 +7,14 @@ out, and no shape depends on data: it can be jitted, vmapped over runs and diffe
 from __future__ import annotations
 
 import functools
+import numbers
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.core import Tracer
 
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.records import Verdict
@@ -45,7 +46,7 @@ def robustness(
             `lattice.smooth`). The result differs from the exact one by at most soft · log(4 N) for every operator on
             the longest path from the root to an atom, on either side, so its sign is no verdict. Gradients are finite
             everywhere, zero where a value is infinite (flags, empty windows). Atoms stay as written: `abs`, `min`,
-            `max`, `clamp` and `norm` keep their kinks.
+            `max`, `clamp` and `norm` keep their kinks, and a product or norm of an infinite signal has no gradient.
 
     Returns:
         Array [N] in the widest floating dtype of the signals read, at least float32 for integers and Booleans; NaN
@@ -59,11 +60,11 @@ def robustness(
     judged = _judge(formula, signals, dt_s, end)
     if soft is None:
         return jnp.where(judged.invalid, jnp.nan, margin.rho(judged.span.hi))
-    if not isinstance(soft, jax.core.Tracer) and not (jnp.ndim(soft) == 0 and 0 < float(soft) < float("inf")):
-        raise InputError(f"the temperature is {soft}; give a positive number, or leave 'soft' out for exact values.")
+    if not isinstance(soft, Tracer) and not (isinstance(soft, numbers.Real) and 0 < float(soft) < float("inf")):
+        raise InputError(f"the temperature is {soft!r}; give a positive number, or leave 'soft' out for exact values.")
     values = {atom: atoms.rho(atom, judged.read, judged.like) for atom in judged.keys}
-    readings = (judged.unknown.after, judged.unknown.broken)
-    before, whole = (_bounds(judged.formula, values, unknown, end, smooth(soft)) for unknown in readings)
+    before = _before(judged.formula, values, judged.unknown.after, smooth(soft))
+    whole = _bounds(judged.formula, values, judged.unknown.broken, end, smooth(soft))
     span = _either(judged.unknown.kept, before, whole)
     return jnp.where(judged.invalid, jnp.nan, span.hi)
 
@@ -138,7 +139,7 @@ def _judge(formula: Formula, signals: Mapping[str, Any], dt_s: float, end: End) 
     keys = {atom: atoms.key(atom, read, like) for atom in atoms_of(resolved)}
     broken = _any_nan(keys.values())
     after = jnp.cumsum(broken) > 0
-    before = _bounds(resolved, keys, after, end, EXACT)
+    before = _before(resolved, keys, after, EXACT)
     decided = ~after & ((before.lo > 0) | (before.hi < 0))
     back, ahead = _reach(resolved)
     touched = _any_within(broken, None if back is None else -back, ahead)
@@ -153,11 +154,9 @@ def _exercised(judged: _Judged, end: End) -> Array:
     found = triggers(judged.formula)
     for trigger, (low, high) in found:
         after = jnp.cumsum(_any_nan(judged.keys[atom] for atom in atoms_of(trigger))) > 0
-        before, whole = (
-            _any_within(_bounds(trigger, judged.keys, unknown, end, EXACT).lo > 0, low, high)
-            for unknown in (after, judged.unknown.broken)
-        )
-        exercised |= jnp.where(judged.unknown.kept, before, whole)
+        before = _before(trigger, judged.keys, after, EXACT).lo > 0
+        whole = _bounds(trigger, judged.keys, judged.unknown.broken, end, EXACT).lo > 0
+        exercised |= jnp.where(judged.unknown.kept, *(_any_within(fired, low, high) for fired in (before, whole)))
     return exercised if found else jnp.ones(judged.like.shape, bool)
 
 
@@ -171,19 +170,39 @@ def _either(which: Array, one: Span, other: Span) -> Span:
 
 def _bounds(formula: Formula, values: Mapping[Atom, Array], unknown: Array, end: End, lattice: Lattice) -> Span:
     """Bounds at every sample; nothing is known of the atoms where `unknown`."""
+    known = {atom: _masked(Span.exact(value), unknown) for atom, value in values.items()}
+    return _fold(formula, end, lattice, lambda atom: known[atom], lambda span: span)
+
+
+def _before(formula: Formula, values: Mapping[Atom, Array], after: Array, lattice: Lattice) -> Span:
+    """Bounds by the samples up to a mark alone, as a monitor had them when the next one came."""
+    return _fold(formula, "running", lattice, lambda atom: Span.exact(values[atom]), lambda span: _masked(span, after))
+
+
+def _fold(
+    formula: Formula,
+    end: End,
+    lattice: Lattice,
+    leaf: Callable[[Atom], Span],
+    known: Callable[[Span], Span],
+) -> Span:
+    """Every operator over its arguments, equal parts once; `known` of a part is what the operators above it get."""
     seen: dict[Formula, Span] = {}
 
     def evaluate(part: Formula) -> Span:
         if part not in seen:
             if isinstance(part, Apply):
                 spans = [evaluate(argument) for argument in part.arguments]
-                seen[part] = OPERATORS[part.operator].reference(end, ticks_of(part), *spans, lattice=lattice)
+                seen[part] = known(OPERATORS[part.operator].reference(end, ticks_of(part), *spans, lattice=lattice))
             elif not isinstance(part, Outside):
-                value = values[part]
-                seen[part] = Span(jnp.where(unknown, -jnp.inf, value), jnp.where(unknown, jnp.inf, value))
+                seen[part] = known(leaf(part))
         return seen[part]
 
     return evaluate(formula)
+
+
+def _masked(span: Span, unknown: Array) -> Span:
+    return Span(jnp.where(unknown, -jnp.inf, span.lo), jnp.where(unknown, jnp.inf, span.hi))
 
 
 def _reach(formula: Formula) -> tuple[int | None, int | None]:

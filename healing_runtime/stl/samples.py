@@ -82,8 +82,12 @@ def instant(sample: Mapping[str, Any], dtype: Any) -> Read:
 
 def check_dtype(dtype: Any) -> None:
     """Refuse what a monitor cannot calculate in."""
-    if not jnp.issubdtype(dtype, jnp.floating):
-        raise InputError(f"a monitor calculates in a floating dtype, not in {np.dtype(dtype).name}; use float32.")
+    try:
+        floating = jnp.issubdtype(dtype, jnp.floating)
+    except TypeError:
+        floating = False
+    if not floating:
+        raise InputError(f"a monitor calculates in a floating dtype, not in {dtype!r}; use float32.")
     if jax.dtypes.canonicalize_dtype(dtype) != np.dtype(dtype):
         raise InputError(
             f"{np.dtype(dtype).name} is switched off in JAX; set jax.config.update('jax_enable_x64', True), "

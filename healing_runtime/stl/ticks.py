@@ -6,6 +6,7 @@ A bound that is not a whole number of control periods is refused, and the two ne
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from fractions import Fraction
 
 from healing_runtime.core.errors import InputError
@@ -24,7 +25,7 @@ def exact_period(dt_s: float | Fraction) -> Fraction:
     """
     if isinstance(dt_s, Fraction) and dt_s > 0:
         return dt_s
-    if isinstance(dt_s, str | bool) or not 0 < dt_s < float("inf"):
+    if isinstance(dt_s, bool) or not isinstance(dt_s, numbers.Real) or not 0 < dt_s < float("inf"):
         raise InputError(f"the period dt_s is {dt_s!r}; give a positive number of seconds, as in 0.01.")
     rate = round(1.0 / dt_s)
     if rate and abs(rate * dt_s - 1.0) < 1e-12:

@@ -119,9 +119,8 @@ def status(f, data, t, end):
     for j in range(max(0, t - back), min(len(data["x"]) - 1, t + ahead) + 1):
         spoilt = spoilt or any(math.isnan(data[name][j]) for name in names)
     # A verdict that the samples before the first NaN decide was given before it came.
-    known = cut(data, first) if spoilt else data
-    lo, hi = bounds(f, known, t, end)
-    if spoilt and (t >= first or not (lo > 0 or hi < 0)):
+    lo, hi = bounds(f, cut(data, first), t, "running") if spoilt else bounds(f, data, t, end)
+    if spoilt and not (lo > 0 or hi < 0):
         return "invalid"
     if hi < 0:
         return "false"
@@ -145,8 +144,8 @@ def first_nan(data, names):
 
 
 def cut(data, first):
-    """The same number of samples, with nothing known from `first` on."""
-    return {name: [*values[:first], *[math.nan] * (len(values) - first)] for name, values in data.items()}
+    """The samples before `first`."""
+    return {name: values[:first] for name, values in data.items()}
 
 
 def reach(f):
@@ -195,12 +194,14 @@ def exercised(f, data, starts, end, spoilt):
     if f[0] == "and":
         return any(exercised(part, data, starts, end, spoilt) for part in f[1:])
     if spoilt:
-        data = cut(data, first_nan(data, asked(f)))
+        data, end = cut(data, first_nan(data, asked(f))), "running"
     return any(put_to_the_test(f, data, t, end) for t in starts)
 
 
 def put_to_the_test(f, data, t, end):
     """As `exercised`, at one start and below the outermost promise."""
+    if t >= len(data["x"]):
+        return False
     if untestable(f, False):
         return True
     if f[0] == "implies":
@@ -305,6 +306,26 @@ class Formulas:
             return (kind, self.anything(depth - 1))
         window = None if self.random.random() < 0.25 else self.window()
         return (kind, window, *(self.anything(depth - 1) for _ in range(2 if kind in BINARY else 1)))
+
+    def implied(self, depth=2):
+        """A promise whose implications may go untested."""
+        kind = self.random.choice(["implies", "implies", "and", "always", "always"])
+        if depth == 0 or kind == "implies":
+            trigger = self.random.choice([self.predicate, self.predicate, lambda: self.anything(1)])
+            return (kind if depth else "implies", trigger(), self.implied(depth - 1) if depth > 0 else self.predicate())
+        if kind == "and":
+            return (kind, self.implied(depth - 1), self.implied(depth - 1))
+        return (kind, None if self.random.random() < 0.4 else self.window(3), self.implied(depth - 1))
+
+    def implied_online(self, depth=2):
+        """The same as a monitor takes it."""
+        body = self.implied(depth)
+        while any(endless(part) for part in body[1:] if isinstance(part, tuple) and part and part[0] in KINDS):
+            body = self.implied(depth)
+        if endless(body):
+            return body
+        window = self.random.choice([None, self.window(4)])
+        return self.random.choice([("always", window, body), body])
 
     def trace(self, length):
         def value():

@@ -67,8 +67,8 @@ def _fold_forward(low: int, high: int) -> Machine:
 
 def _over_ages(ticks: Bounded, horizon: int) -> Machine:
     def step(state: tuple[()], tick: Array, p: Span, q: Span) -> tuple[tuple[()], Span]:
-        reversed_ = (Span(s.lo[::-1], s.hi[::-1]) for s in (p, q))  # ages run with time
-        out = reference("ended", ticks, *reversed_)
+        hold, goal = (Span(s.lo[::-1], s.hi[::-1]) for s in (p, q))  # ages run with time
+        out = reference("ended", ticks, hold, goal)
         return state, Span(out.lo[::-1], out.hi[::-1])
 
     return Machine(ticks[1] + horizon, lambda dtype: (), step)
