@@ -160,9 +160,10 @@ def test_without_a_perturbation_the_robots_own_is_searched(home, vary):
 
 
 # ---------------------------------------------------------------- the same again
-def test_the_number_of_workers_changes_nothing(home):
+def test_the_number_of_workers_changes_nothing(home, vary):
+    weak = vary("weak", ("force_saturation, value: 0.75", "force_saturation, value: 0.55"))
     for workers in (1, 3):
-        search(out=home / str(workers), workers=workers, seed=SEED, flights=24)
+        assert search(weak, out=home / str(workers), workers=workers, flights=40)["shrunk"]
     for name in (RECORD, RESULT):
         assert (home / "1" / name).read_bytes() == (home / "3" / name).read_bytes()
 
