@@ -71,6 +71,7 @@ def _document(prepared: Prepared, finding: Finding) -> dict[str, Any]:
         "seed": finding.seed,
         "space": [vars(axis) for axis in finding.space.axes],
         "flights": tally.flown,
+        "shrinking_flights": finding.shrinking_flights,
         "violations": tally.violations,
         "ended_early": dict(tally.ended_early),
         "assertions": [
@@ -91,7 +92,6 @@ def _document(prepared: Prepared, finding: Finding) -> dict[str, Any]:
             **_shown(finding, finding.shrunk),
             "file": SHRUNK,
             "share": finding.share,
-            "flights": finding.shrinking_flights,
         },
     }
 

@@ -40,9 +40,10 @@ def falsify(
     workers: Annotated[int, typer.Option(min=1, max=8, help="Flights at the same time; changes no result.")] = 2,
     as_json: output.JsonFlag = False,
 ) -> None:
-    """Search initial states, environment, faults and noise for a flight that breaks an assertion.
+    """Search for a flight that breaks an assertion.
 
-    What may vary, and how far, is the scenario's 'perturb'. Exit code: 0 none was found, which proves nothing; 1 a
+    Initial state, environment, faults and noise are searched; what may vary, and how far, is the scenario's 'perturb'.
+    Exit code: 0 none was found, which proves nothing; 1 a
     counterexample was found and written as a scenario; 2 wrong input.
     """
     from healing_runtime.app.assertions.falsify import falsify as search
@@ -84,7 +85,8 @@ def _text(document: dict[str, Any]) -> list[str]:
         *output.table(_rows(document), ("assertion", "true", "false", "invalid", "undecided", "least scaled")),
     ]
     lines += _remarks(document)
-    return [*lines, f"{flown} in {document['wall_time_s']:.1f} s; record: {document['folder']}"]
+    more = f" and {document['shrinking_flights']} to shrink" if document["shrinking_flights"] else ""
+    return [*lines, f"{flown}{more} in {document['wall_time_s']:.1f} s; record: {document['folder']}"]
 
 
 def _flight(shown: dict[str, Any], document: dict[str, Any]) -> list[str]:
