@@ -111,6 +111,8 @@ class _Reader:
         if clause:
             return f"at all times {clause.holds()}"
         match body:
+            case Apply("implies", (Apply("once", (event,), None) as trigger, promise)) if not self.clause(trigger):
+                return f"ever since the first moment at which {self.say(event, 'then')}, {self.say(promise, 'now')}"
             case Apply("implies", (trigger, promise)):
                 return self.conditional(trigger, promise, "now")
             case Apply("not", (inner,)) if not self.simple(body):

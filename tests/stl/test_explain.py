@@ -98,6 +98,10 @@ READINGS = [
         "When near ceases to hold, landed is true, where near means altitude is below 30 cm.",
     ),
     ("always (prev(contact) implies landed)", "Whenever (one tick earlier, contact is true), landed is true."),
+    (
+        "always ((once landed) implies contact)",
+        "Ever since the first moment at which landed is true, contact is true.",
+    ),
     # Boolean operators
     ("always (not contact)", "At all times contact is false."),
     ("always (not (speed < 1 m/s))", "At all times speed is not below 1 m/s."),
