@@ -149,6 +149,13 @@ def test_a_page_holds_the_worst_instant_and_the_violation(drawn):
     assert "<td class=\"bad\">✗ false  −0.4 m/s</td>" in text
 
 
+def test_a_sample_without_a_value_is_a_hole_in_the_line(drawn):
+    (found,) = drawn(with_signal(landing(), "speed", slice(30, 32), np.nan), FORMULAS["kept"])
+    line = next(d for d in figure(found)["data"] if "speed %{y" in d.get("hovertemplate", ""))
+    assert [i for i, y in enumerate(line["y"]) if y is None] == [30, 31]
+    assert line["customdata"][30][1:3] == ["! invalid", "invalid"]
+
+
 def test_rows_share_one_axis_of_seconds(drawn):
     (found,) = drawn(landing(), FORMULAS["implication"])
     document = figure(found)
