@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -122,6 +124,17 @@ def test_a_mistake_is_one_line_and_nothing_is_written(home, capsys, arguments, w
     before = sorted(home.rglob("*"))
     assert words in refusal(capsys, "flight.csv", "--assertions", "rules.yaml", *arguments)
     assert sorted(home.rglob("*")) == before
+
+
+def test_a_full_disk_leaves_nothing_behind(home, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    before = sorted(home.iterdir())
+    assert plot("flight.csv", "--assertions", "rules.yaml") == 4
+    assert "No space left on device" in capsys.readouterr().err
+    assert sorted(home.iterdir()) == before
 
 
 def test_a_file_needs_assertions_and_a_recording_must_be_there(home, capsys):

@@ -56,6 +56,14 @@ def test_both_sides_are_curves_where_both_vary_and_the_unit_is_si_where_none_was
     assert row.unit.text == "m2/s2" and not row.thresholds
 
 
+def test_parentheses_that_matter_stay(drawn):
+    (found,) = drawn(landing(), "always (altitude - (speed * 1 s - altitude) / (2 * (1 + 1)) > -9 m)")
+    (curve,) = found.rows[1].curves
+    assert curve.name == "altitude - (speed * 1 s - altitude) / (2 * (1 + 1))"
+    (found,) = drawn(landing(), "always (altitude - (altitude - 1 m) > -9 m)")
+    assert found.rows[1].curves[0].name == "altitude - (altitude - 1 m)"
+
+
 def test_equality_is_drawn_as_the_two_ends_of_its_tolerance(drawn):
     (found,) = drawn(landing(), "always (tilt == 2 deg)", tolerance="30 deg")
     assert [pytest.approx(t.value) for t in found.rows[1].thresholds] == [32.0, -28.0]
