@@ -12,7 +12,7 @@ import numpy as np
 from healing_runtime.core.status import Status
 from healing_runtime.reports import palette
 from healing_runtime.reports.rows import Row
-from healing_runtime.reports.scales import alone_among, outline, spans, time_limits, value_limits
+from healing_runtime.reports.scales import alone_among, free_corner, outline, spans, time_limits, value_limits
 from healing_runtime.reports.sentences import quantity, unit_words, violation_words, worst_words
 from healing_runtime.reports.thinning import SEVERITY, kept
 from healing_runtime.reports.timeline import Timeline
@@ -250,8 +250,8 @@ class _Figure:
         value, t_s = float((row.curves[0].values if row.curves else row.rho)[row.mark]), float(self.t_s[row.mark])
         if not np.isfinite(value):
             return
-        (left, right), (low, high) = time_limits(self.t_s), value_limits(row)
-        late, above = t_s > 0.85 * right + 0.15 * left, value < (low + high) / 2
+        words = worst_words(row, row.mark)
+        right, above = free_corner(row, self.t_s, row.mark, len(words))
         self.data.append(
             {
                 "type": "scatter", "mode": "markers", "yaxis": axis, "x": [_number(t_s)], "y": [_number(value)],
@@ -260,9 +260,8 @@ class _Figure:
             }
         )  # fmt: skip
         self.note(
-            worst_words(row, row.mark), axis, value, xref="x", x=_number(t_s),
-            xanchor="right" if late else "left", yanchor="bottom" if above else "top",
-            xshift=-6 if late else 6,
+            words, axis, value, xref="x", x=_number(t_s), xanchor="left" if right else "right",
+            yanchor="bottom" if above else "top", xshift=6 if right else -6,
         )  # fmt: skip
 
     def violation(self, sample: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from healing_runtime.core.status import Status
 from healing_runtime.reports import palette
 from healing_runtime.reports.rows import Row
-from healing_runtime.reports.scales import alone_among, outline, spans, time_limits, value_limits
+from healing_runtime.reports.scales import alone_among, free_corner, outline, spans, time_limits, value_limits
 from healing_runtime.reports.sentences import unit_words, violation_words, worst_words
 from healing_runtime.reports.thinning import SEVERITY, kept
 from healing_runtime.reports.timeline import Timeline
@@ -88,14 +88,13 @@ def _point_at(axis: Any, row: Row, timeline: Timeline, sample: int) -> None:
     value, t_s = (row.curves[0].values if row.curves else row.rho)[sample], timeline.t_s[sample]
     if not np.isfinite(value):
         return
-    (left, right), (low, high) = time_limits(timeline.t_s), value_limits(row)
-    across = "right" if t_s > 0.85 * right + 0.15 * left else "left"
-    above = value < (low + high) / 2
+    words = worst_words(row, sample)
+    right, above = free_corner(row, timeline.t_s, sample, len(words))
     axis.plot([t_s], [value], "D", color=palette.INK, ms=5.5, mec="white", mew=0.9, zorder=5)
     axis.annotate(
-        worst_words(row, sample), (t_s, value), textcoords="offset points",
-        xytext=(-6 if across == "right" else 6, 6 if above else -6), ha=across,
-        va="bottom" if above else "top", fontsize=8, color=palette.INK, bbox=_HALO, parse_math=False, zorder=4,
+        words, (t_s, value), textcoords="offset points", xytext=(6 if right else -6, 6 if above else -6),
+        ha="left" if right else "right", va="bottom" if above else "top", fontsize=8, color=palette.INK, bbox=_HALO,
+        parse_math=False, zorder=4,
     )  # fmt: skip
 
 

@@ -140,7 +140,7 @@ class _Sheet:
             self.words(line, 0.35, 0.19, size=9.5)
         color = palette.VIOLATION if timeline.verdict.violated else palette.INK
         self.gap(0.05)
-        for line in textwrap.wrap(verdict_line(timeline), 125):
+        for line in textwrap.wrap(verdict_line(timeline), 140):
             self.words(line, 0.35, 0.21, size=10, weight="bold", color=color)
         self.gap(0.09)
         for row in timeline.rows:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +84,13 @@ def test_named_outputs_alone_are_written_and_the_same_again(home, capsys):
     assert sorted(path.name for path in home.iterdir()) == ["a.PNG", "b.html", "flight.csv", "rules.yaml"]
 
 
+def test_numbers_of_a_file_are_judged_as_they_stand_there(home, capsys):
+    (home / "flight.csv").write_text("t_s,altitude [m],descent_rate [m/s]\n0.0,1,5.00000001\n0.1,1,4\n")
+    (home / "rules.yaml").write_text(FILE.replace("< 5 m/s", "<= 5 m/s"))
+    document = answer(capsys, "flight.csv", "--assertions", "rules.yaml", "--id", "slow")
+    assert document["assertions"][0]["status"] == "false", "in single precision it is 5"
+
+
 # ---------------------------------------------------------------- what is refused
 def test_a_file_that_is_not_ours_is_never_lost(home, capsys):
     (home / "holiday.png").write_bytes(PNG + b"a beach")
@@ -116,6 +126,17 @@ def test_a_mistake_is_one_line_and_nothing_is_written(home, capsys, arguments, w
     assert sorted(home.rglob("*")) == before
 
 
+def test_a_full_disk_leaves_nothing_behind(home, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    before = sorted(home.iterdir())
+    assert plot("flight.csv", "--assertions", "rules.yaml") == 4
+    assert "No space left on device" in capsys.readouterr().err
+    assert sorted(home.iterdir()) == before
+
+
 def test_a_file_needs_assertions_and_a_recording_must_be_there(home, capsys):
     assert "names no assertions by itself" in refusal(capsys, "flight.csv")
     assert "gone.csv" in refusal(capsys, "gone.csv", "--assertions", "rules.yaml")
@@ -132,8 +153,6 @@ def test_a_signal_that_the_file_lacks_is_named(home, capsys):
 
 @pytest.mark.parametrize("package", ["matplotlib", "plotly"])
 def test_a_missing_package_is_one_line_and_nothing_is_written(home, capsys, monkeypatch, package):
-    import sys
-
     for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, package, None)

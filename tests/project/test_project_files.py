@@ -110,9 +110,25 @@ def closure(names: set[str]) -> set[str]:
     return seen
 
 
+OPTIONAL = {
+    name
+    for extra, wanted in PROJECT["project"]["optional-dependencies"].items()
+    if extra != "dev"
+    for name in bare_names(wanted)
+}
+
+
+def test_optional_packages_are_loaded_where_they_are_used():
+    for path in (ROOT / "healing_runtime").rglob("*.py"):
+        heads = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+        names = {a.name for node in heads if isinstance(node, ast.Import) for a in node.names}
+        names |= {node.module for node in heads if isinstance(node, ast.ImportFrom) and node.module}
+        assert not OPTIONAL & {name.partition(".")[0] for name in names}, path
+
+
 @pytest.mark.parametrize("folder", ["healing_runtime", "sim", "tests", "benchmarks", "docs", "tools"])
 def test_whatever_is_imported_is_asked_for(folder):
-    asked = bare_names(PROJECT["project"]["dependencies"])
+    asked = bare_names(PROJECT["project"]["dependencies"]) | OPTIONAL
     if folder not in ("healing_runtime", "sim"):
         asked = closure(asked | bare_names(PROJECT["project"]["optional-dependencies"]["dev"]))
     distributions = importlib.metadata.packages_distributions()

@@ -149,6 +149,13 @@ def test_a_page_holds_the_worst_instant_and_the_violation(drawn):
     assert "<td class=\"bad\">✗ false  −0.4 m/s</td>" in text
 
 
+def test_a_sample_without_a_value_is_a_hole_in_the_line(drawn):
+    (found,) = drawn(with_signal(landing(), "speed", slice(30, 32), np.nan), FORMULAS["kept"])
+    line = next(d for d in figure(found)["data"] if "speed %{y" in d.get("hovertemplate", ""))
+    assert [i for i, y in enumerate(line["y"]) if y is None] == [30, 31]
+    assert line["customdata"][30][1:3] == ["! invalid", "invalid"]
+
+
 def test_rows_share_one_axis_of_seconds(drawn):
     (found,) = drawn(landing(), FORMULAS["implication"])
     document = figure(found)
@@ -174,6 +181,17 @@ def test_names_are_shown_and_never_run(drawn):
     assert loads.fetched == [] and "a &lt; b &amp; c" in text
     assert len(figures_of(text)) == 2
     assert text.count("</script>") == 2, "Plotly and ours"
+    assert "</" not in next(line for line in text.splitlines() if line.startswith("const figures"))
+
+
+def test_the_instants_that_matter_stay_in_a_thinned_line(drawn):
+    recording = landing(2000.0)
+    ramp = np.linspace(0.0, 1.0, len(recording))
+    recording = dataclasses.replace(recording, signals={**recording.signals, "speed": ramp})
+    (found,) = drawn(recording, FORMULAS["kept"])
+    assert found.violation is not None
+    drawn_at = [d["x"] for d in figure(found)["data"] if "customdata" in d]
+    assert all(pytest.approx(float(found.t_s[found.violation])) in x for x in drawn_at) and len(drawn_at) == 2
 
 
 def test_a_long_recording_keeps_its_spike_and_stays_small(drawn):

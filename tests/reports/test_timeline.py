@@ -10,6 +10,7 @@ import pytest
 from healing_runtime import stl
 from healing_runtime.core.errors import InputError, UnknownSignalError
 from healing_runtime.core.status import Status
+from healing_runtime.reports.scales import free_corner
 from healing_runtime.reports.timeline import MAX_ROWS, timelines
 from healing_runtime.stl.formula import walk
 
@@ -53,6 +54,14 @@ def test_both_sides_are_curves_where_both_vary_and_the_unit_is_si_where_none_was
         "v_max * v_max + 2 * (1 - 0.5) * abs(speed) * speed",
     ]
     assert row.unit.text == "m2/s2" and not row.thresholds
+
+
+def test_parentheses_that_matter_stay(drawn):
+    (found,) = drawn(landing(), "always (altitude - (speed * 1 s - altitude) / (2 * (1 + 1)) > -9 m)")
+    (curve,) = found.rows[1].curves
+    assert curve.name == "altitude - (speed * 1 s - altitude) / (2 * (1 + 1))"
+    (found,) = drawn(landing(), "always (altitude - (altitude - 1 m) > -9 m)")
+    assert found.rows[1].curves[0].name == "altitude - (altitude - 1 m)"
 
 
 def test_equality_is_drawn_as_the_two_ends_of_its_tolerance(drawn):
@@ -198,3 +207,14 @@ def test_a_recording_without_samples_or_signals_is_refused(drawn):
 
 def test_nothing_asked_is_nothing_drawn():
     assert timelines([], [], landing()) == ()
+
+
+# ---------------------------------------------------------------- where a label stands
+def test_a_label_stays_inside_and_off_the_line(drawn):
+    recording = with_signal(landing(), "speed", slice(0, 60), 0.0)
+    (found,) = drawn(with_signal(recording, "speed", 60, 0.45), "always (speed < v_max)")
+    row = found.rows[1]
+    assert row.mark == 60
+    assert free_corner(row, found.t_s, 60, 30) == (False, False), "right is the edge, above is the limit"
+    (found,) = drawn(with_signal(recording, "speed", 0, 0.45), "always (speed < v_max)")
+    assert free_corner(found.rows[1], found.t_s, 0, 30) == (True, False)

@@ -37,7 +37,7 @@ def plot(
     ] = None,
     as_json: output.JsonFlag = False,
 ) -> None:
-    """Draw a timeline of each assertion and its parts over a recording, as a picture and a page."""
+    """Draw timelines of assertions over a recording."""
     from healing_runtime.app.assertions.plot import plot as draw
 
     document = draw(recording, assertions or (), ids or (), outputs or (), out_dir=out_dir, rate=rate)
