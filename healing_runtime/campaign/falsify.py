@@ -107,7 +107,7 @@ def search_for(
             program = policy.admit(sandbox, prepared.source, course, prepared.table, kept)
         fleet = Fleet(sandbox, program, str(prepared.sim_root))
         hunt = Hunt(fleet, record, space, Search(space.size, seed), wanted, seed, advance)
-        narrate(f"flying up to {wish.flights} flights, {wish.workers} at a time")
+        narrate(f"flying up to {wish.flights} flights; go on with --resume {record.folder} if this is interrupted")
         return conclude(hunt.run(wish.flights, wish.keep_going))
 
 

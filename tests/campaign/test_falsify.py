@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -157,6 +158,46 @@ def test_without_a_perturbation_the_robots_own_is_searched(home, vary):
     axes = {a.name: a for a in Space(prepare(name).scenario).axes}
     assert (axes["altitude_m"].low, axes["altitude_m"].high) == (57.0, 63.0)
     assert axes["faults[0].start"].high == pytest.approx(39.99)
+
+
+def test_a_flight_that_kills_its_worker_ends_the_search_and_keeps_the_record(home, capsys):
+    shutil.copytree(ROOT / "tests/gate/sim", home / "sim")
+    for path, text in HOPPER.items():
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_text(text)
+    assert execute(["assertions", "falsify", "hopper/hold", "--flights", "20", "--out", "s"]) == 4
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == "heal: a flight did not end well, its worker was lost (killed by SIGABRT)"
+    assert Path("s", RECORD).exists() and not Path("s", RESULT).exists()
+
+
+HOPPER = {
+    "scenarios/hopper/hold.yaml": """
+robot: hopper
+controller: hopper/hold
+assertions: [hopper/hold]
+duration: 2 s
+rates: {control_hz: 50, physics_hz: 50}
+environment: {trouble: dies}
+""",
+    "assertions/hopper/hold.yaml": """
+robot: hopper
+assertions:
+  - id: above-floor
+    formula: always (altitude > 1 m)
+""",
+    "controllers/hopper/hold.py": """
+PARAMS = {"hover_n": 5.0}
+
+
+def init(params):
+    return {"ticks": 0.0}
+
+
+def control(obs, state, params):
+    return {"thrust_n": params["hover_n"]}, {"ticks": state["ticks"] + 1.0}
+""",
+}
 
 
 # ---------------------------------------------------------------- the same again
