@@ -286,6 +286,20 @@ def test_a_scenario_that_cannot_be_searched_is_one_line(home, vary, capsys, chan
     assert said in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_a_controller_that_cannot_fly_leaves_the_place_free(home, vary, capsys):
+    (home / "controllers/lander").mkdir(parents=True)
+    path = home / "controllers/lander/mine.py"
+    mine = vary("mine", ("lander/soft_landing", "lander/mine"))
+    good = (ROOT / "controllers/lander/soft_landing.py").read_text()
+    path.write_text(good.replace("jnp.abs(", "jnp.nothing("))
+    command = ["assertions", "falsify", mine, "--assertion", "fuel-reserve", "--flights", "1", "--out", "s"]
+    assert execute(command) == 2
+    assert "mine.py:" in capsys.readouterr().err.splitlines()[-1]
+    assert not Path("s").exists()
+    path.write_text(good)
+    assert execute(command) == 0
+
+
 def test_without_a_promise_an_assertion_must_be_chosen(home, vary, capsys):
     path = home / "assertions/lander/touch.yaml"
     path.write_text(path.read_text().replace("    scale: {m/s: 5}", "    severity: warning"))
