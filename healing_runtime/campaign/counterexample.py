@@ -46,7 +46,7 @@ def write_scenario(path: Path, prepared: Prepared, flown: Scenario, remarks: Seq
 
 def _must_be(path: Path, prepared: Prepared, flown: Scenario) -> None:
     read = prepared.workspace.scenario(path).scenario
-    kept = ("name", "perturb", "policy", "healable", "healable_reason")
+    kept = ("name", "healable", "healable_reason")
     if dataclasses.replace(read, **{key: getattr(flown, key) for key in kept}) != flown:
         raise RuntimeError(f"{path} does not resolve to the scenario that was flown")
 

@@ -97,17 +97,17 @@ def search_for(
         message = "nothing may vary: 'perturb' names no quantity with a width; give it one, or leave it out."
         raise InputError(message, where=Location(str(prepared.loaded.path)))
     seed = prepared.scenario.seed if wish.seed is None else wish.seed
-    narrate(f"searching {prepared.scenario.name} for the least robustness of {', '.join(wanted)}")
-    for line in (*space.lines, "noise: another seed in every flight"):
-        narrate(f"  {line}")
     with _record(prepared, wish, wanted, seed) as record, Sandbox(wish.workers, MODULES) as sandbox:
+        narrate(f"searching {prepared.scenario.name} for the least robustness of {', '.join(wanted)}")
+        for line in (*space.lines, "noise: another seed in every flight"):
+            narrate(f"  {line}")
         with KeptPrograms.beside(prepared.workspace.runs / LEDGER, narrate) as kept:
             narrate(f"building {prepared.source.name}")
             course = Course(prepared.scenario, prepared.files)
             program = policy.admit(sandbox, prepared.source, course, prepared.table, kept)
         fleet = Fleet(sandbox, program, str(prepared.sim_root))
         hunt = Hunt(fleet, record, space, Search(space.size, seed), wanted, seed, advance)
-        narrate(f"flying up to {wish.flights} flights, {wish.workers} at a time")
+        narrate(f"flying up to {wish.flights} flights; go on with --resume {record.folder} if this is interrupted")
         return conclude(hunt.run(wish.flights, wish.keep_going))
 
 

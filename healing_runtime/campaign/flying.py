@@ -16,6 +16,7 @@ import numpy as np
 from healing_runtime.compile import programs, wire
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.codec import read
+from healing_runtime.core.errors import SandboxFailed, WorkerFailed
 from healing_runtime.core.records import FinalVerdict, Scenario
 from healing_runtime.gate.flights import FLIGHT_LIMITS
 from healing_runtime.loop.rollout import FlightPlan, fly
@@ -81,7 +82,12 @@ class Fleet:
         while waiting or running:
             while waiting and len(running) < self._sandbox.workers:
                 running.append(self._ask(waiting.popleft()))
-            answer = running.popleft().result()
+            try:
+                answer = running.popleft().result()
+            except SandboxFailed:
+                raise
+            except WorkerFailed as error:
+                raise WorkerFailed(f"a flight did not end well, its worker was lost ({error.reason})") from error
             yield from read(tuple[Outcome, ...], answer.header["outcomes"])  # type: ignore[arg-type]
 
     def _ask(self, scenarios: Sequence[Scenario]) -> Future[Message]:

@@ -34,8 +34,8 @@ class Record:
     It is locked while it is open: two searches in one folder would fly everything twice and write in turns.
     """
 
-    def __init__(self, folder: Path, file: BinaryIO) -> None:
-        self.folder, self._file = folder, file
+    def __init__(self, folder: Path, file: BinaryIO, *, begun: bool = False) -> None:
+        self.folder, self._file, self._begun = folder, file, begun
         self._known: dict[str, Outcome] = {}
         self.flown = 0
         """Flights written down since it was opened."""
@@ -59,7 +59,7 @@ class Record:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise InputError(f"nothing can be written to {folder}: {reason}; give another folder with --out.") from None
-        record = cls(folder, os.fdopen(descriptor, "r+b"))
+        record = cls(folder, os.fdopen(descriptor, "r+b"), begun=True)
         record._lock()
         record._write({"format": FORMAT, "search": search})
         return record
@@ -104,8 +104,13 @@ class Record:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._file.close()
+        if self._begun and not self._known and isinstance(error, InputError):
+            # Nothing could be flown, and it is the user's to mend: the same command must find the place free again.
+            (self.folder / RECORD).unlink()
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
 
     def _read(self, search: Mapping[str, Any]) -> None:
         """The flights in the file; a last line that was cut off is dropped."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -159,6 +160,46 @@ def test_without_a_perturbation_the_robots_own_is_searched(home, vary):
     assert axes["faults[0].start"].high == pytest.approx(39.99)
 
 
+def test_a_flight_that_kills_its_worker_ends_the_search_and_keeps_the_record(home, capsys):
+    shutil.copytree(ROOT / "tests/gate/sim", home / "sim")
+    for path, text in HOPPER.items():
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_text(text)
+    assert execute(["assertions", "falsify", "hopper/hold", "--flights", "20", "--out", "s"]) == 4
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == "heal: a flight did not end well, its worker was lost (killed by SIGABRT)"
+    assert Path("s", RECORD).exists() and not Path("s", RESULT).exists()
+
+
+HOPPER = {
+    "scenarios/hopper/hold.yaml": """
+robot: hopper
+controller: hopper/hold
+assertions: [hopper/hold]
+duration: 2 s
+rates: {control_hz: 50, physics_hz: 50}
+environment: {trouble: dies}
+""",
+    "assertions/hopper/hold.yaml": """
+robot: hopper
+assertions:
+  - id: above-floor
+    formula: always (altitude > 1 m)
+""",
+    "controllers/hopper/hold.py": """
+PARAMS = {"hover_n": 5.0}
+
+
+def init(params):
+    return {"ticks": 0.0}
+
+
+def control(obs, state, params):
+    return {"thrust_n": params["hover_n"]}, {"ticks": state["ticks"] + 1.0}
+""",
+}
+
+
 # ---------------------------------------------------------------- the same again
 def test_the_number_of_workers_changes_nothing(home, vary):
     weak = vary("weak", ("force_saturation, value: 0.75", "force_saturation, value: 0.55"))
@@ -243,6 +284,20 @@ def test_a_scenario_that_cannot_be_searched_is_one_line(home, vary, capsys, chan
         changes = [*changes, (text[text.index("perturb:") :], "")]
     assert execute(["assertions", "falsify", vary("bad", *changes)]) == 2
     assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_controller_that_cannot_fly_leaves_the_place_free(home, vary, capsys):
+    (home / "controllers/lander").mkdir(parents=True)
+    path = home / "controllers/lander/mine.py"
+    mine = vary("mine", ("lander/soft_landing", "lander/mine"))
+    good = (ROOT / "controllers/lander/soft_landing.py").read_text()
+    path.write_text(good.replace("jnp.abs(", "jnp.nothing("))
+    command = ["assertions", "falsify", mine, "--assertion", "fuel-reserve", "--flights", "1", "--out", "s"]
+    assert execute(command) == 2
+    assert "mine.py:" in capsys.readouterr().err.splitlines()[-1]
+    assert not Path("s").exists()
+    path.write_text(good)
+    assert execute(command) == 0
 
 
 def test_without_a_promise_an_assertion_must_be_chosen(home, vary, capsys):

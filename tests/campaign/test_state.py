@@ -113,7 +113,8 @@ def test_two_searches_do_not_share_a_record(tmp_path):
     written(tmp_path / "s")
     with Record.resume(tmp_path / "s", SEARCH), pytest.raises(InputError, match="another search is at work"):
         Record.resume(tmp_path / "s", SEARCH)
-    Record.resume(tmp_path / "s", SEARCH).__exit__()
+    with Record.resume(tmp_path / "s", SEARCH):
+        pass
 
 
 def test_a_result_is_written_whole(tmp_path):

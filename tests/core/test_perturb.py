@@ -61,7 +61,7 @@ def test_draws_stay_physical():
         assert -1.0 <= x <= 1.0 and -1.0 <= y <= 1.0
         assert 0.75 <= scenario.environment["pad"]["friction"] <= 1.0
         assert 0.0 <= scenario.faults[0].parameters["speed_mps"] <= 6.0
-        assert 0 <= scenario.faults[0].start_step <= 80
+        assert 0 <= scenario.faults[0].start_step <= 79
 
 
 def test_what_is_not_perturbed_stays():
