@@ -10,7 +10,7 @@ _SIGNS = re.compile(r"[<>]|\b(?:always|eventually|until|historically|once|since|
 def formulas_in_passing(page: str) -> list[tuple[str, bool]]:
     """Formulas in backticks, and whether the page says that they are refused; `…` stands for any formula.
 
-    Left out are commands, single words and signs, single readings, and YAML. An operator with its window alone gets an argument.
+    Left out are commands, single words, signs and readings, and YAML. An operator with only its window gets `contact`.
     """
     prose = re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL)
     found = []
