@@ -10,6 +10,7 @@ from __future__ import annotations
 from healing_runtime.stl.formula import Apply, Flag, Formula, Literal, Outside, Predicate, Reference
 from healing_runtime.stl.operators import OPERATORS
 from healing_runtime.stl.phrases import Clause, Glossary, Moment, atom, duration, reference, window
+from healing_runtime.stl.ticks import looks_ahead
 
 _EDGES = ("rise", "fall")
 
@@ -34,8 +35,8 @@ class _Reader:
         match formula:
             case Apply("always", (body,), None):
                 return self.throughout("", body)
-            case Apply("and", (p, q)):
-                return f"{self.outer(p)}; and {self.outer(q)}"
+            case Apply("and") if looks_ahead(formula):
+                return "; and ".join(map(self.outer, self.chain(formula, "and")))
             case Apply("always" | "eventually"):
                 return self.bare(formula, "start")
             case Apply("until"):
@@ -45,8 +46,8 @@ class _Reader:
     def mission(self, formula: Formula) -> str:
         """What the flight is for."""
         match formula:
-            case Apply("and", (p, q)):
-                return f"{self.mission(p)}; and {self.mission(q)}"
+            case Apply("and"):
+                return "; and ".join(map(self.mission, self.chain(formula, "and")))
             case Apply("eventually", (goal,), bounds):
                 when = f",{window(bounds, 'eventually', 'future', 'start')}," if bounds else ""
                 return f"the flight is to reach{when} a moment at which {self.say(goal, 'then')}"
@@ -180,14 +181,18 @@ class _Reader:
         return said if self.simple(formula) else f"({said})"
 
     def chain(self, formula: Formula, word: str) -> list[Formula]:
-        """The parts of `a and b and c`."""
-        if isinstance(formula, Apply) and formula.operator == word:
-            first, second = formula.arguments
-            return [*self.links(first, word), *self.links(second, word)]
-        return [formula]
-
-    def links(self, formula: Formula, word: str) -> list[Formula]:
-        return [formula] if self.glossary.name(formula) is not None else self.chain(formula, word)
+        """The parts of `a and b and c`; one with a name stays whole."""
+        parts: list[Formula] = []
+        left = [formula]
+        while left:
+            part = left.pop()
+            if not isinstance(part, Apply) or part.operator != word:
+                parts.append(part)
+            elif part is formula or self.glossary.name(part) is None:
+                left += reversed(part.arguments)
+            else:
+                parts.append(part)
+        return parts
 
 
 def _is_edge(trigger: Formula) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from pages import formulas_in_passing
 
 from healing_runtime import stl, workspace
 from healing_runtime.core import units
@@ -176,18 +177,6 @@ def check(recipe: Recipe, tables: dict[str, SignalTable], folder: Path) -> None:
         assert rho == pytest.approx(trace.rho, rel=1e-5, abs=1e-5, nan_ok=True)
 
 
-def formulas_in_passing(recipe: Recipe) -> list[tuple[str, bool]]:
-    """Formulas in the running text, and whether the page says that they are refused; `…` stands for any formula."""
-    prose = re.sub(r"^```.*?^```$", "", recipe.text, flags=re.MULTILINE | re.DOTALL)
-    found = []
-    for span in re.finditer(r"`([^`]+)`(\s+is\s+refused)?", prose):
-        text = " ".join(span[1].split()).replace("…", "contact")
-        head = re.fullmatch(r"\w+\[[^]]*\]", text)
-        if head or (" " in text and not text.startswith("heal ")):
-            found.append((f"{text} (contact)" if head else text, bool(span[2])))
-    return found
-
-
 # ---------------------------------------------------------------- the page
 def test_the_page_has_the_patterns_it_promises():
     assert len(RECIPES) >= LEAST
@@ -211,13 +200,13 @@ def test_a_recipe_does_what_it_says(recipe, tables, tmp_path):
 def test_formulas_in_passing_are_read_or_refused_as_the_page_says(recipe, tables, tmp_path):
     file = resolve(recipe, tmp_path)
     words = {"signals": tables[file.robot], "constants": file.constants, "definitions": file.definitions}
-    for text, refused in formulas_in_passing(recipe):
+    for text, refused in formulas_in_passing(recipe.text):
         with pytest.raises(AssertionSyntaxError) if refused else contextlib.nullcontext():
             in_ticks(stl.parse(text, **words), Fraction(1, FLOWN_HZ[file.robot]))
 
 
 def test_some_formulas_stand_in_passing():
-    found = [formula for recipe in RECIPES for formula in formulas_in_passing(recipe)]
+    found = [formula for recipe in RECIPES for formula in formulas_in_passing(recipe.text)]
     assert len(found) > 8 and any(refused for _, refused in found)
 
 

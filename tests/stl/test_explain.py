@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import re
 
@@ -52,6 +53,7 @@ READINGS = [
         "always[0 s, 2 s] (contact implies landed)",
         "At all times within the first 2 s, whenever contact is true, landed is true.",
     ),
+    ("contact and landed", "At the start, contact is true and landed is true."),
     ("contact implies landed", "At the start, if contact is true, then landed is true."),
     ("eventually[1 s, 2 s] contact", "At some time between 1 s and 2 s after the start, contact is true."),
     (
@@ -305,3 +307,14 @@ def test_small_formulas_all_read_differently():
             well_formed(english)
             other = readings.setdefault(english, judged)
             assert other == judged or same_verdicts(other, judged), english
+
+
+def test_long_chains_and_deep_formulas_are_read_too():
+    p, q = parse("contact"), parse("landed")
+    for word in ("and", "or"):
+        chain = functools.reduce(lambda left, right, word=word: Apply(word, (left, right)), [p, q] * 150)
+        ahead = Apply("and", (chain, parse("eventually landed")))
+        for english in (stl.explain(chain), stl.explain(ahead).split("; and at some time")[0]):
+            assert english.count("is true") == 300
+    nested = "(" * 30 + "contact" + " xor landed)" * 30
+    well_formed(stl.explain(parse(f"always ({nested})")))
