@@ -28,8 +28,8 @@ from ..robots import cartpole as robot
 FORCE_LOSS = 0.4
 PAYLOAD_KG = 0.3
 HEAVIER_POLE = 3.0
-PUSH_N = 1.0
-PUSH_S = 0.4
+PUSH_N = 0.3
+PUSH_S = 0.2
 DELAY_S = 0.04
 POSITION_BIAS_M = 0.03
 ANGLE_BIAS_RAD = 0.02
