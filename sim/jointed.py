@@ -1,7 +1,7 @@
 """A chain of links on a fixed base: what a cart with a pole, or an arm, is to Bullet.
 
-Joints move freely: no motors, no damping, no limits of Bullet's, no contact between links. What acts on a joint is what a
-plant applies in every physics step.
+Joints move freely: no motors, no damping, no limits of Bullet's, no contact between links. What acts on a joint is what
+a plant applies in every physics step.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Balance the pole and bring the cart to its reference: feedback of the whole state.
 
-The gains are those of a linear-quadratic regulator for the nominal cart and pole at 50 Hz. A far reference is approached
-in small steps, or the pole would lean too much. There is no integral: a steady error of the angle's sensor leaves the
-cart standing beside its reference.
+The gains are those of a linear-quadratic regulator for the nominal cart and pole at 50 Hz. A far reference counts no
+more than a near one, or the pole would lean too much. There is no integral: a steady error of the angle's sensor leaves
+the cart standing beside its reference.
 """
 
 import jax.numpy as jnp

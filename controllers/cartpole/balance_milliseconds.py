@@ -1,5 +1,4 @@
-"""Balance the pole with a rate from differences of its lean, over a time step that is taken for milliseconds.
-"""
+"""Balance the pole with a rate from differences of its lean, over a time step that is taken for milliseconds."""
 
 import jax.numpy as jnp
 

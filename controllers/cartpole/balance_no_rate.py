@@ -1,5 +1,4 @@
-"""Balance the pole without the rate of its lean: the derivative was forgotten.
-"""
+"""Balance the pole without the rate of its lean: the derivative was forgotten."""
 
 import jax.numpy as jnp
 

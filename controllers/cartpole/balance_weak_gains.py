@@ -1,5 +1,4 @@
-"""Balance the pole with a fifth of the gains: somebody tuned it for a lighter cart.
-"""
+"""Balance the pole with a fifth of the gains: somebody tuned it for a lighter cart."""
 
 import jax.numpy as jnp
 

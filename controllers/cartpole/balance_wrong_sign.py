@@ -1,5 +1,4 @@
-"""Balance the pole, with a sign error: the rate of the lean is taken the wrong way round.
-"""
+"""Balance the pole, with a sign error: the rate of the lean is taken the wrong way round."""
 
 import jax.numpy as jnp
 

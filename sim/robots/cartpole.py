@@ -1,8 +1,8 @@
 """A pole on a cart on a rail: the cart is pushed along, the pole stands up or falls over.
 
 Sizes are those of Barto, Sutton and Anderson (1983), as Gymnasium's CartPole has them: 1 kg of cart, 0.1 kg and 1 m of
-pole, a rail of 2.4 m to either side, 10 N. There is no friction. The rail ends in rubber buffers, which are springs with
-damping and are computed here, not by Bullet: the twin has the same ones.
+pole, a rail of 2.4 m to either side, 10 N. There is no friction. The rail ends in rubber buffers: springs with damping,
+computed here and not by Bullet, so that the twin has the same ones.
 """
 
 from __future__ import annotations

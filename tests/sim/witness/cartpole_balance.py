@@ -1,5 +1,4 @@
-"""Balance with an integral of the distance: a steady error of the lean, or a steady push, no longer moves the cart.
-"""
+"""Balance with an integral of the distance: a steady error of the lean, or a steady push, no longer moves the cart."""
 
 import jax.numpy as jnp
 
