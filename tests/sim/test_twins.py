@@ -146,7 +146,7 @@ CARTPOLE_FAULTS = {
     "heavy pole": ([("pole_mass", {"mass_kg": 0.45})], {"pole_mass_kg": 0.45}),
     "push": ([("push", {"force_n": -0.8}, 0, 100)], {"push_n": -0.8, "push_s": 0.4}),
     "delay of less than a period": ([("actuator_delay", {"value_s": 0.012})], {"delay_s": 0.012}),
-    "delay of more than a period": ([("actuator_delay", {"value_s": 0.032})], {"delay_s": 0.032}),
+    "delay of several periods": ([("actuator_delay", {"value_s": 0.072})], {"delay_s": 0.072}),
 }
 
 
