@@ -66,7 +66,6 @@ class State(NamedTuple):
     angle_rad: Array
     rate_radps: Array
     motor_n: Array
-    touching: Array
     contact: Array
     contact_mps: Array
     before: tuple[Array, ...]
@@ -110,7 +109,7 @@ def make(scenario: Scenario) -> Twin:
             velocity_mps=initial.cart_velocity_mps + START_VELOCITY_MPS * n[1],
             angle_rad=math.radians(initial.pole_angle_deg) + START_ANGLE_RAD * n[2],
             rate_radps=initial.pole_rate_radps + START_RATE_RADPS * n[3],
-            motor_n=zero, touching=zero, contact=zero, contact_mps=zero, before=(zero,) * LATE_TICKS,
+            motor_n=zero, contact=zero, contact_mps=zero, before=(zero,) * LATE_TICKS,
         )  # fmt: skip
 
     def step(state: State, action: Array, disturbance: Disturbance) -> State:
@@ -130,8 +129,7 @@ def make(scenario: Scenario) -> Twin:
                 arrived = jnp.where(k < delay_steps - periods * scenario.substeps, earlier, arrived)
             motor = jnp.clip(arrived, -ceiling, ceiling)
             stop = _buffer_n(s.position_m, s.velocity_mps)
-            touching = jnp.where(stop != 0.0, 1.0, 0.0)
-            first = (touching > 0.5) & (s.touching < 0.5)
+            touching = stop != 0.0
             sine, cosine = jnp.sin(s.angle_rad), jnp.cos(s.angle_rad)
             along = motor + push + stop + pole * s.rate_radps**2 * sine
             about = pole * gravity * sine + push * half * cosine
@@ -145,9 +143,8 @@ def make(scenario: Scenario) -> Twin:
                 angle_rad=s.angle_rad + dt_s * rate,
                 rate_radps=rate,
                 motor_n=motor,
-                touching=touching,
-                contact=jnp.maximum(s.contact, touching),
-                contact_mps=jnp.where(first, jnp.maximum(s.contact_mps, jnp.abs(s.velocity_mps)), s.contact_mps),
+                contact=jnp.where(touching, 1.0, s.contact),
+                contact_mps=jnp.where(touching, jnp.maximum(s.contact_mps, jnp.abs(s.velocity_mps)), s.contact_mps),
             )
 
         begun = state._replace(contact=jnp.zeros_like(state.contact))
