@@ -103,7 +103,7 @@ SIGNALS = SignalTable(
             Signal("tip_height", "m", scale=POLE_M, description="of the pole's free end above its pivot"),
             Signal("motor_force", "N", scale=MAX_FORCE_N, description="on the cart in the latest physics step"),
             Signal("contact", description="1 where the cart touched a buffer in the last control period"),
-            Signal("contact_speed", "m/s", scale=1.0, description="of the cart, fastest while it touched a buffer; 0 before"),
+            Signal("contact_speed", "m/s", scale=1.0, description="of the cart, fastest while touching; 0 before"),
             *age_signals(_OBSERVED_LAYOUT),
         )
     ),
