@@ -27,7 +27,7 @@ from ..robots import cartpole as robot
 # The prior over what may be wrong, at strength 1. It knows no scenario.
 FORCE_LOSS = 0.4
 PAYLOAD_KG = 0.3
-HEAVIEST_POLE = 30.0
+HEAVIEST_POLE = 10.0
 PUSH_N = 0.3
 PUSH_S = 0.2
 DELAY_S = 0.08
