@@ -1,7 +1,7 @@
 """A chain of links on a fixed base: what a cart with a pole, or an arm, is to Bullet.
 
-Joints move freely: no motors, no damping, no limits of Bullet's, no contact between links. What acts on a joint is what a
-plant applies in every physics step.
+Joints move freely: no motors, no damping, no limits of Bullet's, no contact between links. What acts on a joint is what
+a plant applies in every physics step.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ NO_SPEED_LIMIT = 1e6
 
 
 class Link(NamedTuple):
-    """A box on a joint; every link hangs on the one before it, joint on joint.
+    """A box on a joint; every link hangs on the one before it.
 
-    `joint` is one of Bullet's joint types, `centre_m` the centre of mass from the joint.
+    `joint` is one of Bullet's joint types, `centre_m` the centre of mass from the joint, `at_m` where the joint is,
+    from the joint before it.
     """
 
     joint: int
     axis: Vector
     centre_m: Vector
     half_extents_m: Vector
+    at_m: Vector = (0.0, 0.0, 0.0)
 
 
 class Joint(NamedTuple):
@@ -61,7 +63,7 @@ class JointedBody:
             linkMasses=[1.0] * count,
             linkCollisionShapeIndices=boxes,
             linkVisualShapeIndices=[-1] * count,
-            linkPositions=[(0.0, 0.0, 0.0)] * count,
+            linkPositions=[link.at_m for link in links],
             linkOrientations=straight,
             linkInertialFramePositions=[link.centre_m for link in links],
             linkInertialFrameOrientations=straight,

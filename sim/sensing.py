@@ -3,8 +3,8 @@
 Faults that hold a value act first, on what the sensor measures; a delay acts on its way; those that add an error act on
 what is left of it, whatever the order in the scenario. So a sensor that is stuck and biased is off by its bias once.
 
-A sensor measures once a tick. What it measured counts from the first tick by which it has arrived, so a delay is worth a
-whole number of ticks, rounded up; a value never arrives before one that is older.
+A sensor measures once a tick. What it measured counts from the first tick by which it has arrived, so a delay is worth
+a whole number of ticks, rounded up; a value never arrives before one that is older.
 """
 
 from __future__ import annotations

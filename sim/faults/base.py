@@ -39,10 +39,10 @@ class BodyFault:
 
 
 class Course(NamedTuple):
-    """The run that a sensor fault is part of: `index` is its place in the scenario, `ticks` count the samples."""
+    """The run that a sensor fault is part of: `place` is the fault's in the scenario, `ticks` count the samples."""
 
     seed: int
-    index: int
+    place: int
     ticks: int
     dt_s: float
     start_s: float

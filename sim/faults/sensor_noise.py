@@ -28,7 +28,7 @@ class SensorNoise(SensorFault):
     def prepare(self, course: Course) -> None:
         """Draw a row of noise for every tick of the run."""
         shape = (course.ticks, self.columns.stop - self.columns.start)
-        self._noise = np.random.default_rng([course.seed, course.index]).normal(0.0, self.parameters.value, shape)
+        self._noise = np.random.default_rng([course.seed, course.place]).normal(0.0, self.parameters.value, shape)
 
     def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
         """Add this tick's row."""

@@ -1,8 +1,8 @@
 """A pole on a cart on a rail: the cart is pushed along, the pole stands up or falls over.
 
 Sizes are those of Barto, Sutton and Anderson (1983), as Gymnasium's CartPole has them: 1 kg of cart, 0.1 kg and 1 m of
-pole, a rail of 2.4 m to either side, 10 N. There is no friction. The rail ends in rubber buffers, which are springs with
-damping and are computed here, not by Bullet: the twin has the same ones.
+pole, a rail of 2.4 m to either side, 10 N. There is no friction. The rail ends in rubber buffers: springs with damping,
+computed here and not by Bullet, so that the twin has the same ones.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ SIGNALS = SignalTable(
             Signal("tip_height", "m", scale=POLE_M, description="of the pole's free end above its pivot"),
             Signal("motor_force", "N", scale=MAX_FORCE_N, description="on the cart in the latest physics step"),
             Signal("contact", description="1 where the cart touched a buffer in the last control period"),
-            Signal("contact_speed", "m/s", scale=1.0, description="of the cart, fastest at a first touch of a buffer"),
+            Signal("contact_speed", "m/s", scale=1.0, description="of the cart, fastest while touching; 0 before"),
             *age_signals(_OBSERVED_LAYOUT),
         )
     ),
@@ -143,7 +143,7 @@ class CartpolePlant(SimulatedPlant):
         initial = Initial.model_validate(dict(scenario.initial))
         self._reference_m = Reference.model_validate(dict(scenario.reference)).position_m
         self._command_n = self._motor_n = 0.0
-        self._touching, self._contact, self._contact_mps = False, False, 0.0
+        self._contact, self._contact_mps = False, 0.0
         self._world.clear(scenario.physics_hz, Environment.model_validate(dict(scenario.environment)).gravity_mps2)
         pole_extents = (POLE_HALF_WIDTH_M, POLE_HALF_WIDTH_M, HALF_POLE_M)
         self._body.build(
@@ -180,10 +180,8 @@ class CartpolePlant(SimulatedPlant):
         (x, v), (angle, rate) = self._state
         for _ in range(self._step, end):
             stop = buffer_n(x, v)
-            if stop and not self._touching:
-                self._contact_mps = max(self._contact_mps, abs(v))
-            self._touching = stop != 0.0
-            self._contact = self._contact or self._touching
+            if stop:
+                self._contact, self._contact_mps = True, max(self._contact_mps, abs(v))
             forces = (motor + push + stop, push * HALF_POLE_M * math.cos(angle))
             bullet.setJointMotorControlArray(body, joints, torque, forces=forces, physicsClientId=client)
             bullet.stepSimulation(physicsClientId=client)
@@ -202,11 +200,11 @@ class CartpolePlant(SimulatedPlant):
         return (*cart, *pole)
 
     def _kept(self) -> tuple[float, ...]:
-        return (self._command_n, self._motor_n, self._touching, self._contact, self._contact_mps)
+        return (self._command_n, self._motor_n, self._contact, self._contact_mps)
 
     def _keep(self, values: tuple[float, ...]) -> None:
-        self._command_n, self._motor_n, touching, contact, self._contact_mps = values
-        self._touching, self._contact = bool(touching), bool(contact)
+        self._command_n, self._motor_n, contact, self._contact_mps = values
+        self._contact = bool(contact)
 
 
 def buffer_n(x_m: float, v_mps: float) -> float:

@@ -27,16 +27,19 @@ from ..robots import cartpole as robot
 # The prior over what may be wrong, at strength 1. It knows no scenario.
 FORCE_LOSS = 0.4
 PAYLOAD_KG = 0.3
-HEAVIER_POLE = 3.0
-PUSH_N = 1.0
-PUSH_S = 0.4
-DELAY_S = 0.04
+HEAVIEST_POLE = 10.0
+PUSH_N = 0.3
+PUSH_S = 0.2
+DELAY_S = 0.08
 POSITION_BIAS_M = 0.03
-ANGLE_BIAS_RAD = 0.02
+ANGLE_BIAS_RAD = 0.015
 START_POSITION_M = 0.1
 START_VELOCITY_MPS = 0.05
 START_ANGLE_RAD = 0.02
 START_RATE_RADPS = 0.05
+
+LATE_TICKS = 6
+"""Control periods that a delay may hold a command back; a longer one counts as this."""
 
 
 class Disturbance(NamedTuple):
@@ -55,7 +58,7 @@ class Disturbance(NamedTuple):
 
 
 class State(NamedTuple):
-    """Scalars. `before` and `earlier` are the commands of the last two control periods."""
+    """Scalars; `before` holds the commands of the last control periods, the latest first."""
 
     tick: Array
     position_m: Array
@@ -63,15 +66,13 @@ class State(NamedTuple):
     angle_rad: Array
     rate_radps: Array
     motor_n: Array
-    touching: Array
     contact: Array
     contact_mps: Array
-    before: Array
-    earlier: Array
+    before: tuple[Array, ...]
 
 
 def make(scenario: Scenario) -> Twin:
-    """The twin of a scenario, its faults left out. Delays beyond two control periods count as two."""
+    """The twin of a scenario, its faults left out."""
     initial = robot.Initial.model_validate(dict(scenario.initial))
     gravity = robot.Environment.model_validate(dict(scenario.environment)).gravity_mps2
     reference = robot.Reference.model_validate(dict(scenario.reference)).position_m
@@ -81,7 +82,7 @@ def make(scenario: Scenario) -> Twin:
 
     def draw(key: Array, strength: Array) -> Disturbance:
         u = jax.random.uniform(key, (7,), minval=-1.0, maxval=1.0) * strength
-        p = jax.random.uniform(jax.random.fold_in(key, 1), (6,))
+        p = jax.random.uniform(jax.random.fold_in(key, 1), (7,))
 
         def in_some(share: float, chance: Array, value: Array) -> Array:
             return jnp.where(chance < share, value, 0.0)
@@ -91,12 +92,12 @@ def make(scenario: Scenario) -> Twin:
             onset_s=jnp.where(p[0] < 0.25, 0.0, p[1] * duration_s),
             force_loss=in_some(0.5, p[2], 0.5 * (u[0] + strength) * FORCE_LOSS),
             payload_kg=u[1] * PAYLOAD_KG,
-            pole_mass_kg=robot.POLE_KG * (1.0 + in_some(0.4, p[3], 0.5 * (u[2] + strength) * HEAVIER_POLE)),
+            pole_mass_kg=robot.POLE_KG * HEAVIEST_POLE ** in_some(0.4, p[3], 0.5 * (u[2] + strength)),
             push_n=in_some(0.4, p[4], u[3] * PUSH_N),
             push_s=jnp.asarray(PUSH_S, u.dtype),
             delay_s=in_some(0.4, p[5], 0.5 * (u[4] + strength) * DELAY_S),
             position_bias_m=u[5] * POSITION_BIAS_M,
-            angle_bias_rad=u[6] * ANGLE_BIAS_RAD,
+            angle_bias_rad=in_some(0.3, p[6], u[6] * ANGLE_BIAS_RAD),
         )
 
     def init(key: Array, disturbance: Disturbance) -> State:
@@ -108,7 +109,7 @@ def make(scenario: Scenario) -> Twin:
             velocity_mps=initial.cart_velocity_mps + START_VELOCITY_MPS * n[1],
             angle_rad=math.radians(initial.pole_angle_deg) + START_ANGLE_RAD * n[2],
             rate_radps=initial.pole_rate_radps + START_RATE_RADPS * n[3],
-            motor_n=zero, touching=zero, contact=zero, contact_mps=zero, before=zero, earlier=zero,
+            motor_n=zero, contact=zero, contact_mps=zero, before=(zero,) * LATE_TICKS,
         )  # fmt: skip
 
     def step(state: State, action: Array, disturbance: Disturbance) -> State:
@@ -123,11 +124,12 @@ def make(scenario: Scenario) -> Twin:
         turning = (1.0 + robot.ROD) * d.pole_mass_kg * half**2
 
         def physics(k: int, s: State) -> State:
-            late = jnp.where(k < delay_steps - scenario.substeps, s.earlier, s.before)
-            motor = jnp.clip(jnp.where(k < delay_steps, late, command), -ceiling, ceiling)
+            arrived = command
+            for periods, earlier in enumerate(s.before):
+                arrived = jnp.where(k < delay_steps - periods * scenario.substeps, earlier, arrived)
+            motor = jnp.clip(arrived, -ceiling, ceiling)
             stop = _buffer_n(s.position_m, s.velocity_mps)
-            touching = jnp.where(stop != 0.0, 1.0, 0.0)
-            first = (touching > 0.5) & (s.touching < 0.5)
+            touching = stop != 0.0
             sine, cosine = jnp.sin(s.angle_rad), jnp.cos(s.angle_rad)
             along = motor + push + stop + pole * s.rate_radps**2 * sine
             about = pole * gravity * sine + push * half * cosine
@@ -141,14 +143,13 @@ def make(scenario: Scenario) -> Twin:
                 angle_rad=s.angle_rad + dt_s * rate,
                 rate_radps=rate,
                 motor_n=motor,
-                touching=touching,
-                contact=jnp.maximum(s.contact, touching),
-                contact_mps=jnp.where(first, jnp.maximum(s.contact_mps, jnp.abs(s.velocity_mps)), s.contact_mps),
+                contact=jnp.where(touching, 1.0, s.contact),
+                contact_mps=jnp.where(touching, jnp.maximum(s.contact_mps, jnp.abs(s.velocity_mps)), s.contact_mps),
             )
 
         begun = state._replace(contact=jnp.zeros_like(state.contact))
         flown = jax.lax.fori_loop(0, scenario.substeps, physics, begun)
-        return flown._replace(tick=state.tick + 1.0, before=command, earlier=state.before)
+        return flown._replace(tick=state.tick + 1.0, before=(command, *state.before[:-1]))
 
     def observe(state: State, disturbance: Disturbance) -> Array:
         return jnp.stack([

@@ -28,6 +28,11 @@ def test_simple_structures_come_first(hopper):
     assert names == ["vertical-p", "vertical-pd", "vertical-pid"]
 
 
+def test_what_turns_is_no_vertical_robot():
+    table = workspace.open(ROOT).robot("cartpole").signals
+    assert [family.name for family in families.FAMILIES if family.fits(table)] == []
+
+
 def test_measured_numbers_stay_and_the_others_are_searched(hopper):
     _, _, found = made(hopper.request(hopper.no_thrust), hopper.robot)
     searched = {leaf.name for leaf in found["vertical-pid"].space.tunable}

@@ -1,5 +1,10 @@
 """Re-execution, keyframes and hashes. Bit for bit, contact included."""
 
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -70,6 +75,51 @@ def test_another_plant_in_the_same_process_gives_the_same_bits(bench, flight):
     finally:
         other.close()
     assert np.array(rows).tobytes() == first.truth[1:].tobytes()
+
+
+REPLAY = """
+import pickle, sys
+import numpy as np
+from healing_runtime.workspace.plants import load_robot
+scenario, actions, seed, sim = pickle.load(open("flight", "rb"))
+plant = load_robot(scenario.robot, sim).make()
+plant.reset(scenario, seed)
+rows = [plant.truth()]
+for action in actions:
+    plant.apply(action)
+    plant.step()
+    rows.append(plant.truth())
+sys.stdout.buffer.write(np.array(rows).tobytes() + plant.state_hash().encode())
+"""
+
+
+def test_a_fresh_process_in_another_folder_gives_the_same_bits(bench, flight, tmp_path):
+    chosen, actions = flight
+    root = Path(__file__).resolve().parents[2]
+    (tmp_path / "flight").write_bytes(pickle.dumps((chosen, actions, 3, root / "sim")))
+    command = [sys.executable, "-c", REPLAY]
+    done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(root)}, capture_output=True, check=True)
+    log = bench.fly(chosen, actions, seed=3)
+    assert done.stdout == log.truth.tobytes() + bench.plant.state_hash().encode()
+
+
+def test_a_command_under_way_is_part_of_the_state(bench):
+    """Two flights that differ in a command that has not arrived hash apart, and a restore brings it back."""
+    chosen = bench.scenario(seconds=1, faults=[("actuator_delay", {"value_s": 0.5})])
+    plant, high = bench.plant, bench.robot.signals.action.high
+    hashes = []
+    for scale in (0.5, 0.5, 0.25):
+        plant.reset(chosen, 3)
+        plant.apply(scale * high)
+        plant.step()
+        hashes.append(plant.state_hash())
+    assert hashes[0] == hashes[1] != hashes[2]
+    frame = plant.snapshot()
+    plant.apply(high)
+    plant.step()
+    plant.restore(frame)
+    assert plant.state_hash() == hashes[2]
+    plant.release(frame)
 
 
 def test_the_seed_drives_noise_alone(bench, flight):

@@ -199,3 +199,72 @@ def test_bias_and_noise_are_what_they_say(quadrotor):
     error = log.reading("position") - log.position
     assert error.std() == pytest.approx(0.1, rel=0.1)
     assert abs(np.corrcoef(error[:-1, 0], error[1:, 0])[0, 1]) < 0.15
+
+
+def test_a_late_command_is_the_same_command_later(bench, wander):
+    """Bit for bit: with a delay of three ticks the actions do what they do three ticks later."""
+    chosen = bench.scenario(seconds=2)
+    actions = wander(bench, chosen.duration_ticks)
+    delayed = dataclasses.replace(chosen, faults=(FaultSpec("actuator_delay", {"value_s": 3 * chosen.dt_s}),))
+    plant = bench.plant
+    plant.reset(chosen, 0)
+    rows = [plant.truth()]
+    for tick in range(chosen.duration_ticks):
+        if tick >= 3:  # before, the actuators have the command that they start with
+            plant.apply(actions[tick - 3])
+        plant.step()
+        rows.append(plant.truth())
+    assert bench.fly(delayed, actions).truth.tobytes() == np.array(rows).tobytes()
+
+
+def test_a_delay_counts_in_physics_steps(cartpole):
+    chosen = cartpole.scenario(seconds=0.2, pole_angle_deg=0.0, faults=[("actuator_delay", {"value_s": 0.013})])
+    log = cartpole.fly(chosen, [1.0])
+    same = cartpole.fly(dataclasses.replace(chosen, faults=(FaultSpec("actuator_delay", {"value_s": 0.012}),)), [1.0])
+    assert log.truth.tobytes() == same.truth.tobytes(), "13 ms are 3.25 steps of 4 ms"
+    healthy = cartpole.fly(dataclasses.replace(chosen, faults=()), [1.0])
+    assert log.cart_velocity[1] == pytest.approx(0.4 * healthy.cart_velocity[1], rel=1e-3), "two of five steps are left"
+
+
+def test_a_command_overtakes_those_that_a_delay_still_holds_back(cartpole):
+    """From the end of a delay on the newest command counts; what was under way never arrives."""
+    chosen = cartpole.scenario(seconds=0.4, faults=[("actuator_delay", {"value_s": 0.1}, 0, 25)])
+    actions = np.array([[8.0], [8.0], [8.0], [8.0], [8.0], *[[-2.0]] * 15])
+    log = cartpole.fly(chosen, actions)
+    assert log.motor_force[:6] == pytest.approx(0.0)
+    assert log.motor_force[6:] == pytest.approx(-2.0)
+
+
+def test_a_late_sensor_delivers_what_was_and_never_goes_back(cartpole, wander):
+    """Five ticks late between ticks 20 and 60; when it begins the reading waits, when it ends it catches up."""
+    faults = [("sensor_delay", {"signal": "pole_angle", "value_s": 0.09}, 100, 300)]
+    chosen = cartpole.scenario(seconds=2, faults=faults)
+    log = cartpole.fly(chosen, wander(cartpole, chosen.duration_ticks))
+    reading = log.reading("pole_angle")[:, 0]
+    assert np.array_equal(reading[:20], log.pole_angle[:20])
+    assert np.all(reading[20:25] == log.pole_angle[19])
+    assert np.array_equal(reading[25:60], log.pole_angle[20:55])
+    assert np.array_equal(reading[60:], log.pole_angle[60:])
+    assert log.pole_angle_age.max() == 0.0, "nothing tells that it is old"
+    assert np.array_equal(log.reading("pole_rate")[:, 0], log.pole_rate)
+
+
+def test_a_bias_is_not_delayed_and_a_held_value_is(cartpole, wander):
+    late = ("sensor_delay", {"signal": "pole_angle", "value_s": 0.04})
+    bias = ("sensor_bias", {"signal": "pole_angle", "value": 0.5}, 100)
+    stuck = ("sensor_stuck", {"signal": "pole_angle"}, 150)
+    chosen = cartpole.scenario(seconds=1, faults=[bias, stuck, late])
+    log = cartpole.fly(chosen, wander(cartpole, chosen.duration_ticks))
+    reading = log.reading("pole_angle")[:, 0]
+    assert np.array_equal(reading[2:20], log.pole_angle[:18])
+    assert np.array_equal(reading[20:32], log.pole_angle[18:30] + 0.5)
+    assert np.all(reading[32:] == log.pole_angle[29] + 0.5)
+
+
+def test_drift_grows_from_its_start_and_is_gone_with_its_end(cartpole):
+    faults = [("sensor_drift", {"signal": "cart_position", "rate": 0.2}, 100, 300)]
+    log = cartpole.fly(cartpole.scenario(seconds=2, faults=faults), [0.0])
+    error = log.reading("cart_position")[:, 0] - log.cart_position
+    assert np.all(error[:20] == 0.0)
+    assert error[20:60] == pytest.approx(0.2 * 0.02 * np.arange(40), abs=1e-12)
+    assert np.all(error[60:] == 0.0)

@@ -35,10 +35,14 @@ _ABOUT = {
 
 
 def fits(table: SignalTable) -> bool:
-    """One scalar force with limits, a measured height and a measured climb rate."""
+    """One scalar force with limits, a measured height and a measured climb rate, and nothing that turns.
+
+    What turns is not held by a force along one line: its first length is not a height.
+    """
     known = axes(table.observed)
     actions = table.action.signals
-    if len(actions) != 1 or known.height is None or known.climb is None:
+    turns = any(signal.unit in ("rad", "rad/s") for signal in table.observed)
+    if len(actions) != 1 or known.height is None or known.climb is None or turns:
         return False
     return actions[0].shape == () and actions[0].unit == "N" and abs(actions[0].high) < float("inf")
 
