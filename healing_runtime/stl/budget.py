@@ -52,8 +52,8 @@ def check_budget(written: Sequence[Written]) -> None:
     if _need(written).too_much is None:
         return
     # One more never needs less, so the first count that is too much can be halved towards.
-    known = range(1, len(written))
-    count = 1 + bisect.bisect_left(known, True, key=lambda n: _need(written[:n]).too_much is not None)
+    fewer = range(1, len(written))
+    count = 1 + bisect.bisect_left(fewer, True, key=lambda n: _need(written[:n]).too_much is not None)
     last = written[count - 1]
     if alone := _need([last]).too_much:
         _refuse(*last, f"judging this formula {alone}")
