@@ -6,6 +6,7 @@ for all requirements that are bound together.
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
@@ -50,12 +51,13 @@ def check_budget(written: Sequence[Written]) -> None:
     """
     if _need(written).too_much is None:
         return
-    for before, one in enumerate(written):
-        alone, together = (_need(some).too_much for some in ([one], written[: before + 1]))
-        if alone:
-            _refuse(*one, f"judging this formula {alone}")
-        if together:
-            _refuse(*one, f"judging this formula and the {before} before it {together}")
+    # One more never needs less, so the first count that is too much can be halved towards.
+    fewer = range(1, len(written))
+    count = 1 + bisect.bisect_left(fewer, True, key=lambda n: _need(written[:n]).too_much is not None)
+    last = written[count - 1]
+    if alone := _need([last]).too_much:
+        _refuse(*last, f"judging this formula {alone}")
+    _refuse(*last, f"judging this formula and the {count - 1} before it {_need(written[:count]).too_much}")
 
 
 def _need(written: Sequence[Written]) -> _Need:

@@ -56,17 +56,20 @@ def search(
     if not columns:
         columns = (("", False, 0),)  # constants alone: one sample of nothing
 
-    def passes(samples: np.ndarray, dtype: Any) -> np.ndarray:
-        keys = _keys(known, columns, samples.astype(dtype))
+    def passes(block: np.ndarray, dtype: Any) -> np.ndarray:
+        keys = _keys(known, columns, block.astype(dtype))
         valid = np.logical_and.reduce([~np.isnan(key) for key in keys.values()])
         return valid & granted(keys)
 
     choices = _choices(known, columns, table)
     for samples in _candidates(known, columns, choices, hopes):
-        for row in np.flatnonzero(passes(samples, np.float32)):
-            with jax.enable_x64(True):
-                if passes(samples[row : row + 1], np.float64)[0]:
-                    return dict(zip(columns, samples[row].tolist(), strict=True))
+        for block in _blocks(samples):
+            found = passes(block, np.float32)
+            if found.any():
+                with jax.enable_x64(True):
+                    found &= passes(block, np.float64)
+            if found.any():
+                return dict(zip(columns, block[np.argmax(found)].tolist(), strict=True))
     return None
 
 
@@ -75,22 +78,28 @@ def _columns(reference: Reference) -> Iterator[Column]:
     return ((reference.signal, reference.observed, entry) for entry in entries)
 
 
-def _keys(known: Sequence[Atom], columns: Sequence[Column], samples: np.ndarray) -> dict[Atom, np.ndarray]:
-    """Keys of the atoms, arrays [samples]."""
-    out: dict[Atom, list[np.ndarray]] = {atom: [] for atom in known}
-    count = len(samples)
+def _blocks(samples: np.ndarray) -> Iterator[np.ndarray]:
+    """The last one is filled up with repetitions."""
+    for start in range(0, len(samples), BLOCK):
+        yield np.resize(samples[start : start + BLOCK], (BLOCK, samples.shape[1]))
+
+
+def _keys(known: Sequence[Atom], columns: Sequence[Column], block: np.ndarray) -> dict[Atom, np.ndarray]:
+    """Keys of the atoms over one block."""
     at = {column: i for i, column in enumerate(columns)}
-    for start in range(0, count, BLOCK):
-        block = np.resize(samples[start : start + BLOCK], (BLOCK, samples.shape[1]))
 
-        def read(reference: Reference, block: np.ndarray = block) -> jax.Array:
-            found = [jnp.asarray(block[:, at[column]]) for column in _columns(reference)]
-            return jnp.stack(found, -1) if reference.size else found[0]
+    def read(reference: Reference) -> jax.Array:
+        found = [jnp.asarray(block[:, at[column]]) for column in _columns(reference)]
+        return jnp.stack(found, -1) if reference.size else found[0]
 
-        like = jnp.zeros((BLOCK,), samples.dtype)
-        for atom in known:
-            out[atom].append(np.asarray(atoms.key(atom, read, like)))
-    return {atom: np.concatenate(parts)[:count] for atom, parts in out.items()}
+    like = jnp.zeros((BLOCK,), block.dtype)
+    return {atom: np.asarray(atoms.key(atom, read, like)) for atom in known}
+
+
+def _all_keys(known: Sequence[Atom], columns: Sequence[Column], samples: np.ndarray) -> dict[Atom, np.ndarray]:
+    """Keys of the atoms over any number of samples."""
+    parts = [_keys(known, columns, block.astype(np.float32)) for block in _blocks(samples)]
+    return {atom: np.concatenate([part[atom] for part in parts])[: len(samples)] for atom in known}
 
 
 # ---------------------------------------------------------------- values to choose from
@@ -98,7 +107,7 @@ def _choices(known: Sequence[Atom], columns: Sequence[Column], table: SignalTabl
     """For every column values on either side of each point at which a comparison may turn, within its limits."""
     turning: dict[Column, set[float]] = {column: {0.0} for column in columns}
     steps = np.vstack([np.zeros((1, len(columns))), np.eye(len(columns))])
-    keys = _keys(known, columns, steps.astype(np.float32))
+    keys = _all_keys(known, columns, steps)
     for atom in known:
         if isinstance(atom, Flag):
             turning[next(_columns(atom.signal))].add(0.5)
@@ -162,7 +171,7 @@ def _better(
     starts = np.cumsum([0, *(1 + len(values) for values in choices)])
     for column, values in enumerate(choices):
         rows[starts[column] + 1 : starts[column + 1], column] = values
-    keys = _keys(known, columns, rows.astype(np.float32))
+    keys = _all_keys(known, columns, rows)
     score = np.sum([keys[atom] > 0 if wanted else keys[atom] < 0 for atom, wanted in hopes], 0)
     best = [starts[i] + np.argmax(score[starts[i] : starts[i + 1]]) for i in range(len(choices))]
     return rows[best, range(len(choices))]

@@ -22,7 +22,12 @@ def atoms(f):
     """The distinct atoms, in the order of the text."""
     if f[0] in ("pred", "flag", "literal"):
         return [f]
-    return list(dict.fromkeys(a for part in f[1:] if isinstance(part, tuple) and part and isinstance(part[0], str) for a in atoms(part)))
+    return list(dict.fromkeys(a for part in parts(f) for a in atoms(part)))
+
+
+def parts(f):
+    """Its direct sub-formulas."""
+    return [part for part in f[1:] if isinstance(part, tuple) and isinstance(part[0], str)]
 
 
 def letters(found):
@@ -48,7 +53,7 @@ def truth(atom, sample):
 
 def reach(f):
     """How many ticks after its start a formula reads; None for no end."""
-    inner = [reach(part) for part in f[1:] if isinstance(part, tuple) and part and isinstance(part[0], str)]
+    inner = [reach(part) for part in parts(f)]
     if None in inner:
         return None
     far = max(inner, default=0)

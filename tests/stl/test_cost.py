@@ -132,6 +132,8 @@ def test_windows_that_are_small_alone_add_up():
     bind(half.format("p"), half.format("p"))  # the same sub-formula is remembered once
     error = refused(half.format("p"), half.format("q"))
     assert error.where.line == 6 and "judging this formula and the 1 before it remembers 5.0 MiB" in error.message
+    small = [f"always (x < {n})" for n in range(3)]
+    assert refused(*small, half.format("p"), *small, half.format("q"), *small).where.line == 5 + 7
 
 
 def test_too_many_pending_starts_are_refused():

@@ -70,9 +70,9 @@ def judge(continuations, seed, count):
     return seen
 
 
-@pytest.mark.parametrize("seed", [1])
-def test_generated_formulas_against_all_continuations(continuations, seed):
-    seen = judge(continuations, seed, 120)
+@pytest.mark.timeout(600)
+def test_generated_formulas_against_all_continuations(continuations):
+    seen = judge(continuations, 1, 60)
     # The judgement is worth something only if formulas of each kind go wrong, and some of the rest are late.
     assert min(seen["exact, doomed"], seen["bound, doomed"]) >= 10 and seen["bound, late"] >= 1, seen
 
