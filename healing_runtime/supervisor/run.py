@@ -57,6 +57,8 @@ class Run:
         """Fly; on a violation heal and fly on; end when nothing is broken or nothing can be mended."""
         try:
             self.narrate(f"flying {self.prepared.scenario.name}")
+            if not self.prepared.robot.ground_truth:
+                self.narrate("this robot has no ground truth: assertions read what its sensors say")
             while broken := self._fly():
                 if not self._heal(broken):
                     break
@@ -91,7 +93,8 @@ class Run:
         machine.fire(Event.PAUSE, deck.tick)
         incident = self._freeze(broken[0])
         story = self.memoir.incident(incident)
-        self.narrate(f"t = {incident.tick / self.prepared.scenario.control_hz:.2f} s: {incident.english}: paused")
+        t_s = incident.tick / self.prepared.scenario.control_hz
+        self.narrate(f"t = {t_s:.2f} s: {incident.english.removesuffix('.')}: paused")
         if self.settings.brain == "none":
             return self._unhealed(story, "no_brain")
         if self._freezes and self._is_mission(incident.assertion):

@@ -57,6 +57,16 @@ def test_without_a_brain_the_run_ends_at_the_trip(unhealed, healed):
     assert incident["attempts"] == [] and not incident["healed"]
 
 
+@pytest.mark.parametrize("ground_truth", [True, False])
+def test_a_run_says_whether_it_judges_the_truth_or_the_sensors(ground_truth, home, tmp_path):
+    prepared = prepare(SCENARIO, home=home)
+    robot = dataclasses.replace(prepared.robot, ground_truth=ground_truth)
+    told = []
+    Runtime(dataclasses.replace(prepared, robot=robot), brain="none", out=tmp_path, progress=told.append).run()
+    assert any("no ground truth" in line for line in told) is not ground_truth
+    assert not any(".: paused" in line for line in told)
+
+
 def test_the_record_holds_what_a_reviewer_needs(healed):
     incident = healed.folder / "incidents" / healed.document["incidents"][0]["id"]
     diff = (incident / "patch.diff").read_text()
