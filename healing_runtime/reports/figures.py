@@ -13,8 +13,8 @@ from healing_runtime.core.status import Status
 from healing_runtime.reports import palette
 from healing_runtime.reports.rows import Row
 from healing_runtime.reports.scales import alone_among, free_corner, outline, spans, time_limits, value_limits
-from healing_runtime.reports.sentences import quantity, unit_words, violation_words, worst_words
-from healing_runtime.reports.thinning import SEVERITY, kept
+from healing_runtime.reports.sentences import CONDENSED, quantity, unit_words, violation_words, worst_words
+from healing_runtime.reports.thinning import SEVERITY, condensed, kept
 from healing_runtime.reports.timeline import Timeline
 from healing_runtime.reports.wording import Unit
 
@@ -108,6 +108,8 @@ class _Figure:
         faint = f"<span style='color:{palette.FAINT}'>%s</span>"
         if row.meaning:
             lines += [faint % html.escape(line) for line in textwrap.wrap(f"means: {row.meaning}", 130)]
+        if condensed(row.status, STRETCHES):
+            lines.append(faint % CONDENSED)
         if len(row.curves) > 1:
             for curve, color in zip(row.curves, palette.CURVES, strict=False):
                 lines.append(f"<span style='color:{color}'>━ {html.escape(_short(curve.name, 120))}</span>")
