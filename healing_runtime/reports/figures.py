@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from healing_runtime.core.status import Status
 from healing_runtime.reports import palette
+from healing_runtime.reports.layout import BOTTOM_PX, LAYOUT, TIME_AXIS, number, numbers, short
 from healing_runtime.reports.rows import Row
 from healing_runtime.reports.scales import alone_among, free_corner, outline, spans, time_limits, value_limits
-from healing_runtime.reports.sentences import quantity, unit_words, violation_words, worst_words
-from healing_runtime.reports.thinning import SEVERITY, kept
+from healing_runtime.reports.sentences import CONDENSED, quantity, unit_words, violation_words, worst_words
+from healing_runtime.reports.thinning import SEVERITY, condensed, kept
 from healing_runtime.reports.timeline import Timeline
 from healing_runtime.reports.wording import Unit
 
 SAMPLES, STRETCHES, SHADES = 2400, 300, 120
 _PATTERNS = {"": "", "////": "/", "//": "/", "..": ".", "\\\\\\": "\\", "xxxx": "x"}
-_LINE_PX, _PANEL_PX, _STRIP_PX, _GAP_PX, _AXIS_PX, _TOP_PX = 17, 96, 13, 12, 46, 22
+_LINE_PX, _PANEL_PX, _STRIP_PX, _GAP_PX, _TOP_PX = 17, 96, 13, 12, 22
 _HALO = "rgba(255,255,255,0.8)"
 
 
@@ -56,37 +56,15 @@ class _Figure:
             for i, (axis, (high, low)) in enumerate(zip(self.axes, self.domains, strict=True))
         }
         layout |= {
+            **LAYOUT,
             "xaxis": {
-                "range": [_number(limit) for limit in time_limits(self.t_s)],
+                **TIME_AXIS,
+                "range": [number(limit) for limit in time_limits(self.t_s)],
                 "anchor": f"y{len(self.axes)}",
-                "title": {"text": "time [s]", "standoff": 6},
-                "ticks": "outside",
-                "gridcolor": palette.GRID,
-                "zeroline": False,
-                "showspikes": True,
-                "spikemode": "across",
-                "spikesnap": "hovered data",
-                "spikethickness": 1,
-                "spikedash": "dot",
-                "spikecolor": palette.FAINT,
-                "hoverformat": ".4f",
-                "unifiedhovertitle": {"text": "<b>%{x:.4f} s</b>"},
             },
-            "height": round(total) + _AXIS_PX,
-            "margin": {"l": 78, "r": 16, "t": 0, "b": _AXIS_PX},
+            "height": round(total) + BOTTOM_PX,
             "shapes": self.shapes,
             "annotations": self.annotations,
-            "showlegend": False,
-            "legend": {"traceorder": "reversed"},  # the order of the hover's lines: as the rows
-            "hovermode": "x unified",
-            "hoversubplots": "axis",
-            "hoverlabel": {"bgcolor": "rgba(255,255,255,0.96)", "font": {"size": 11.5, "color": palette.INK}},
-            "barmode": "overlay",
-            "bargap": 0,
-            "dragmode": "zoom",
-            "plot_bgcolor": "white",
-            "paper_bgcolor": "white",
-            "font": {"family": "system-ui, 'DejaVu Sans', sans-serif", "size": 12, "color": palette.INK},
         }
         return {"data": self.data, "layout": layout}
 
@@ -94,7 +72,7 @@ class _Figure:
     def row(self, row: Row) -> None:
         self.title(row)
         if row.has_numbers:
-            axis = self.axis(_PANEL_PX, range=[_number(limit) for limit in value_limits(row)], title=_axis_title(row))
+            axis = self.axis(_PANEL_PX, range=[number(limit) for limit in value_limits(row)], title=_axis_title(row))
             self.shade(row, axis)
             (self.compared if row.curves else self.robustness)(row, axis)
             self.point_at(row, axis)
@@ -108,9 +86,11 @@ class _Figure:
         faint = f"<span style='color:{palette.FAINT}'>%s</span>"
         if row.meaning:
             lines += [faint % html.escape(line) for line in textwrap.wrap(f"means: {row.meaning}", 130)]
+        if condensed(row.status, STRETCHES):
+            lines.append(faint % CONDENSED)
         if len(row.curves) > 1:
             for curve, color in zip(row.curves, palette.CURVES, strict=False):
-                lines.append(f"<span style='color:{color}'>━ {html.escape(_short(curve.name, 120))}</span>")
+                lines.append(f"<span style='color:{color}'>━ {html.escape(short(curve.name, 120))}</span>")
         self.annotations.append(
             {
                 "text": "<br>".join(lines), "xref": "paper", "x": 0, "xanchor": "left",
@@ -141,7 +121,7 @@ class _Figure:
                 self.data.append(
                     {
                         "type": "bar", "orientation": "h", "yaxis": axis, "y": [0.5] * len(found), "width": 1,
-                        "base": [_number(a) for a, _ in found], "x": [_number(b - a) for a, b in found],
+                        "base": [number(a) for a, _ in found], "x": [number(b - a) for a, b in found],
                         "hoverinfo": "skip",
                         "marker": {
                             "color": look.fill, "line": {"color": look.ink, "width": outline(status)},
@@ -163,7 +143,7 @@ class _Figure:
                 strong = row.binding or status is Status.INVALID
                 self.shapes.append(
                     {
-                        "type": "rect", "xref": "x", "yref": f"{axis} domain", "x0": _number(start), "x1": _number(end),
+                        "type": "rect", "xref": "x", "yref": f"{axis} domain", "x0": number(start), "x1": number(end),
                         "y0": 0, "y1": 1, "fillcolor": palette.LOOKS[Status.FALSE].fill, "line": {"width": 0},
                         "opacity": 0.14 if strong else 0.06, "layer": "below",
                     }
@@ -174,7 +154,7 @@ class _Figure:
         at = kept([row.rho, *(curve.values for curve in row.curves)], SAMPLES, self.instants(row))
         unit = html.escape(row.unit.text)
         for i, (curve, color) in enumerate(zip(row.curves, palette.CURVES, strict=False)):
-            said = f"{html.escape(_short(curve.name, 40))} %{{y:.4g}} {unit}"
+            said = f"{html.escape(short(curve.name, 40))} %{{y:.4g}} {unit}"
             if i == 0:
                 said += f" · %{{customdata[1]}} by %{{customdata[2]}} {unit}"
             self.line(row, curve.values, at, axis, said, color=color)
@@ -192,11 +172,11 @@ class _Figure:
         rho = np.where(np.isfinite(row.rho), row.rho, np.nan)
         at = kept([rho, low, high], SAMPLES, self.instants(row))
         edge = {
-            "type": "scatter", "mode": "lines", "yaxis": axis, "x": _numbers(self.t_s[at]), "hoverinfo": "skip",
+            "type": "scatter", "mode": "lines", "yaxis": axis, "x": numbers(self.t_s[at]), "hoverinfo": "skip",
             "line": {"width": 0, "shape": "hv"},
         }  # fmt: skip
-        self.data.append({**edge, "y": _numbers(low[at])})
-        self.data.append({**edge, "y": _numbers(high[at]), "fill": "tonexty", "fillcolor": "rgba(11,92,138,0.14)"})
+        self.data.append({**edge, "y": numbers(low[at])})
+        self.data.append({**edge, "y": numbers(high[at]), "fill": "tonexty", "fillcolor": "rgba(11,92,138,0.14)"})
         self.shapes.append(
             {
                 "type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": axis, "y0": 0, "y1": 0,
@@ -213,21 +193,21 @@ class _Figure:
         self, row: Row, values: np.ndarray, at: np.ndarray, axis: str, said: str, *, color: str, shape: str = "linear"
     ) -> None:
         """A line over the samples `at`; its hover says `said`, with values of `told` in it."""
-        name = "verdict" if row.kind == "run" else _short(row.text, 46)
+        name = "verdict" if row.kind == "run" else short(row.text, 46)
         first = "tick %{customdata[0]} · " if row.kind == "run" else ""
         drawn = values[at]
         alone = alone_among(drawn)
         if alone.any():
             self.data.append(
                 {
-                    "type": "scatter", "mode": "markers", "yaxis": axis, "x": _numbers(self.t_s[at][alone]),
-                    "y": _numbers(drawn[alone]), "marker": {"size": 5, "color": color}, "hoverinfo": "skip",
+                    "type": "scatter", "mode": "markers", "yaxis": axis, "x": numbers(self.t_s[at][alone]),
+                    "y": numbers(drawn[alone]), "marker": {"size": 5, "color": color}, "hoverinfo": "skip",
                 }
             )  # fmt: skip
         self.data.append(
             {
-                "type": "scatter", "mode": "lines", "yaxis": axis, "x": _numbers(self.t_s[at]),
-                "y": _numbers(drawn), "line": {"color": color, "width": 1.7, "shape": shape},
+                "type": "scatter", "mode": "lines", "yaxis": axis, "x": numbers(self.t_s[at]),
+                "y": numbers(drawn), "line": {"color": color, "width": 1.7, "shape": shape},
                 "customdata": self.told(row, at),
                 "hovertemplate": f"{first}<b>{html.escape(name)}</b>: {said}<extra></extra>",
             }
@@ -254,18 +234,18 @@ class _Figure:
         right, above = free_corner(row, self.t_s, row.mark, len(words))
         self.data.append(
             {
-                "type": "scatter", "mode": "markers", "yaxis": axis, "x": [_number(t_s)], "y": [_number(value)],
+                "type": "scatter", "mode": "markers", "yaxis": axis, "x": [number(t_s)], "y": [number(value)],
                 "hoverinfo": "skip",
                 "marker": {"symbol": "diamond", "size": 9, "color": palette.INK, "line": {"color": "white"}},
             }
         )  # fmt: skip
         self.note(
-            words, axis, value, xref="x", x=_number(t_s), xanchor="left" if right else "right",
+            words, axis, value, xref="x", x=number(t_s), xanchor="left" if right else "right",
             yanchor="bottom" if above else "top", xshift=6 if right else -6,
         )  # fmt: skip
 
     def violation(self, sample: int) -> None:
-        t_s = _number(float(self.t_s[sample]))
+        t_s = number(float(self.t_s[sample]))
         self.shapes.append(
             {
                 "type": "line", "xref": "x", "x0": t_s, "x1": t_s, "yref": "paper", "y0": 0, "y1": 1,
@@ -285,7 +265,7 @@ class _Figure:
     def note(self, text: str, axis: str, value: float, **place: Any) -> None:
         self.annotations.append(
             {
-                "text": html.escape(_short(text, 90)), "yref": axis, "y": _number(value), "showarrow": False,
+                "text": html.escape(short(text, 90)), "yref": axis, "y": number(value), "showarrow": False,
                 "bgcolor": _HALO, "borderpad": 1, "font": {"size": 10.5}, **place,
             }
         )  # fmt: skip
@@ -297,19 +277,5 @@ def _axis_title(row: Row) -> dict[str, Any]:
     return {"text": "<br>".join(lines), "font": {"size": 10.5}, "standoff": 4}
 
 
-def _short(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
 def _value(value: float) -> str:
     return quantity(value, Unit(""), digits=4)
-
-
-def _number(value: float) -> float:
-    """Nine digits: enough for any sample of a long run, and short in a file."""
-    return float(f"{value:.9g}")
-
-
-def _numbers(values: Sequence[float] | np.ndarray) -> list[float | None]:
-    """JSON has no NaN: a hole is null."""
-    return [_number(float(value)) if np.isfinite(value) else None for value in values]

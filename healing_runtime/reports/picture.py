@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.recording import Recording
 from healing_runtime.reports import palette
-from healing_runtime.reports.panels import draw_row, draw_strip
+from healing_runtime.reports.panels import STRETCHES, draw_row, draw_strip
 from healing_runtime.reports.rows import Row
-from healing_runtime.reports.sentences import INSTALL, MADE_BY, heading, in_short, verdict_line
+from healing_runtime.reports.sentences import CONDENSED, INSTALL, MADE_BY, heading, in_short, verdict_line
+from healing_runtime.reports.thinning import condensed
 from healing_runtime.reports.timeline import MAX_ROWS, Timeline
 
 if TYPE_CHECKING:
@@ -209,6 +210,8 @@ def row_title(row: Row) -> list[tuple[str, dict[str, Any]]]:
     out: list[tuple[str, dict[str, Any]]] = [(line, {"size": 9, "weight": "bold"}) for line in lines]
     if row.meaning:
         out += [(line, {"size": 8.5, "color": palette.FAINT}) for line in textwrap.wrap(f"means: {row.meaning}", 150)]
+    if condensed(row.status, STRETCHES):
+        out.append((CONDENSED, {"size": 8.5, "color": palette.FAINT}))
     if len(row.curves) > 1:
         named = zip(row.curves, palette.CURVES, strict=False)
         shorten = functools.partial(textwrap.shorten, width=140, placeholder=" …")

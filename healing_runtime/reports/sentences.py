@@ -12,6 +12,7 @@ from healing_runtime.reports.timeline import Timeline
 from healing_runtime.reports.wording import Unit, seconds
 
 MADE_BY = "heal assertions plot"
+CONDENSED = "the strip changes too often to be drawn sample by sample: each cell shows its most serious status"
 INSTALL = "pip install 'healing-runtime[plot]'"
 
 

@@ -18,7 +18,8 @@ from PIL import Image
 from healing_runtime.core.errors import InputError
 from healing_runtime.reports.figures import SAMPLES, figure
 from healing_runtime.reports.page import page
-from healing_runtime.reports.picture import in_detail, picture
+from healing_runtime.reports.picture import in_detail, picture, row_title
+from healing_runtime.reports.sentences import CONDENSED
 
 from .conftest import landing, with_signal
 
@@ -204,6 +205,19 @@ def test_a_long_recording_keeps_its_spike_and_stays_small(drawn):
     assert line["x"][line["y"].index(max(line["y"]))] == pytest.approx(1357.9)
     assert all(len(d["x"]) <= 1.5 * SAMPLES for d in document["data"])
     assert sizes(picture(found, recording))[0] == 1200
+
+
+def test_a_strip_that_changes_too_often_says_that_it_is_condensed(drawn):
+    recording = landing(400.0)
+    recording = dataclasses.replace(
+        recording, signals={**recording.signals, "contact": np.arange(len(recording)) % 2 * 1.0}
+    )
+    (restless,) = drawn(recording, "always (not contact)")
+    (calm,) = drawn(recording, FORMULAS["kept"])
+    said = [CONDENSED in json.dumps(figure(timeline)["layout"]) for timeline in (restless, calm)]
+    assert said == [True, False]
+    assert CONDENSED in [line for line, _ in row_title(restless.rows[1])]
+    assert sizes(picture([restless], recording))[0] == 1200
 
 
 # ---------------------------------------------------------------- bad input
