@@ -23,8 +23,9 @@ _MAX_LEVELS = 250
 """Of the grammar's tree, which has several for each pair of parentheses; the passes over it recurse."""
 
 
+@functools.lru_cache(maxsize=2048)
 def parse_text(source: Text) -> Raw:
-    """Raw tree of a formula.
+    """Raw tree of a formula. Kept, since a file's definitions are read again for each of its assertions.
 
     Raises:
         AssertionSyntaxError: not a formula, or one that could be misread; with line, column, caret and suggestion.

@@ -22,8 +22,8 @@ from healing_runtime.stl.formula import Apply, Flag, Formula, Literal, Outside, 
 from healing_runtime.stl.operators import OPERATORS
 from healing_runtime.stl.ticks import ticks_of
 
-_STEPS, _DEPTH = 4000, 12
-"""Beyond either a question is given up as possible."""
+_STEPS, _ALL_STEPS, _DEPTH = 4000, 200_000, 12
+"""Of one question and of all together, and how many samples one leads to another; beyond it, all is called possible."""
 
 
 class Claim(NamedTuple):
@@ -90,7 +90,7 @@ class Search:
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits: Limits = limits or {}
         self._known: dict[tuple[frozenset[Claim], frozenset[Claim]], bool] = {}
-        self._steps = 0
+        self._steps = self._all_steps = 0
         self.evidence: dict[str, None] = {}
         self.gave_up = False
 
@@ -212,7 +212,8 @@ class Search:
 
     def _step(self) -> None:
         self._steps += 1
-        if self._steps > _STEPS:
+        self._all_steps += 1
+        if self._steps > _STEPS or self._all_steps > _ALL_STEPS:
             raise _TooLarge
 
     def _note(self, texts: Iterable[str]) -> None:
