@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from importlib import resources
-from typing import Any
+from typing import Any, NoReturn
 
 import lark
 
@@ -93,12 +93,18 @@ class _Nest:
             return Raw("apply", (operator, window, self.visit(node.children[-1])), start, end)
         if node.data == "comparison":
             if len(node.children) > 3:
-                second = node.children[3]
-                self.source.fail("comparisons do not chain; write '(a < b) and (b < c)'.", second.start_pos)
+                self.refuse_comparisons(node.children)
             return Raw("compare", tuple(self.visit(c) for c in node.children), start, end)
         if node.data in ("sum", "term"):
             return self.arithmetic(node)
         return Raw(node.data, tuple(self.visit(c) for c in node.children), start, end)
+
+    def refuse_comparisons(self, children: list[Any]) -> NoReturn:
+        """`a < b < c`, which is two comparisons."""
+        text = self.source.text
+        a, b, c = (text[_start(child) : _end(child)] for child in children[0:5:2])
+        one, other = children[1], children[3]
+        self.source.fail(f"comparisons do not chain; write '({a} {one} {b}) and ({b} {other} {c})'.", _start(other))
 
     def operator(self, children: list[Any]) -> tuple[Raw, Raw | None]:
         word = self.visit(children[0])

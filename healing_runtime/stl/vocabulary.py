@@ -71,9 +71,8 @@ def constants(texts: Mapping[str, str], where: Location | None = None) -> dict[s
     return {name: quantity(str(text), where) for name, text in texts.items()}
 
 
-def definition(head: str, body: str, where: Location | None = None) -> Definition:
-    """`settled(v)` and its body, parsed but not yet given a meaning."""
-    source = Text(body, where)
+def head_of(head: str, where: Location | None = None) -> tuple[str, tuple[str, ...]]:
+    """`settled(v)` -> the name and the parameters; neither may be a word of the language."""
     match = _HEAD.match(head)
     if not match:
         Text(head, where).fail("a definition is a name with parameters, as in 'settled(v)'; change it.", 0)
@@ -82,7 +81,14 @@ def definition(head: str, body: str, where: Location | None = None) -> Definitio
         _check_new_name(name, where)
     if len(set(parameters)) != len(parameters):
         Text(head, where).fail("a parameter occurs twice; rename one.", 0)
-    return Definition(match[1], parameters, source, parse_text(source))
+    return match[1], parameters
+
+
+def definition(head: str, body: str, where: Location | None = None) -> Definition:
+    """`settled(v)` and its body, parsed but not yet given a meaning."""
+    name, parameters = head_of(head, where)
+    source = Text(body, where)
+    return Definition(name, parameters, source, parse_text(source))
 
 
 def _check_new_name(name: str, where: Location | None) -> None:

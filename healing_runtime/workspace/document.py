@@ -140,7 +140,7 @@ def _advice(problem: str) -> str:
     if "cannot start any token" in problem or "chomping" in problem or "a comment or a line break" in problem:
         return "; put the text in quotes"
     if "block" in problem or "expected" in problem:
-        return "; check the indentation and the punctuation here"
+        return "; check the indentation and the punctuation here, or quote the text"
     return "; check the quotes and the indentation here"
 
 

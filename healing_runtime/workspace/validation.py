@@ -22,6 +22,13 @@ _FORMS = {
 }
 
 
+_ADVICE = {
+    "float_type": "; write a number without a unit",
+    "int_type": "; write a whole number",
+    "value_error": "",
+}
+
+
 def validate(model: type[Model], document: Document, value: Any, at: KeyPath = ()) -> Model:
     """`value`, which stands at `at` in the document, as an instance of `model`.
 
@@ -89,7 +96,8 @@ def _line(model: type[BaseModel], document: Document, entry: Mapping[str, Any], 
         "."
     )
     got = "" if isinstance(given, Mapping) or kind == "value_error" else f", not {_shown(given)}"
-    return FileFormatError(f"{name or 'the file'}: {message}{got}.", where=document.where(path))
+    advice = "" if "; " in message else _ADVICE.get(kind, "; write one that is")
+    return FileFormatError(f"{name or 'the file'}: {message}{got}{advice}.", where=document.where(path))
 
 
 def _spelled_out(document: Document, at: KeyPath, location: Sequence[str | int]) -> KeyPath:

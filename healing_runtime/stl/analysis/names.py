@@ -47,6 +47,7 @@ def wrong_names(file: AssertionFile) -> Iterator[tuple[tuple[str, str], str, Inp
             yield ("constants", name), name, error
     for head, body in file.definitions.items():
         try:
+            vocabulary.head_of(head)
             vocabulary.definition(head, body, file.definition_where.get(head))
         except InputError as error:
             yield ("definitions", head), head.partition("(")[0].strip(), error
