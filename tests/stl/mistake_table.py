@@ -284,12 +284,12 @@ ROWS = (
         "contact implies contact implies contact",
     ),
     Row(
-        "contact until[0 s, 1 s] contact until[0 s, 1 s] contact",
+        "contact U[0 s,1 s] contact U[0 s,1 s] contact",
         SYNTAX,
-        32,
+        27,
         "'until' does not chain",
-        "write '(contact until[0 s, 1 s] contact) until[0 s, 1 s] contact' or 'contact until[0 s, 1 s] (contact until[0 s, 1 s] contact)'.",
-        "contact until[0 s, 1 s] contact until[0 s, 1 s] contact",
+        "write '(contact U[0 s,1 s] contact) U[0 s,1 s] contact' or 'contact U[0 s,1 s] (contact U[0 s,1 s] contact)'.",
+        "contact U[0 s,1 s] contact U[0 s,1 s] contact",
     ),
     Row(
         "contact until contact and contact",
