@@ -196,6 +196,11 @@ def test_a_trigger_out_of_reach_of_another_assertion():
         ["always (observed(altitude) < 1 m)", "always (altitude > 2 m)"],
         # A rotation a minute and six degrees a second: equal, but for the rounding of the degree.
         ["always (v / (1 m) * (1 rad) <= 1 rpm)", "always (v / (1 m) * (1 rad) >= 6 deg/s)"],
+        ["always (v / (1 m) * (1 rad) >= 1 rpm)", "always (v / (1 m) * (1 rad) <= 6 deg/s)"],
+        [
+            "eventually[0 s, 1 s] (contact and not (rise(contact)))",
+            "eventually ((not contact) and not (fall(contact)))",
+        ],
         ["always (v < 1 m/s or velocity.x < 1 m/s)", "always (v > 1 m/s or velocity.x > 1 m/s)"],
     ],
     ids=lambda f: f[0],
