@@ -194,9 +194,9 @@ def test_a_trigger_out_of_reach_of_another_assertion():
         ["always (abs(v) > 0 m/s)"],
         ["eventually landed", "eventually (not landed)"],
         ["always (observed(altitude) < 1 m)", "always (altitude > 2 m)"],
-        # A turn and 360 degrees: equal, but for the rounding of the degree.
-        ["always (altitude / (1 m) * (1 rad) <= 1 rev)", "always (altitude / (1 m) * (1 rad) >= 360 deg)"],
-        ["always (altitude / (1 m) * (1 rad) >= 1 rev)", "always (altitude / (1 m) * (1 rad) <= 360 deg)"],
+        # Eleven turns and 3960 degrees: equal, but for the rounding of the degree.
+        ["always (altitude / (1 m) * (1 rad) <= 11 rev)", "always (altitude / (1 m) * (1 rad) >= 3960 deg)"],
+        ["always (altitude / (1 m) * (1 rad) >= 11 rev)", "always (altitude / (1 m) * (1 rad) <= 3960 deg)"],
         [
             "eventually[0 s, 1 s] (contact and not (rise(contact)))",
             "eventually ((not contact) and not (fall(contact)))",
