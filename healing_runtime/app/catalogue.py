@@ -97,7 +97,10 @@ def _controller(home: workspace.Workspace, name: str) -> Entry:
 
 def _assertions(home: workspace.Workspace, name: str) -> Entry:
     file = home.assertion_file(name)
-    lines = [f"{a.id}: {a.formula}" + (f"  # {a.requirement}" if a.requirement else "") for a in file.assertions]
+    lines = [
+        f"{a.id}: {' '.join(a.formula.split())}" + (f"  # {a.requirement}" if a.requirement else "")
+        for a in file.assertions
+    ]
     return {"path": file.path, "sha256": file.sha256, "resolved": plain(file), "text": "\n".join(lines)}
 
 

@@ -30,10 +30,18 @@ class Formulas:
         """
         self._report.looked_at(file.path)
         table = self._home.robot(file.robot).signals
-        faults = 0
+        wrong = self._wrong_names(file)
+        sound = dataclasses.replace(
+            file,
+            constants={name: text for name, text in file.constants.items() if name not in wrong},
+            definitions={head: text for head, text in file.definitions.items() if _name(head) not in wrong},
+        )
+        faults = len(wrong)
         for assertion in file.assertions:
+            if wrong and analysis.rests_on(file, assertion.formula, wrong):
+                continue
             try:
-                (bound,) = stl.bind([dataclasses.replace(file, assertions=(assertion,))], table, control_hz)
+                (bound,) = stl.bind([dataclasses.replace(sound, assertions=(assertion,))], table, control_hz)
             except InputError as error:
                 faults += 1
                 self._report.mistake(error, Location(file.path))
@@ -51,6 +59,13 @@ class Formulas:
         for requirement in judging:
             self._note(analysis.too_short(requirement, scenario.duration_ticks, scenario.control_hz, path))
 
+    def _wrong_names(self, file: AssertionFile) -> set[str]:
+        wrong = set()
+        for key, name, error in analysis.wrong_names(file):
+            wrong.add(name)
+            self._report.mistake(error, read_document(Path(file.path)).where_key(key))
+        return wrong
+
     def _names(self, file: AssertionFile, table: SignalTable) -> None:
         document = read_document(Path(file.path))
         for key, message in analysis.names(file, table):
@@ -64,3 +79,7 @@ class Formulas:
         entry = formula_row(bound, table, control_hz)
         if entry not in self._report.formulas:
             self._report.formulas.append(entry)
+
+
+def _name(head: str) -> str:
+    return head.partition("(")[0].strip()

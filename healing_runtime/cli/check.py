@@ -21,7 +21,7 @@ def register(program: typer.Typer) -> None:
 def check(
     files: Annotated[
         list[str] | None,
-        typer.Argument(help="Controllers, assertion files, scenarios; the whole workspace if left out."),
+        typer.Argument(help="Controllers, assertion files, scenarios, folders; the whole workspace if left out."),
     ] = None,
     as_json: output.JsonFlag = False,
 ) -> None:

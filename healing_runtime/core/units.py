@@ -104,6 +104,29 @@ def split_quantity(text: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
+LARGEST = 1e30
+"""Numbers beyond it, or below its inverse, are infinite or zero to a controller's 32 bits."""
+
+
+def quantity(text: str) -> tuple[float, tuple[tuple[str, float], ...]]:
+    """`"30 cm"` -> 0.3 and the dimension of a length.
+
+    Raises:
+        UnitError: not a quantity, or one that no signal can be compared with.
+    """
+    number, unit = split_quantity(text)
+    value = float(number) * si_factor(unit)
+    vanished = value == 0 and re.search(r"[1-9]", re.split("[eE]", number)[0])
+    if abs(value) > LARGEST or 0 < abs(value) < 1 / LARGEST or vanished:
+        size = "large" if abs(value) > 1 else "small"
+        raise UnitError(f"'{_shortened(text)}' is too {size} a number; write one that a signal can reach.")
+    return value, dimension(unit)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
 def to_si(text: str | float | int, unit: str, *, where: Location | None = None) -> float:
     """A quantity in SI. A number is taken to be in `unit` already; a text must carry a unit of the same dimension.
 
@@ -135,7 +158,5 @@ def exact_seconds(text: str | float | int) -> Fraction:
     if dimension(unit) != dimension("s"):
         raise UnitError(f"'{text}' is not a duration; write for example '0.5 s' or '200 ms'.")
     if len(number) > 60 or not re.fullmatch(r"[^eE]*(?:[eE][-+]?0*\d{1,2})?", number):
-        raise UnitError(
-            f"'{text if len(text) < 40 else text[:37] + '...'}' has too many digits; write for example '0.5 s'."
-        )
+        raise UnitError(f"'{_shortened(text)}' has too many digits; write for example '0.5 s'.")
     return Fraction(number) * Fraction(str(si_factor(unit)))

@@ -27,10 +27,11 @@ class Requirement:
         id: as written in the file.
         formula: windows in ticks. An assertion without a future operator is kept for the whole run, so it stands here
             under `always`; everything else is judged from the first sample.
-        text: the formula as written.
+        text: the formula as written, on one line.
         scale: nominal range in the formula's unit; robustness divided by it is comparable between requirements.
         file: name of the assertion file.
         where: first character of the formula.
+        source: the formula as it stands in the file, for places in it.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Requirement:
     scale: float
     file: str
     where: Location
+    source: Text
 
 
 def parse(
@@ -137,10 +139,11 @@ def _bind_file(
             formula,
             written.severity,
             written.mission,
-            written.formula,
+            " ".join(written.formula.split()),
             _scale(formula),
             file.name,
             written.where,
+            source,
         )
 
 
@@ -154,7 +157,7 @@ def _judged_formula(formula: Formula, written: AssertionText, source: Text) -> F
         return formula
     if written.mission:
         source.fail("a mission is something to come; write 'eventually (…)' with or without bounds.", 0)
-    return Apply("always", (formula,), None, written.formula, 0)
+    return Apply("always", (formula,), None, " ".join(written.formula.split()), 0)
 
 
 def _vocabulary(

@@ -127,7 +127,8 @@ class _Checker(ExpressionReader):
             ends.insert(0, Duration(Fraction(0), ends[0].in_ticks, "0", self.place(raw)))
         low, high = ends
         if low.in_ticks == high.in_ticks and low.amount > high.amount:
-            self.fail(f"the lower bound {low.text} lies above the upper bound {high.text}; exchange them.", raw)
+            exchanged = f"[{high.text}, {low.text}]"
+            self.fail(f"the lower bound {low.text} lies above {high.text}; exchange them: write '{exchanged}'.", raw)
         return Window(low, high)
 
     def duration(self, raw: Raw) -> Duration:

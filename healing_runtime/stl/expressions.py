@@ -90,11 +90,17 @@ class ExpressionReader(abc.ABC):
         if {left.dimension, right.dimension} == {PER_SECOND, RADIANS_PER_SECOND}:
             advice = "an angle's rate is written in 'rad/s', 'deg/s' or 'rpm', a frequency in 'Hz'"
         self.fail(
-            f"'{self.text(left_raw)}' is in {units.symbols(left.dimension)} and '{self.text(right_raw)}' in "
+            f"{self._named(left_raw)} is in {units.symbols(left.dimension)} and {self._named(right_raw)} in "
             f"{units.symbols(right.dimension)}; {advice}.",
             right_raw,
             UnitError,
         )
+
+    def _named(self, raw: Raw) -> str:
+        """What stands there; of a parameter also what it stands for, since the mistake may be where it is given."""
+        text = self.text(raw)
+        given = self.parameters.get(text)
+        return f"'{text}'" if given is None else f"'{text}' (here '{getattr(given, 'text', '')}')"
 
     def _on_number(self, raw: Raw) -> Expression:
         return self._quantity(raw)

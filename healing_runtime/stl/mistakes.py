@@ -84,7 +84,7 @@ def _open(stop: _Stop) -> _Advice | None:
         return None
     sign = stop.before[opened[-1]]
     what = f"the '{sign}' {_spot(stop, opened[-1])} is not closed"
-    return _Advice(f"{what}; '{')' if sign == '(' else ']'}' is missing.", stop.place)
+    return _Advice(f"{what}: '{')' if sign == '(' else ']'}' is missing; write it where the part ends.", stop.place)
 
 
 def _full_stop(stop: _Stop) -> _Advice | None:

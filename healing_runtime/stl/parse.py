@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from importlib import resources
-from typing import Any
+from typing import Any, NoReturn
 
 import lark
 
@@ -23,8 +23,9 @@ _MAX_LEVELS = 250
 """Of the grammar's tree, which has several for each pair of parentheses; the passes over it recurse."""
 
 
+@functools.lru_cache(maxsize=2048)
 def parse_text(source: Text) -> Raw:
-    """Raw tree of a formula.
+    """Raw tree of a formula. Kept, since a file's definitions are read again for each of its assertions.
 
     Raises:
         AssertionSyntaxError: not a formula, or one that could be misread; with line, column, caret and suggestion.
@@ -92,12 +93,18 @@ class _Nest:
             return Raw("apply", (operator, window, self.visit(node.children[-1])), start, end)
         if node.data == "comparison":
             if len(node.children) > 3:
-                second = node.children[3]
-                self.source.fail("comparisons do not chain; write '(a < b) and (b < c)'.", second.start_pos)
+                self.refuse_comparisons(node.children)
             return Raw("compare", tuple(self.visit(c) for c in node.children), start, end)
         if node.data in ("sum", "term"):
             return self.arithmetic(node)
         return Raw(node.data, tuple(self.visit(c) for c in node.children), start, end)
+
+    def refuse_comparisons(self, children: list[Any]) -> NoReturn:
+        """`a < b < c`, which is two comparisons."""
+        text = self.source.text
+        a, b, c = (text[_start(child) : _end(child)] for child in children[0:5:2])
+        one, other = children[1], children[3]
+        self.source.fail(f"comparisons do not chain; write '({a} {one} {b}) and ({b} {other} {c})'.", _start(other))
 
     def operator(self, children: list[Any]) -> tuple[Raw, Raw | None]:
         word = self.visit(children[0])

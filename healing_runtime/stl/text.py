@@ -19,6 +19,9 @@ WORDS = {name for operator in OPERATORS.values() for name in (operator.name, ope
 }
 
 
+_LONGEST_SHOWN = 160
+
+
 @dataclasses.dataclass(frozen=True)
 class Text:
     """A formula's text and where its first character stands."""
@@ -41,6 +44,10 @@ class Text:
         """Raise with the location, the message, the line of text and a caret under the offending character."""
         start = self.text.rfind("\n", 0, place) + 1
         line = self.text[start:].split("\n", 1)[0].replace("\t", " ")
+        if len(line) > _LONGEST_SHOWN:
+            # Of a long line the stretch around the place.
+            cut = max(0, min(place - start - _LONGEST_SHOWN // 2, len(line) - _LONGEST_SHOWN))
+            line, start = line[cut : cut + _LONGEST_SHOWN], start + cut
         raise kind(f"{what}\n    {line}\n    {' ' * (place - start)}^", where=self.at(place))
 
 

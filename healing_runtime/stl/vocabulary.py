@@ -52,32 +52,16 @@ class Vocabulary:
     scales: Mapping[Dimension, float] = dataclasses.field(default_factory=dict)
 
 
-_LARGEST = 1e30
-"""Numbers beyond it, or below its inverse, are infinite or zero to a controller's 32 bits."""
-
-
 def quantity(text: str, where: Location | None = None) -> Number:
     """`"0.5 m/s"` -> number in SI.
 
     Raises:
-        UnitError: not a quantity, or none that a signal can be compared with.
+        UnitError: not a quantity, or one that no signal can be compared with.
     """
     try:
-        number, unit = units.split_quantity(text)
-        value, dimension = float(number) * units.si_factor(unit), units.dimension(unit)
+        return Number(*units.quantity(text), text.strip())
     except UnitError as error:
         raise UnitError(error.message, where=where) from None
-    if abs(value) > _LARGEST or (0 < abs(value) < 1 / _LARGEST) or (value == 0 and _has_digits(number)):
-        shown = text if len(text) < 40 else text[:37] + "..."
-        raise UnitError(
-            f"'{shown}' is too {'large' if abs(value) > 1 else 'small'} a number; write another.", where=where
-        )
-    return Number(value, dimension, text.strip())
-
-
-def _has_digits(number: str) -> bool:
-    """Whether a number that became zero was not written as zero."""
-    return re.search(r"[1-9]", re.split("[eE]", number)[0]) is not None
 
 
 def constants(texts: Mapping[str, str], where: Location | None = None) -> dict[str, Number]:
@@ -87,9 +71,8 @@ def constants(texts: Mapping[str, str], where: Location | None = None) -> dict[s
     return {name: dataclasses.replace(quantity(str(text), where), name=name) for name, text in texts.items()}
 
 
-def definition(head: str, body: str, where: Location | None = None) -> Definition:
-    """`settled(v)` and its body, parsed but not yet given a meaning."""
-    source = Text(body, where)
+def head_of(head: str, where: Location | None = None) -> tuple[str, tuple[str, ...]]:
+    """`settled(v)` -> the name and the parameters; neither may be a word of the language."""
     match = _HEAD.match(head)
     if not match:
         Text(head, where).fail("a definition is a name with parameters, as in 'settled(v)'; change it.", 0)
@@ -98,7 +81,14 @@ def definition(head: str, body: str, where: Location | None = None) -> Definitio
         _check_new_name(name, where)
     if len(set(parameters)) != len(parameters):
         Text(head, where).fail("a parameter occurs twice; rename one.", 0)
-    return Definition(match[1], parameters, source, parse_text(source))
+    return match[1], parameters
+
+
+def definition(head: str, body: str, where: Location | None = None) -> Definition:
+    """`settled(v)` and its body, parsed but not yet given a meaning."""
+    name, parameters = head_of(head, where)
+    source = Text(body, where)
+    return Definition(name, parameters, source, parse_text(source))
 
 
 def _check_new_name(name: str, where: Location | None) -> None:

@@ -39,7 +39,9 @@ def resolve_assertions(document: Document, name: str) -> AssertionFile:
         robot=file.robot,
         assertions=(*assertions, *missions),
         constants=dict(file.constants),
-        definitions=dict(file.definitions),
+        definitions={
+            head: document.layouts.get(("definitions", head), body) for head, body in file.definitions.items()
+        },
         definition_where={head: document.where(("definitions", head)) for head in file.definitions},
     )
 
@@ -47,7 +49,7 @@ def resolve_assertions(document: Document, name: str) -> AssertionFile:
 def _text(document: Document, entry: MissionEntry, at: KeyPath, *, mission: bool) -> AssertionText:
     return AssertionText(
         id=entry.id,
-        formula=entry.formula,
+        formula=document.layouts.get((*at, "formula"), entry.formula),
         where=document.where((*at, "formula")),
         severity=entry.severity if isinstance(entry, AssertionEntry) else Severity.CRITICAL,
         mission=mission,
@@ -59,10 +61,16 @@ def _text(document: Document, entry: MissionEntry, at: KeyPath, *, mission: bool
 
 
 def _assertion(document: Document, entry: AssertionEntry, at: KeyPath) -> AssertionText:
+    seen: dict[tuple[tuple[str, float], ...], str] = {}
     for unit in entry.scale:
-        _check_unit(document, unit, (*at, "scale", unit))
-    if entry.tolerance is not None:
-        _check_quantity(document, entry.tolerance, (*at, "tolerance"))
+        where: KeyPath = (*at, "scale", unit)
+        other = seen.setdefault(_check_unit(document, unit, where), unit)
+        if other != unit:
+            message = f"the unit '{unit}' measures what '{other}' does; keep one scale for both."
+            raise FileFormatError(message, where=document.where_key(where))
+    if entry.tolerance is not None and _check_quantity(document, entry.tolerance, (*at, "tolerance")) < 0:
+        message = f"{dotted((*at, 'tolerance'))} is never negative; write '{entry.tolerance.strip().lstrip('-')}'."
+        raise FileFormatError(message, where=document.where((*at, "tolerance")))
     return _text(document, entry, at, mission=False)
 
 
@@ -99,16 +107,15 @@ def _check_ids(document: Document, file: AssertionsFile) -> None:
             seen.add(entry.id)
 
 
-def _check_quantity(document: Document, text: str, at: KeyPath) -> None:
+def _check_quantity(document: Document, text: str, at: KeyPath) -> float:
     try:
-        _, unit = units.split_quantity(text)
-        units.dimension(unit)
+        return units.quantity(text)[0]
     except UnitError as error:
         raise UnitError(f"{dotted(at)}: {error.message}", where=document.where(at)) from None
 
 
-def _check_unit(document: Document, unit: str, at: KeyPath) -> None:
+def _check_unit(document: Document, unit: str, at: KeyPath) -> tuple[tuple[str, float], ...]:
     try:
-        units.dimension(unit)
+        return units.dimension(unit)
     except UnitError as error:
         raise UnitError(f"{dotted(at[:-1])}: {error.message}", where=document.where_key(at)) from None

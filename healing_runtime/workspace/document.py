@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -36,7 +37,8 @@ class Document:
 
     `marks` maps a key path (`("faults", 0, "kind")`) to the line and column of its value, `key_marks` to those of its
     key; both count from 1. The value of a scalar starts at the first character of its content: behind the quote, or
-    on the first line of a block.
+    on the first line of a block. `layouts` holds texts of several lines as they stand in the file, line breaks and
+    indentation included, so that a place in the text is a place in the file.
     """
 
     path: str
@@ -45,6 +47,7 @@ class Document:
     value: Any
     marks: Mapping[KeyPath, tuple[int, int]]
     key_marks: Mapping[KeyPath, tuple[int, int]]
+    layouts: Mapping[KeyPath, str] = dataclasses.field(default_factory=dict)
 
     def where(self, at: KeyPath = ()) -> Location:
         """The place of a value; of the nearest enclosing one where the file does not spell it out."""
@@ -79,7 +82,7 @@ def read_text(path: Path, *, limit: int = MAX_BYTES) -> tuple[str, str]:
     if len(data) > limit:
         raise FileFormatError(f"is larger than {limit // 1024} KiB; split it.", where=Location(shown))
     try:
-        return data.decode("utf-8"), codec.digest(data)
+        return data.decode("utf-8-sig"), codec.digest(data)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise FileFormatError("is not UTF-8 text; save it as UTF-8.", where=Location(shown, line)) from None
@@ -106,6 +109,7 @@ def parse_document(text: str, *, path: str, sha256: str | None = None) -> Docume
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.reader import ReaderError
 
     builder = _Builder(path, text)
     try:
@@ -115,10 +119,15 @@ def parse_document(text: str, *, path: str, sha256: str | None = None) -> Docume
         place = Location(path, mark.line + 1, mark.column + 1) if mark else Location(path)
         problem = " ".join(str(error.problem or error.context).split())
         raise FileFormatError(f"not valid YAML: {problem}{_advice(problem)}.", where=place) from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - text.rfind("\n", 0, error.position)
+        what = f"not valid YAML: the control character U+{ord(text[error.position]):04X} stands here; delete it."
+        raise FileFormatError(what, where=Location(path, line, column)) from None
     except (YAMLError, RecursionError) as error:
         problem = " ".join(str(error).split("\n", 1)[0].split()) or "nested too deeply"
         raise FileFormatError(f"not valid YAML: {problem}.", where=Location(path)) from None
-    return Document(path, text, sha256 or codec.digest(text), value, builder.marks, builder.key_marks)
+    return Document(path, text, sha256 or codec.digest(text), value, builder.marks, builder.key_marks, builder.layouts)
 
 
 def _advice(problem: str) -> str:
@@ -128,8 +137,10 @@ def _advice(problem: str) -> str:
         return "; quote a text that holds ': ', and check the indentation"
     if "flow" in problem or "',' or" in problem:
         return "; close the bracket"
+    if "cannot start any token" in problem or "chomping" in problem or "a comment or a line break" in problem:
+        return "; put the text in quotes"
     if "block" in problem or "expected" in problem:
-        return "; check the indentation and the punctuation here"
+        return "; check the indentation and the punctuation here, or quote the text"
     return "; check the quotes and the indentation here"
 
 
@@ -141,6 +152,7 @@ class _Builder:
         self.lines = text.splitlines()
         self.marks: dict[KeyPath, tuple[int, int]] = {}
         self.key_marks: dict[KeyPath, tuple[int, int]] = {}
+        self.layouts: dict[KeyPath, str] = {}
 
     def document(self, events: Iterator[Any]) -> Any:
         from ruamel.yaml.events import DocumentStartEvent, MappingStartEvent
@@ -167,13 +179,17 @@ class _Builder:
         from ruamel.yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent
 
         if isinstance(event, AliasEvent) or event.anchor is not None:
-            raise self._refuse(event, "anchors and aliases are not allowed here; write the value out")
+            what = "anchors and aliases are not allowed here; write the value out, or quote the text"
+            raise self._refuse(event, what)
         if event.tag is not None:
-            raise self._refuse(event, f"tags such as {event.tag} are not allowed here; write the plain value")
+            what = f"tags such as {event.tag} are not allowed here; write the plain value, or quote the text"
+            raise self._refuse(event, what)
         if len(at) > MAX_DEPTH:
             raise self._refuse(event, f"nested deeper than {MAX_DEPTH} levels; flatten it")
         if isinstance(event, ScalarEvent):
             self.marks[at] = self._content_start(event)
+            if layout := self._layout(event, *self.marks[at]):
+                self.layouts[at] = layout
             return self._scalar(event)
         self.marks[at] = (event.start_mark.line + 1, event.start_mark.column + 1)
         if isinstance(event, SequenceStartEvent):
@@ -214,7 +230,7 @@ class _Builder:
         if _INTEGER.fullmatch(text) or _OTHER_BASE.fullmatch(text):
             return self._integer(event, text)
         if _FLOAT.fullmatch(text):
-            return float(text)
+            return self._float(event, text)
         if _NOT_FINITE.fullmatch(text):
             raise self._refuse(event, f"{text} is not a finite number; write a finite one")
         return text
@@ -223,6 +239,12 @@ class _Builder:
         value = int(text) if _INTEGER.fullmatch(text) else int(text, 0)
         if abs(value) >= 2**63:
             raise self._refuse(event, "the number is too large; write one below 2^63")
+        return value
+
+    def _float(self, event: Any, text: str) -> float:
+        value = float(text)
+        if math.isinf(value):
+            raise self._refuse(event, "the number is too large; write one below 1e308")
         return value
 
     def _content_start(self, event: Any) -> tuple[int, int]:
@@ -234,6 +256,17 @@ class _Builder:
                 if content := self.lines[number].lstrip():
                     return number + 1, len(self.lines[number]) - len(content) + 1
         return line + 1, column + 1
+
+    def _layout(self, event: Any, line: int, column: int) -> str | None:
+        """A text of several lines as it stands there; None for one line, or where escapes and comments intervene."""
+        end = event.end_mark
+        if end.line < line:
+            return None
+        quote = event.style in ("'", '"')
+        lines = [*self.lines[line - 1 : end.line], self.lines[end.line][: end.column - quote] if end.column else ""]
+        lines[0] = lines[0][column - 1 :]
+        layout = "\n".join(lines).rstrip()
+        return layout if layout.split() == event.value.split() else None
 
 
 def suggestion(name: str, known: Iterable[str], *, what: str = "Known") -> str:

@@ -14,13 +14,28 @@ from healing_runtime.workspace.document import Document, KeyPath, suggestion
 Model = TypeVar("Model", bound=BaseModel)
 
 
+_LIST, _MAPPING = "a list; begin each entry with '- '", "a mapping; write 'key: value' lines"
+_FORMS = {
+    "string_type": "text; write it on the line of its key, or in quotes",
+    **dict.fromkeys(("list_type", "tuple_type"), _LIST),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), _MAPPING),
+}
+
+
+_ADVICE = {
+    "float_type": "; write a number without a unit",
+    "int_type": "; write a whole number",
+    "value_error": "",
+}
+
+
 def validate(model: type[Model], document: Document, value: Any, at: KeyPath = ()) -> Model:
     """`value`, which stands at `at` in the document, as an instance of `model`.
 
     Validated as JSON and strictly: lists become tuples, but no text becomes a number and no Boolean becomes one.
 
     Raises:
-        FileFormatError: the first mistake in the order of the file.
+        FileFormatError: the first mistake in the order of the file; `more` holds the others.
     """
     try:
         return model.model_validate_json(json.dumps(_with_units_spelled(model, value)), strict=True)
@@ -30,7 +45,9 @@ def validate(model: type[Model], document: Document, value: Any, at: KeyPath = (
             # A mistyped key is unknown and leaves another one missing: the unknown one says where.
             entries = [entry for entry in entries if entry["type"] != "missing"]
         found = [_line(model, document, entry, at) for entry in entries]
-        raise min(found, key=lambda e: (e.where.line, e.where.column) if e.where else (0, 0)) from None
+        first, *others = sorted(found, key=lambda e: (e.where.line, e.where.column) if e.where else (0, 0))
+        first.more = tuple(others)
+        raise first from None
 
 
 def _with_units_spelled(model: type[BaseModel], value: Any) -> Any:
@@ -67,12 +84,20 @@ def _line(model: type[BaseModel], document: Document, entry: Mapping[str, Any], 
     if kind == "string_pattern_mismatch":
         what = "use lower-case letters, digits and '_' ('-' in ids), a letter first"
         return FileFormatError(f"{name}: {_shown(given)} is not a name; {what}.", where=document.where(path))
+    if kind in _FORMS:
+        what = f"{name or 'the file'}: must be {_FORMS[kind]}"
+        if given is None:
+            what = f"{name} is empty; write it, or remove the key"
+        elif kind == "string_type" and isinstance(given, int | float):
+            what = f"{name}: must be text, not {_shown(given)}; put it in quotes"
+        return FileFormatError(f"{what}.", where=document.where(path))
     message = entry["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message = " ".join(message.replace("Input should be", "must be").replace("Input should", "must").split()).rstrip(
         "."
     )
     got = "" if isinstance(given, Mapping) or kind == "value_error" else f", not {_shown(given)}"
-    return FileFormatError(f"{name or 'the file'}: {message}{got}.", where=document.where(path))
+    advice = "" if "; " in message else _ADVICE.get(kind, "; write one that is")
+    return FileFormatError(f"{name or 'the file'}: {message}{got}{advice}.", where=document.where(path))
 
 
 def _spelled_out(document: Document, at: KeyPath, location: Sequence[str | int]) -> KeyPath:

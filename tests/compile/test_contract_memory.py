@@ -38,6 +38,6 @@ def test_a_patch_that_reshapes_what_the_contract_reads_is_refused(name):
 
 def test_memory_that_no_contract_reads_may_change():
     patch = ORIGINAL.replace('"deep": {"n": 0}}', '"deep": {"n": 0}, "extra": jnp.zeros(5)}').replace(
-        '+ 1}}', '+ 1}, "extra": state["extra"] + x}'
+        "+ 1}}", '+ 1}, "extra": state["extra"] + x}'
     )
     export.export_controller(traced(patch), traced(ORIGINAL), HZ)

@@ -109,7 +109,6 @@ def test_a_run_is_refused_in_one_line(path, old, new, place, words, home, capfd)
         (["run", "/dev/null"], "is not a regular file"),
         (["run", "lander/mine", "--seed", "-1"], "--seed"),
         (["run", "lander/mine", "--seed", "2147483648"], "--seed"),
-        (["check", "scenarios"], "is a folder"),
         (["check", "zzz"], "The nearest are"),
         (["replay", "scenarios"], "manifest.json"),
         (["run", "lander/mine", "--policy", "failsafe"], "failsafe"),

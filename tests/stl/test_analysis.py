@@ -126,7 +126,7 @@ def test_what_can_never_hold_is_an_error(formula):
     "formula",
     [
         "always (altitude < 1 m or altitude >= 1 m)",
-        "always (altitude < 7 cm or altitude >= 0.07 m)",
+        "always (altitude < 35 cm or altitude >= 0.35 m)",
         "always (abs(v) >= 0 m/s)",
         "always (norm(velocity) >= velocity.z)",
         "always (fuel <= 100 kg)",
@@ -194,8 +194,13 @@ def test_a_trigger_out_of_reach_of_another_assertion():
         ["always (abs(v) > 0 m/s)"],
         ["eventually landed", "eventually (not landed)"],
         ["always (observed(altitude) < 1 m)", "always (altitude > 2 m)"],
-        # A rotation a minute and six degrees a second: equal, but for the rounding of the degree.
-        ["always (v / (1 m) * (1 rad) <= 1 rpm)", "always (v / (1 m) * (1 rad) >= 6 deg/s)"],
+        # Eleven turns and 3960 degrees: equal, but for the rounding of the degree.
+        ["always (altitude / (1 m) * (1 rad) <= 11 rev)", "always (altitude / (1 m) * (1 rad) >= 3960 deg)"],
+        ["always (altitude / (1 m) * (1 rad) >= 11 rev)", "always (altitude / (1 m) * (1 rad) <= 3960 deg)"],
+        [
+            "eventually[0 s, 1 s] (contact and not (rise(contact)))",
+            "eventually ((not contact) and not (fall(contact)))",
+        ],
         ["always (v < 1 m/s or velocity.x < 1 m/s)", "always (v > 1 m/s or velocity.x > 1 m/s)"],
     ],
     ids=lambda f: f[0],
@@ -236,6 +241,10 @@ def test_unused_names_are_found_where_they_stand():
         (("definitions", "inner"), "no assertion uses the definition 'inner'; remove it."),
         (("definitions", "odd(a, b)"), "'odd' does not use its parameter 'b'; remove it, or use it."),
     ]
+
+
+def test_a_definition_that_another_one_uses_is_used():
+    assert named(["outer"], definitions={"outer": "not inner", "inner": "contact"}) == []
 
 
 def test_a_parameter_is_not_a_use_of_the_constant_that_it_hides():

@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 from healing_runtime.core.errors import Location
 from healing_runtime.stl.bind import Requirement
 from healing_runtime.stl.formula import Formula, Outside
-from healing_runtime.stl.parse import Text
 
 _SHOWN = 4
 """Predicates beyond which an explanation explains nothing."""
@@ -25,7 +24,7 @@ class Finding(NamedTuple):
 def place(requirement: Requirement, part: Formula | None = None) -> Location:
     """Where a requirement's formula, or a part of it, stands."""
     offset = 0 if part is None or isinstance(part, Outside) else part.place
-    return Text(requirement.text, requirement.where).at(offset) or requirement.where
+    return requirement.source.at(offset) or requirement.where
 
 
 def because(evidence: Iterable[str], known: str = "") -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
+from healing_runtime.core.errors import InputError
 from healing_runtime.core.records import AssertionFile
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.stl import vocabulary
@@ -13,9 +14,9 @@ from healing_runtime.stl.vocabulary import Definition
 
 
 class NameFinding(NamedTuple):
-    """A warning about a key of the file: `("constants", "v_max")`, `("definitions", "settled(v)")`."""
+    """A warning about a key of the file: `("constants", "v_max")`, `("assertions", 2, "tolerance")`."""
 
-    key: tuple[str, str]
+    key: tuple[str | int, ...]
     message: str
 
 
@@ -33,7 +34,38 @@ def names(file: AssertionFile, table: SignalTable) -> list[NameFinding]:
         *_unused_definitions(formulas, written),
         *_unused_parameters(written),
         *_shadows(file, written, signals),
+        *_tolerances(file, formulas, written),
     ]
+
+
+def wrong_names(file: AssertionFile) -> Iterator[tuple[tuple[str, str], str, InputError]]:
+    """Every constant and definition that is wrong in itself: its key, its name, and what is wrong."""
+    for name, text in file.constants.items():
+        try:
+            vocabulary.constants({name: text})
+        except InputError as error:
+            yield ("constants", name), name, error
+    for head, body in file.definitions.items():
+        try:
+            vocabulary.head_of(head)
+            vocabulary.definition(head, body, file.definition_where.get(head))
+        except InputError as error:
+            yield ("definitions", head), head.partition("(")[0].strip(), error
+
+
+def rests_on(file: AssertionFile, formula: str, wrong: Collection[str]) -> bool:
+    """Whether a formula reads one of the names that are wrong, itself or through definitions; no formula reads none."""
+    texts = {head.partition("(")[0].strip(): body for head, body in file.definitions.items()}
+    reached: set[str] = set()
+    waiting = [formula]
+    while waiting:
+        try:
+            read = _read(parse_text(Text(waiting.pop())))
+        except InputError:
+            continue
+        waiting += [texts[name] for name in read - reached if name in texts]
+        reached |= read
+    return not reached.isdisjoint(wrong)
 
 
 def _unused_constants(file: AssertionFile, formulas: list[Raw], written: Iterable[Definition]) -> Iterator[NameFinding]:
@@ -81,6 +113,30 @@ def _shadows(file: AssertionFile, written: dict[str, Definition], signals: set[s
                 kind = "signal" if parameter in signals else "constant"
                 what = f"the parameter '{parameter}' of '{definition.name}' hides the {kind} of that name; rename it."
                 yield NameFinding(("definitions", head), what)
+
+
+def _tolerances(file: AssertionFile, formulas: list[Raw], written: dict[str, Definition]) -> Iterator[NameFinding]:
+    """A tolerance that no `==` uses."""
+    bodies = {definition.name: definition.body for definition in written.values()}
+    assertions = [a for a in file.assertions if not a.mission]
+    for number, (assertion, raw) in enumerate(zip(assertions, formulas, strict=False)):
+        if assertion.tolerance is not None and not _compares(raw, bodies):
+            what = f"'{assertion.id}' has a tolerance and compares nothing with '=='; remove the key."
+            yield NameFinding(("assertions", number, "tolerance"), what)
+
+
+def _compares(raw: Raw, bodies: dict[str, Raw]) -> bool:
+    """Whether `==` stands in a text or in a definition that it reaches."""
+    waiting, reached = [raw], set()
+    while waiting:
+        node = waiting.pop()
+        if node.tag == "compare" and node.parts[1].parts[0] == "==":
+            return True
+        for name in _read(node) - reached:
+            reached.add(name)
+            waiting += [bodies[name]] if name in bodies else []
+        waiting += [part for part in node.parts if isinstance(part, Raw)]
+    return False
 
 
 def _read(raw: Raw) -> set[str]:
