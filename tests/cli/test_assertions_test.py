@@ -28,6 +28,9 @@ assertions:
   - id: settles
     severity: warning
     formula: (always (altitude > 0 m)) and (eventually (always (descent_rate < 1 m/s)))
+  - id: slows
+    severity: warning
+    formula: always (contact implies eventually[0 s, 0.2 s] (descent_rate < 1 m/s))
 """
 HEAD = "t [s],altitude [m],descent_rate [m/s],contact,landed\n"
 FLIGHT = HEAD + "0,61,10,0,0\n0.1,59,11,0,0\n0.2,58,12.5,0,0\n0.3,57,13,0,0\n0.4,56,0.5,0,0\n"
@@ -77,6 +80,14 @@ def test_text_says_it_in_a_sentence(judge):
         "slow-when-low: false at 0.2 s: altitude is 58 m, so 'low' holds (less than 60 m) and descent_rate is "
         "12.5 m/s, 'descent_rate < 12 m/s' asks for less than 12 m/s; worst at 0.3 s: altitude is 57 m, so 'low' holds "
         "(less than 60 m) and descent_rate is 13 m/s, 'descent_rate < 12 m/s' asks for less than 12 m/s"
+    )
+
+
+def test_each_side_is_told_at_its_own_instant(judge):
+    text = HEAD + "0,5,12,1,0\n0.1,5,11,0,0\n0.2,5,12.5,0,0\n0.3,5,0,0,0\n"
+    assert one(judge, text, "slows")["reason"] == (
+        "false at 0.2 s: at 0 s contact is true and at 0.1 s descent_rate is 11 m/s, 'descent_rate < 1 m/s' asks for "
+        "less than 1 m/s"
     )
 
 
@@ -156,7 +167,7 @@ def test_a_column_may_be_named(judge):
     [
         ("t [s],altitude [m],sink [m/s]\n0,1,1\n1,1,1\n", ["--id", "slow-when-low"], "the nearest are"),
         ("t [s],height [m],contact\n0,1,1\n1,1,1\n", ["--id", "sensor"], "'observed(altitude)' is read by 'sensor'"),
-        (FLIGHT, ["--id", "slow"], "there is no assertion 'slow' here; there are: slow-when-low"),
+        (FLIGHT, ["--id", "slow"], "there is no assertion 'slow' here; there are: slows, slow-when-low"),
         (FLIGHT, ["--rate", "48"], "--rate 48 is no rate; write for example"),
         (FLIGHT, ["--rate", "48 rpm"], "--rate 48 rpm is no rate"),
         (FLIGHT, ["--rate", "0 Hz"], "--rate 0 Hz is no rate"),

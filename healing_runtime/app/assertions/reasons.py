@@ -56,18 +56,20 @@ class Reasons:
         word = f"{judged.status.word} at {self.at(judged.violated_at)}"
         if first is None:
             return word
-        when = (
-            f"at {self.at(first.tick)} " if first.tick != judged.violated_at and first.why in ("value", "nan") else ""
-        )
-        said = f"{word}: {when}{self._sides(first)}"
+        said = f"{word}: {self._sides(first, judged.violated_at)}"
         if found is None or found.why != "value" or (found.part, found.tick) == (first.part, first.tick):
             return said
-        return f"{said}; worst at {self.at(found.tick)}: {self._sides(found)}"
+        return f"{said}; worst at {self.at(found.tick)}: {self._sides(found, found.tick)}"
 
-    def _sides(self, found: Decision) -> str:
-        """What decided and what failed beside it, in the order of the text; each clause once."""
+    def _sides(self, found: Decision, told_at: int) -> str:
+        """What decided and what failed beside it, in the order of the text; each at its instant, if not told yet."""
         sides = sorted((found, *_all_beside(found)), key=lambda d: 0 if isinstance(d.part, Outside) else d.part.place)
-        return " and ".join(dict.fromkeys(self._said(side, violated=True) for side in sides))
+        said = []
+        for side in sides:
+            elsewhere = side.tick != told_at and side.why in ("value", "nan")
+            said.append((f"at {self.at(side.tick)} " if elsewhere else "") + self._said(side, violated=True))
+            told_at = side.tick
+        return " and ".join(dict.fromkeys(said))
 
     def _closest(self, found: Decision | None) -> str:
         if found is None or found.why != "value":
