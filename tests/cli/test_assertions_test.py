@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from healing_runtime import stl
+from healing_runtime.app.assertions.logged import logged_atoms
 from healing_runtime.cli.main import execute
+from healing_runtime.core.errors import Location
+from healing_runtime.core.status import Severity
 
 RULES = """\
 robot: lander
@@ -216,3 +221,22 @@ def test_a_file_names_no_assertions_by_itself(judge, capsys):
     Path("flight.csv").write_text(FLIGHT)
     assert execute(["assertions", "test", "flight.csv"]) == 2
     assert "give an assertion file with --assertions" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- what a run logged
+def test_logged_values_are_taken_where_their_text_tells_which_atom_they_are_of():
+    def bound(name, text):
+        definitions = {"slow(v)": "speed < v and height > 0"}
+        formula = stl.parse(text, definitions=definitions)
+        return stl.Requirement(name, formula, Severity.CRITICAL, False, text, 1.0, "file", Location("file"))
+
+    plain, twice = bound("plain", "always (speed < 1)"), bound("twice", "always (slow(2) or slow(3))")
+    one, two = np.array([1.0]), np.array([2.0])
+    logged = {"plain": {"speed < 1": one}, "twice": {"speed < v": two, "height > 0": one}}
+    known = logged_atoms([plain, twice], logged)
+    assert {atom.text: values for atom, values in known.items()} == {"speed < 1": one, "height > 0": one}
+    # Equal atoms are one to a program, under the text of either.
+    same = bound("same", "always (slow(1))")
+    (atom,) = logged_atoms([plain, same], {"same": {"speed < 1": two}})
+    assert atom.text == "speed < v"
+    assert logged_atoms([plain], {}) == {}

@@ -92,6 +92,7 @@ def _case(source: str, names: Sequence[str], ids: Sequence[str], options: Mappin
         wanted = stl.bind(_only(files, ids), table, hz, online=False)
     else:
         wanted = stl.judging(stl.bind(_only(run.files, ids), table, hz), mission)
+    wanted = _readable(wanted, run.recording)
     return _Case(run.recording, table, wanted, run.scenario.dtype, logged_atoms(flown, run.atoms))
 
 
@@ -139,7 +140,8 @@ def _readable(requirements: tuple[stl.Requirement, ...], recording: Recording) -
     for requirement in requirements:
         for reference in references(requirement.formula):
             if not _has(recording, reference):
-                near = nearest(reference.signal, recording.columns) or list(recording.columns)[:5]
+                columns = recording.columns or tuple(recording.signals)
+                near = nearest(reference.signal, columns) or columns[:5]
                 raise UnknownSignalError(
                     f"'{reference.text or reference.signal}' is read by '{requirement.id}' and has no column in "
                     f"{recording.name}; the nearest are {', '.join(near)}. Name its column with --column, or choose "
@@ -154,8 +156,9 @@ def _has(recording: Recording, reference: Reference) -> bool:
     samples = recording.signals.get(reference.signal) if samples is None else samples
     if samples is None:
         return False
-    if samples.ndim == 1:
+    if samples.ndim == 1 or not recording.columns:
         return True
+    # A component without a column is NaN throughout.
     entries = samples if reference.index is None else samples[:, [reference.index]]
     return bool((~np.isnan(entries)).any(axis=0).all())
 
