@@ -101,6 +101,12 @@ def test_numbers_that_are_nearly_equal_are_told_apart(judge):
     assert "descent_rate is 12.000001 m/s, " in one(judge, text, "slow-when-low")["reason"]
 
 
+def test_a_file_is_judged_in_the_digits_it_was_written_in(judge):
+    text = HEAD + "0,50,11.9999999999,0,0\n0.1,50,0,0,0\n"
+    found = one(judge, text, "slow-when-low", code=0)
+    assert found["status"] == "true" and found["robustness"] == pytest.approx(1e-10, rel=1e-3)
+
+
 def test_a_place_in_a_folded_formula_is_found(judge):
     text = FLIGHT.replace("altitude [m]", "observed(altitude) [m]").replace("0,61", "0,161")
     found = one(judge, text, "sensor")
@@ -190,6 +196,15 @@ def test_a_column_may_be_named(judge):
 def test_wrong_input_is_one_line_and_exit_code_2(judge, text, options, said):
     captured = judge(text, *options, code=2)
     assert captured.out == "" and len(captured.err.splitlines()) == 1 and said in captured.err, captured.err
+
+
+def test_a_component_without_a_column_is_refused(judge, capsys):
+    Path("flight.csv").write_text(
+        "t [s],position.x [m],reference_position.x [m],reference_position.y [m]\n0,1,1,1\n1,1,1,1\n"
+    )
+    assert execute(["assertions", "test", "flight.csv", "--assertions", "quadrotor/landing", "--id", "corridor"]) == 2
+    said = capsys.readouterr().err
+    assert "'position.y' is read by 'corridor' and has no column in flight.csv; the nearest are position.x [m]" in said
 
 
 def test_bounds_that_fall_between_ticks_are_refused_with_their_place(judge):
