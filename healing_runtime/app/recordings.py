@@ -48,17 +48,14 @@ def load_recording(
     """
     period_s = None if control_hz is None else 1 / Fraction(control_hz)
     if not _is_file(source):
-        if names:
-            raise InputError(f"{source} is a run, whose signals have names; leave --column out.")
-        recording = load_run(source, table).recording
+        recording = load_run(source, table, control_hz=control_hz, names=names).recording
         if robot and recording.robot != robot:
             raise InputError(f"{source} is a run of '{recording.robot}', the assertions are for '{robot}'.")
-    else:
-        read = _read(Path(source), robot, table, period_s, Names(names or {}))
-        recording = _standing_in(_without_stale(read, table), table)
+        return recording
+    recording = _read(Path(source), robot, table, period_s, Names(names or {}))
     if period_s not in (None, recording.period_s):
-        raise InputError(f"{source} was recorded at {rate_text(recording.period_s)}; leave --rate out.")
-    return recording
+        raise _other_rate(source, recording)
+    return _standing_in(_without_stale(recording, table), table)
 
 
 def own_robot(source: str) -> str | None:
@@ -71,10 +68,24 @@ def own_robot(source: str) -> str | None:
     return None if _is_file(source) else runs.robot_of(run_path(Path(source)))
 
 
-def load_run(source: str, table: SignalTable) -> runs.RecordedRun:
-    """A run of ours, with what judged it. Raises as `load_recording`."""
+def load_run(
+    source: str,
+    table: SignalTable,
+    *,
+    control_hz: int | Fraction | None = None,
+    names: Mapping[str, str] | None = None,
+) -> runs.RecordedRun:
+    """A run of ours, with what judged it; it knows its rate and its signals. Raises as `load_recording`."""
     run = runs.read_run(run_path(Path(source)), table)
+    if names:
+        raise InputError(f"{source} is a run, whose signals have names; leave --column out.")
+    if control_hz not in (None, run.scenario.control_hz):
+        raise _other_rate(source, run.recording)
     return dataclasses.replace(run, recording=_without_stale(run.recording, table))
+
+
+def _other_rate(source: str, recording: Recording) -> InputError:
+    return InputError(f"{source} was recorded at {rate_text(recording.period_s)}; leave --rate out.")
 
 
 def _is_file(source: str) -> bool:

@@ -73,6 +73,15 @@ def diagnose(
     return _Descent(formula, keys, end).follow(Stretch(formula, start, start), choose)
 
 
+def violation(formula: Formula, keys: Keys, seen: int) -> Decision | None:
+    """What violates a formula, judged from the first sample, when `seen` samples are there and others are to come.
+
+    None while nothing does: while the upper bound, over all that may come, is not violated.
+    """
+    descent, at = _Descent(formula, keys, "running", seen), Stretch(formula, 0, 0)
+    return descent.follow(at, _by_upper) if descent.bounds(formula)[1][0] < 0 else None
+
+
 def _first_nan(formula: Formula, keys: Keys, start: int) -> Decision | None:
     broken = [(atom, np.flatnonzero(np.isnan(keys[atom][start:]))) for atom in atoms(formula)]
     found = [(start + int(ticks[0]), atom) for atom, ticks in broken if ticks.size]
@@ -122,11 +131,11 @@ _SIDES = ("and", "or", "implies")
 class _Descent:
     """Bounds of every part of a formula at every sample, and the way from a formula to what has its value."""
 
-    def __init__(self, formula: Formula, keys: Keys, end: Literal["ended", "running"]) -> None:
+    def __init__(self, formula: Formula, keys: Keys, end: Literal["ended", "running"], seen: int | None = None) -> None:
         self._end: Literal["ended", "running"] = end
         some = next(iter(keys.values()))
         self._length, self._dtype = len(some), some.dtype
-        self._bounds: dict[Formula, Interval] = {atom: _as_bounds(key) for atom, key in keys.items()}
+        self._bounds: dict[Formula, Interval] = {atom: _as_bounds(key, seen) for atom, key in keys.items()}
         self.bounds(formula)
 
     def bounds(self, part: Formula) -> Interval:
@@ -191,9 +200,11 @@ class _Descent:
         return _read_as(stretch.sign, (np.append(lo, [-np.inf] * beyond), np.append(hi, [np.inf] * beyond)))
 
 
-def _as_bounds(key: np.ndarray) -> Interval:
-    """A sample that is invalid may have any value."""
-    return np.where(np.isnan(key), -np.inf, key), np.where(np.isnan(key), np.inf, key)
+def _as_bounds(key: np.ndarray, seen: int | None) -> Interval:
+    """A sample that is invalid, or not there yet, may have any value."""
+    unknown = np.isnan(key) if seen is None else np.isnan(key) | (np.arange(len(key)) >= seen)
+    infinity = key.dtype.type(np.inf)
+    return np.where(unknown, -infinity, key), np.where(unknown, infinity, key)
 
 
 def _read_as(sign: int, bounds: Interval) -> Interval:

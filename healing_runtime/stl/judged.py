@@ -7,9 +7,10 @@ from the same values of atoms, so verdicts and their reasons never disagree.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +20,7 @@ from healing_runtime.core.errors import AssertionSyntaxError
 from healing_runtime.core.status import Status
 from healing_runtime.stl import atoms as atom_values
 from healing_runtime.stl.bind import Requirement
-from healing_runtime.stl.diagnosis import Decision, Keys, diagnose
+from healing_runtime.stl.diagnosis import Decision, Keys, diagnose, violation
 from healing_runtime.stl.formula import (
     Apply,
     Atom,
@@ -174,22 +175,20 @@ def _final(now: np.ndarray, now_rho: np.ndarray, ended: np.ndarray, ended_rho: n
 
 def _evaluated(requirement: Requirement, keys: Keys) -> _Verdict:
     """The verdict of what no monitor can judge; when a violation is known is found by halving."""
-    own = dict.fromkeys(atoms(requirement.formula))
-    numbers = {atom: i for i, atom in enumerate(own)}
-    formula, length = _over_keys(requirement.formula, numbers), len(next(iter(keys.values())))
-
-    def verdict(stop: int, end: Literal["ended", "running"]) -> tuple[Status, float]:
-        signals = {str(i): keys[atom][:stop] for atom, i in numbers.items()}
-        found = verdicts(formula, signals, 1.0, end=end)
-        return Status(int(found.status[0])), float(found.rho[0])
-
-    status, rho = verdict(length, "ended")
-    if not verdict(length, "running")[0].violated:
+    own = {atom: keys[atom] for atom in dict.fromkeys(atoms(requirement.formula))}
+    formula = _over_keys(requirement.formula, {atom: i for i, atom in enumerate(own)})
+    found = verdicts(formula, {str(i): key for i, key in enumerate(own.values())}, 1.0)
+    status, rho = Status(int(found.status[0])), float(found.rho[0])
+    if status is Status.INVALID:
+        broken = functools.reduce(np.logical_or, map(np.isnan, own.values()))
+        return _Verdict(status, rho, int(np.argmax(broken)), None)
+    low, high = 1, len(next(iter(own.values())))
+    if status is not Status.FALSE or violation(requirement.formula, own, high) is None:
         return _Verdict(status, rho, None, None)
-    low, high = 1, length
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if verdict(middle, "running")[0].violated else (middle + 1, high)
+        known = violation(requirement.formula, own, middle) is not None
+        low, high = (low, middle) if known else (middle + 1, high)
     return _Verdict(status, rho, low - 1, None)
 
 
@@ -203,6 +202,5 @@ def _explained(requirement: Requirement, verdict: _Verdict, keys: Keys) -> Judge
     if known_at is None:  # only the end tells
         last = len(next(iter(own.values()))) - 1
         return Judged(requirement, status, rho, last, worst_at, decided, decided)
-    seen = {atom: key[: known_at + 1] for atom, key in own.items()}
-    first = diagnose(formula, seen, status, end="running")
+    first = decided if status is Status.INVALID else violation(formula, own, known_at + 1)
     return Judged(requirement, status, rho, known_at, worst_at, decided, first)

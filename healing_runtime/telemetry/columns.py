@@ -57,11 +57,9 @@ def recording_of(
     headings = tuple(column.heading for group in groups for column in group.columns)
     used = [i for i, group in enumerate(found) if any(m for _, m in group)]
     if not used:
-        known = ", ".join([*table.true.columns][:8])
-        raise FileFormatError(
-            f"no column names a signal of {robot or 'the robot'}; write for example {known}.",
-            where=Location(groups[0].columns[0].where.path) if groups and groups[0].columns else Location(name),
-        )
+        known = ", ".join(table.true.columns[:8])
+        where = next((column.where for group in groups for column in group.columns), Location(name))
+        raise FileFormatError(f"no column names a signal of {robot}; write for example {known}.", where=where)
     ticks = grid([groups[i].stamps for i in used], period_s)
     signals: dict[str, np.ndarray] = {}
     first: dict[tuple[str, int | None], Column] = {}

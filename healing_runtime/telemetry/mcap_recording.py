@@ -53,11 +53,13 @@ def _messages(path: Path) -> Iterator[tuple[str, str, int, bytes]]:
     """Topic, encoding, log time and bytes of every message, in the order of time."""
     where = Location(str(path))
     try:
-        with path.open("rb") as file:
-            for _, channel, message in make_reader(file, validate_crcs=True).iter_messages():
-                yield channel.topic, channel.message_encoding, message.log_time, message.data
+        file = path.open("rb")
     except OSError as error:
         raise FileFormatError(f"it cannot be read: {(error.strerror or str(error)).lower()}.", where=where) from None
+    try:
+        with file:
+            for _, channel, message in make_reader(file, validate_crcs=True).iter_messages():
+                yield channel.topic, channel.message_encoding, message.log_time, message.data
     except Exception as error:  # on damaged bytes the library raises whatever its parts raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise FileFormatError(f"it is no whole MCAP file ({reason}); record it again.", where=where) from None

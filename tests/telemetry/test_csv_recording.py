@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from healing_runtime.core.errors import FileFormatError, InputError, UnitError
 from healing_runtime.telemetry.columns import recording_of
@@ -237,3 +240,34 @@ def test_a_wrong_name_for_a_column_is_refused(load):
         load(f"{HEAD}0,1\n1,1\n", names={"alt": "altitude [m]"})
     with pytest.raises(FileFormatError, match=r"'hight .m.' is no signal; there are"):
         load("t [s],alt\n0,1\n1,1\n", names={"alt": "hight [m]"})
+
+
+CELLS = st.sampled_from(
+    ["0", "1", "0.5", "-3e4", "nan", "", "x", '"', "1,5", "true", "∞", "9" * 400, "\x00", "#", "1e999"]
+)
+HEADINGS = st.sampled_from(
+    ["t [s]", "time", "altitude [m]", "altitude_cm", "velocity.x [m/s]", "contact", "[", "a[]", "é"]
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(HEADINGS, max_size=4), st.lists(st.lists(CELLS, max_size=4), max_size=5), st.sampled_from(",;\t"))
+def test_whatever_stands_in_a_file_it_is_read_or_refused(tmp_path_factory, table, headings, rows, separator):
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_text("\n".join(separator.join(row) for row in [headings, *rows]), "utf-8")
+    try:
+        recording = recording_of([read_csv(path)], "any.csv", "quad", table, None)
+    except InputError as error:
+        assert "any.csv" in str(error) and "\n" not in str(error)
+    else:
+        assert all(len(samples) == len(recording.t_s) for samples in recording.signals.values())
+        assert not any(np.isinf(samples).any() for samples in recording.signals.values())
+
+
+@settings(max_examples=150)
+@given(st.binary(max_size=60))
+def test_whatever_bytes_a_file_has_it_is_read_or_refused(tmp_path_factory, table, data):
+    path = tmp_path_factory.getbasetemp() / "bytes.csv"
+    path.write_bytes(data)
+    with contextlib.suppress(InputError):
+        recording_of([read_csv(path)], "bytes.csv", "quad", table, None)

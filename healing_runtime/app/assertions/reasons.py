@@ -56,18 +56,20 @@ class Reasons:
         word = f"{judged.status.word} at {self.at(judged.violated_at)}"
         if first is None:
             return word
-        when = (
-            f"at {self.at(first.tick)} " if first.tick != judged.violated_at and first.why in ("value", "nan") else ""
-        )
-        said = f"{word}: {when}{self._sides(first)}"
+        said = f"{word}: {self._sides(first, judged.violated_at)}"
         if found is None or found.why != "value" or (found.part, found.tick) == (first.part, first.tick):
             return said
-        return f"{said}; worst at {self.at(found.tick)}: {self._sides(found)}"
+        return f"{said}; worst at {self.at(found.tick)}: {self._sides(found, found.tick)}"
 
-    def _sides(self, found: Decision) -> str:
-        """What decided and what failed beside it, in the order of the text; each clause once."""
+    def _sides(self, found: Decision, told_at: int) -> str:
+        """What decided and what failed beside it, in the order of the text; each at its instant, if not told yet."""
         sides = sorted((found, *_all_beside(found)), key=lambda d: 0 if isinstance(d.part, Outside) else d.part.place)
-        return " and ".join(dict.fromkeys(self._said(side, violated=True) for side in sides))
+        said = []
+        for side in sides:
+            elsewhere = side.tick != told_at and side.why in ("value", "nan")
+            said.append((f"at {self.at(side.tick)} " if elsewhere else "") + self._said(side, violated=True))
+            told_at = side.tick
+        return " and ".join(dict.fromkeys(said))
 
     def _closest(self, found: Decision | None) -> str:
         if found is None or found.why != "value":
@@ -109,7 +111,7 @@ class Reasons:
         if not any(references(tested)):
             tested, limit = limit, tested
             relation = relation.translate(str.maketrans("<>", "><"))
-        unit = _unit(part, tested)
+        unit = self._unit(part, tested)
         value, bound = self._value(tested, found.tick), self._value(limit, found.tick)
         shown, asked = _apart(value / _factor(unit), bound / _factor(unit), unit)
         if relation == "==":
@@ -125,7 +127,7 @@ class Reasons:
         return f"{', '.join(said)}, {asking}" if said else asking
 
     def _shown(self, reference: Reference, tick: int, part: Predicate) -> str:
-        unit = _unit(part, reference)
+        unit = self._unit(part, reference)
         value = np.ravel(self._read(reference)[tick]) / _factor(unit)
         if value.size == 1:
             return _quantity(float(value[0]), unit)
@@ -141,9 +143,21 @@ class Reasons:
             name = _name(reference)
             out[name] = {
                 "value": entries[0] if len(entries) == 1 else None if None in entries else entries,
-                "unit": units.symbols(reference.dimension) if reference.dimension else "",
+                "unit": self._signal_unit(reference),
             }
         return out
+
+    def _signal_unit(self, reference: Reference) -> str:
+        return (self._table.observed if reference.observed else self._table.true).by_name[reference.signal].unit
+
+    def _unit(self, part: Predicate, expression: Expression) -> str:
+        """The unit in which the author wrote a number of the expression's dimension; else the signal's, else SI."""
+        for text, dimension in (*_numbers(part.left), *_numbers(part.right)):
+            if dimension == expression.dimension and text:
+                return units.split_quantity(text)[1]
+        if isinstance(expression, Reference):
+            return self._signal_unit(expression)
+        return units.symbols(expression.dimension) if expression.dimension else ""
 
     def _read(self, reference: Reference) -> np.ndarray:
         signals: Mapping[str, np.ndarray] = self._recording.signals
@@ -170,15 +184,6 @@ def _name(reference: Reference) -> str:
 
 def _truth(value: bool) -> str:
     return "true" if value else "false"
-
-
-def _unit(part: Predicate, expression: Expression) -> str:
-    """The unit in which the author wrote a number of the expression's dimension; SI where there is none."""
-    for number in _numbers(part.left), _numbers(part.right):
-        for text, dimension in number:
-            if dimension == expression.dimension and text:
-                return units.split_quantity(text)[1]
-    return units.symbols(expression.dimension) if expression.dimension else ""
 
 
 def _numbers(expression: Expression) -> list[tuple[str, Any]]:

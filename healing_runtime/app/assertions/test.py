@@ -60,6 +60,10 @@ def test(
     """
     options = {"control_hz": None if rate is None else _rate(rate), "names": dict(map(_name, columns))}
     case = _case(source, files, ids, options)
+    if not case.requirements:
+        raise InputError(
+            f"{source}: there is no assertion to judge it by; give a file that has some with --assertions."
+        )
     with jax.enable_x64(case.dtype == "float64"):
         judged = judge(case.requirements, case.recording.signals, np.dtype(case.dtype), case.known)
         return _document(source, case, judged)
@@ -78,16 +82,18 @@ def _case(source: str, names: Sequence[str], ids: Sequence[str], options: Mappin
             )
     if own_robot(source) is None:
         recording = load_recording(source, robot, table, **options)
-        bound = stl.bind(files, table, 1 / recording.period_s, online=False)
-        wanted = _chosen(bound, ids)
+        wanted = stl.bind(_only(files, ids), table, 1 / recording.period_s, online=False)
         # A file's numbers are judged as they stand there.
         return _Case(_with_notes(recording, wanted), table, _readable(wanted, recording), "float64", {})
-    load_recording(source, robot, table, **options)  # refuses what is not for a run
-    run = load_run(source, table)
-    hz = run.scenario.control_hz
-    flown = stl.judging(stl.bind(run.files, table, hz), run.scenario.mission)
-    bound = stl.bind(files, table, hz, online=False) if files else flown
-    return _Case(run.recording, table, _chosen(bound, ids), run.scenario.dtype, logged_atoms(flown, run.atoms))
+    run = load_run(source, table, **options)
+    hz, mission = run.scenario.control_hz, run.scenario.mission
+    flown = stl.judging(stl.bind(run.files, table, hz), mission)
+    if files:
+        wanted = stl.bind(_only(files, ids), table, hz, online=False)
+    else:
+        wanted = stl.judging(stl.bind(_only(run.files, ids), table, hz), mission)
+    wanted = _readable(wanted, run.recording)
+    return _Case(run.recording, table, wanted, run.scenario.dtype, logged_atoms(flown, run.atoms))
 
 
 def _robot_of(files: Sequence[AssertionFile], source: str) -> str:
@@ -115,13 +121,17 @@ def _name(text: str) -> tuple[str, str]:
     return heading.strip(), signal.strip()
 
 
-def _chosen(bound: Sequence[stl.Requirement], ids: Sequence[str]) -> tuple[stl.Requirement, ...]:
-    known = [r.id for r in bound]
+def _only(files: Sequence[AssertionFile], ids: Sequence[str]) -> list[AssertionFile]:
+    """The files with the assertions that are wanted; what is not wanted need not suit the recording's rate."""
+    known = [a.id for file in files for a in file.assertions]
     for wanted in ids:
         if wanted not in known:
             near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4) or known
             raise InputError(f"there is no assertion '{wanted}' here; there are: {', '.join(near) or 'none'}.")
-    return tuple(r for r in bound if not ids or r.id in ids)
+    return [
+        dataclasses.replace(file, assertions=tuple(a for a in file.assertions if not ids or a.id in ids))
+        for file in files
+    ]
 
 
 # ---------------------------------------------------------------- signals that are there, and that are not
@@ -130,7 +140,8 @@ def _readable(requirements: tuple[stl.Requirement, ...], recording: Recording) -
     for requirement in requirements:
         for reference in references(requirement.formula):
             if not _has(recording, reference):
-                near = nearest(reference.signal, recording.columns) or list(recording.columns)[:5]
+                columns = recording.columns or tuple(recording.signals)
+                near = nearest(reference.signal, columns) or columns[:5]
                 raise UnknownSignalError(
                     f"'{reference.text or reference.signal}' is read by '{requirement.id}' and has no column in "
                     f"{recording.name}; the nearest are {', '.join(near)}. Name its column with --column, or choose "
@@ -145,8 +156,9 @@ def _has(recording: Recording, reference: Reference) -> bool:
     samples = recording.signals.get(reference.signal) if samples is None else samples
     if samples is None:
         return False
-    if samples.ndim == 1:
+    if samples.ndim == 1 or not recording.columns:
         return True
+    # A component without a column is NaN throughout.
     entries = samples if reference.index is None else samples[:, [reference.index]]
     return bool((~np.isnan(entries)).any(axis=0).all())
 
