@@ -11,7 +11,7 @@ from peers import compiled, data, rtamt_specification
 from healing_runtime import stl
 
 ROUNDS = 5
-REPEATS = 50  # runs of ours a round, so that a round outlasts a time slice
+REPEATS = 20  # runs of ours a round, so that a round outlasts a time slice
 SUBJECTS = (
     ("always[0:50], 100k samples", 100_000, "always[0 ticks, 50 ticks] (x >= 0)", "always[0:50](x >= 0)", 100),
     ("always[0:1000], 100k samples", 100_000, "always[0 ticks, 1000 ticks] (x >= 0)", "always[0:1000](x >= 0)", 100),

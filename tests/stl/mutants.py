@@ -18,6 +18,7 @@ SWAPS = {
 }
 SWAPS |= {after: before for before, after in SWAPS.items()}
 COMPARISONS = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq}
+CONNECTIVES = ("both", "either", "implies", "iff")
 ARITHMETIC = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd}
 
 
@@ -52,6 +53,8 @@ def _changes(node):
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "where":
         test, yes, no = node.args
         yield "branches exchanged", ast.Call(node.func, [test, no, yes], [])
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CONNECTIVES:
+        yield "first argument alone", node.args[0]
     if isinstance(node, ast.IfExp):
         yield "branches exchanged", ast.IfExp(node.test, node.orelse, node.body)
 

@@ -134,6 +134,8 @@ UNSURE = {
     "held_for": [("held_for", 2, SOON)],
     "windows": [("historically", (1, 2), SOON), ("since", (2, 3), SOON, KEEP), ("until", (2, 30), SOON, KEEP)],
     "margin": [("until", (0, 2), SOON, ("not", KEEP))],
+    "and_": [("and", SOON, KEEP), ("and", KEEP, SOON)],
+    "or_": [("or", SOON, KEEP), ("or", KEEP, SOON)],
 }
 OPERATORS = [name for name in FORMULAS if name not in ("windows", "lattice", "margin", "safety")]
 LENGTH, ROWS, IN_CI = 8, 10, 2
@@ -147,6 +149,12 @@ def module(name):
 PAST = "historically|once|since|prev|rise|fall|held_for"
 EQUIVALENT = {
     # Pattern of "module: mutant" -> why nothing can tell it from the original.
+    r".*: True: other truth.*": "'strict' of a zip over spans, which have two bounds each",
+    r"held_for: reference: p\.lo: hi": "of the lower bound only the shape is read",
+    r"since: (reference|stream): (-jnp\.inf: minus dropped|jnp\.inf: other infinity)( #[23])?": (
+        "before the first sample `once[a, b] q` is -inf as well, and an older p is vouched for by it"
+    ),
+    r"since: stream: 0: one more #2": "`once` does not read the horizon that it is given",
     rf"({PAST}): (stream|_recursion|_least_so_far): .*\.lo: hi.*": "a past operator online is given spans with lo = hi",
 }
 
