@@ -31,7 +31,7 @@ class Result:
     note: str = ""
 
 
-def in_turns(subjects: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, np.ndarray]:
+def in_turns(subjects: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
     """Seconds of every round, the subjects one after the other within a round; one round before is a warm-up."""
     seconds: dict[str, list[float]] = {name: [] for name in subjects}
     for n in range(rounds + 1):

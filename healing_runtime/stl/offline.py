@@ -138,7 +138,7 @@ def _judge(formula: Formula, signals: Mapping[str, Any], dt_s: float, end: End) 
     read, like = recorded(formula, signals)
     keys = {atom: atoms.key(atom, read, like) for atom in atoms_of(resolved)}
     broken = _any_nan(keys.values())
-    after = jnp.cumsum(broken) > 0
+    after = _from_the_first(broken)
     before = _before(resolved, keys, after, EXACT)
     decided = ~after & ((before.lo > 0) | (before.hi < 0))
     back, ahead = _reach(resolved)
@@ -153,7 +153,7 @@ def _exercised(judged: _Judged, end: End) -> Array:
     exercised = jnp.zeros(judged.like.shape, bool)
     found = triggers(judged.formula)
     for trigger, (low, high) in found:
-        after = jnp.cumsum(_any_nan(judged.keys[atom] for atom in atoms_of(trigger))) > 0
+        after = _from_the_first(_any_nan(judged.keys[atom] for atom in atoms_of(trigger)))
         before = _before(trigger, judged.keys, after, EXACT).lo > 0
         whole = _bounds(trigger, judged.keys, judged.unknown.broken, end, EXACT).lo > 0
         exercised |= jnp.where(judged.unknown.kept, *(_any_within(fired, low, high) for fired in (before, whole)))
@@ -220,9 +220,18 @@ def _reach(formula: Formula) -> tuple[int | None, int | None]:
     return back, None if ahead is None or far is None else ahead + far
 
 
+def _from_the_first(marks: Array) -> Array:
+    """True from the first mark on; no prefix sum, which would cost as much as an operator."""
+    first = jnp.where(jnp.any(marks), jnp.argmax(marks), marks.shape[0])
+    return jnp.arange(marks.shape[0]) >= first
+
+
 def _any_within(marks: Array, low: int | None, high: int | None) -> Array:
     """Whether a mark lies from `low` to `high` samples ahead of each one; None for as far as there are any."""
     n = marks.shape[0]
+    if high is None:
+        last = jnp.where(jnp.any(marks), n - 1 - jnp.argmax(marks[::-1]), -1)
+        return jnp.maximum(jnp.arange(n) + (-n if low is None else min(max(low, -n), n)), 0) <= last
     counts = jnp.concatenate([jnp.zeros((1,), jnp.int32), jnp.cumsum(marks.astype(jnp.int32))])
     at = jnp.arange(n)
     first = jnp.clip(at + (-n if low is None else min(max(low, -n), n)), 0, n)

@@ -42,3 +42,9 @@ def continuations():
 def comparing():
     """Many formulas and traces at a time, ours beside the definition."""
     return _load("comparing", Path(__file__).parent)
+
+
+@pytest.fixture(scope="session")
+def mutating():
+    """Source mutations, planted into running functions."""
+    return _load("mutants", Path(__file__).parent)
