@@ -118,7 +118,7 @@ def bind(
                 f"the id '{requirement.id}' is also at {other.where}; rename one.", where=requirement.where
             )
     if online and period is not None:
-        check_budget([(requirement.formula, Text(requirement.text, requirement.where)) for requirement in found])
+        check_budget([(requirement.formula, requirement.source) for requirement in found])
     return found
 
 

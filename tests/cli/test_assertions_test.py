@@ -13,6 +13,7 @@ from healing_runtime.app.assertions.logged import logged_atoms
 from healing_runtime.cli.main import execute
 from healing_runtime.core.errors import Location
 from healing_runtime.core.status import Severity
+from healing_runtime.stl.text import Text
 
 RULES = """\
 robot: lander
@@ -146,7 +147,7 @@ def test_a_missing_sample_is_invalid_and_said(judge):
 
 def test_vacuous_and_open_verdicts_are_no_violations_and_say_why(judge):
     found = one(judge, FLIGHT, "lands", code=0)
-    assert (found["status"], found["robustness"]) == ("vacuous", None)
+    assert (found["status"], found["robustness"]) == ("vacuous", "inf")
     assert found["reason"] == "vacuous: never triggered; contact is false at 0 s"
     found = one(judge, FLIGHT.replace("0.4,56,0.5,0,0", "0.4,56,0.5,1,0"), "lands", code=0)
     assert found["reason"].startswith(
@@ -243,7 +244,8 @@ def test_logged_values_are_taken_where_their_text_tells_which_atom_they_are_of()
     def bound(name, text):
         definitions = {"slow(v)": "speed < v and height > 0"}
         formula = stl.parse(text, definitions=definitions)
-        return stl.Requirement(name, formula, Severity.CRITICAL, False, text, 1.0, "file", Location("file"))
+        where = Location("file")
+        return stl.Requirement(name, formula, Severity.CRITICAL, False, text, 1.0, "file", where, Text(text, where))
 
     plain, twice = bound("plain", "always (speed < 1)"), bound("twice", "always (slow(2) or slow(3))")
     one, two = np.array([1.0]), np.array([2.0])

@@ -13,6 +13,7 @@ from healing_runtime.core.status import Severity, Status
 from healing_runtime.stl import Requirement
 from healing_runtime.stl.formula import Predicate, atoms
 from healing_runtime.stl.judged import _is_online, judge
+from healing_runtime.stl.text import Text
 from healing_runtime.stl.ticks import in_ticks
 
 LENGTH = 14
@@ -20,7 +21,8 @@ LENGTH = 14
 
 def requirement(text, name="r", hz=1):
     formula = in_ticks(stl.parse(text), Fraction(1, hz))
-    return Requirement(name, formula, Severity.CRITICAL, False, text, 1.0, "file", Location("file.yaml", 1, 1))
+    where = Location("file.yaml", 1, 1)
+    return Requirement(name, formula, Severity.CRITICAL, False, text, 1.0, "file", where, Text(text, where))
 
 
 def one(text, dtype=np.float32, known=None, **signals):

@@ -7,27 +7,19 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from healing_runtime import stl, workspace
-from healing_runtime.app.flights import run_path
-from healing_runtime.app.recordings import load_recording, own_robot
-from healing_runtime.core import units
+from healing_runtime.app.assertions.case import case_of
 from healing_runtime.core.codec import plain
-from healing_runtime.core.errors import InputError, UnitError
+from healing_runtime.core.errors import InputError
 from healing_runtime.core.recording import Recording
-from healing_runtime.core.records import AssertionFile
 from healing_runtime.reports.page import page
 from healing_runtime.reports.picture import picture
 from healing_runtime.reports.sentences import MADE_BY
 from healing_runtime.reports.timeline import Timeline, timelines
-from healing_runtime.stl.bind import Requirement
-from healing_runtime.supervisor import recordings as runs
-from healing_runtime.workspace.document import suggestion
 
 Draw = Callable[[Sequence[Timeline], Recording], bytes]
 
@@ -46,6 +38,7 @@ def plot(
     *,
     out_dir: Path | None = None,
     rate: str | None = None,
+    columns: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Judge a recording and draw what became of each assertion.
 
@@ -56,6 +49,7 @@ def plot(
         outputs: where to write, `.png` or `.html`; `<recording>-assertions` with both endings if left out.
         out_dir: folder of the files that are not named; made if it is not there. The current folder if left out.
         rate: how often the file was sampled, as in `48 Hz`.
+        columns: what columns of a file are, as in `alt=altitude [m]`.
 
     Raises:
         InputError, RecordError: where, what is wrong, what to do.
@@ -67,11 +61,10 @@ def plot(
     targets = tuple(outputs) or _default_targets(source, out_dir)
     for target in targets:
         _check_target(target, named=bool(outputs))
-    requirements, texts, recording, dtype = _case(source, files, ids, None if rate is None else _rate(rate))
-    if not requirements:
-        raise InputError("there is no assertion to draw; name an assertion file that has one with --assertions.")
-    with jax.enable_x64(dtype == "float64"):
-        drawn = timelines(requirements, texts, recording)
+    case = case_of(source, files, ids, rate=rate, columns=columns)
+    recording = case.recording
+    with jax.enable_x64(case.dtype == "float64"):
+        drawn = timelines(case.requirements, case.files, recording)
     contents = {target: DRAWN[target.suffix.lower()](drawn, recording) for target in dict.fromkeys(targets)}
     if out_dir is not None:
         _made(out_dir)
@@ -84,51 +77,6 @@ def plot(
         "assertions": [_entry(timeline) for timeline in drawn],
         "files": written,
     }
-
-
-# ---------------------------------------------------------------- what is drawn
-def _case(
-    source: str, names: Sequence[str], ids: Sequence[str], rate: Fraction | None
-) -> tuple[tuple[Requirement, ...], tuple[AssertionFile, ...], Recording, str]:
-    """The requirements, the files they are from, the recording, and the precision in which it is judged."""
-    home = workspace.open()
-    files = tuple(home.assertion_file(name) for name in names)
-    own = own_robot(source)
-    if own is None and not files:
-        raise InputError(f"{source} names no assertions by itself; give an assertion file with --assertions.")
-    robot = own or files[0].robot
-    for file in files:
-        if file.robot != robot:
-            raise InputError(f"assertion file '{file.name}' is for robot '{file.robot}', the others are for '{robot}'.")
-    table = home.robot(robot).signals
-    recording = load_recording(source, robot, table, control_hz=rate)
-    hz, dtype = 1 / recording.period_s, "float64"  # a file's numbers are judged as they stand there
-    if own is None:
-        bound = stl.bind(files, table, hz, online=False)
-    else:
-        run = runs.read_run(run_path(Path(source)), table)
-        dtype = run.scenario.dtype
-        flown = stl.judging(stl.bind(run.files, table, hz), run.scenario.mission)
-        bound = stl.bind(files, table, hz, online=False) if files else flown
-        files = files or run.files
-    for wanted in ids:
-        if wanted not in {requirement.id for requirement in bound}:
-            known = [requirement.id for requirement in bound]
-            hint = suggestion(wanted, known, what="There are")
-            raise InputError(f"there is no assertion '{wanted}' here.{hint}")
-    return tuple(r for r in bound if not ids or r.id in ids), files, recording, dtype
-
-
-def _rate(text: str) -> Fraction:
-    try:
-        number, unit = units.split_quantity(text)
-        rate = Fraction(number) * Fraction(str(units.si_factor(unit)))
-        right = units.dimension(unit) == units.dimension("Hz") and rate > 0
-    except UnitError:
-        right, rate = False, Fraction(0)
-    if not right:
-        raise UnitError(f"--rate {text} is no rate; write for example --rate '48 Hz'.")
-    return rate
 
 
 def _entry(timeline: Timeline) -> dict[str, Any]:

@@ -35,12 +35,17 @@ def plot(
     rate: Annotated[
         str | None, typer.Option("--rate", help="How often the file was sampled, where it does not tell: '48 Hz'.")
     ] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option("--column", help="What a column of the file is, as in 'alt=altitude [m]'.")
+    ] = None,
     as_json: output.JsonFlag = False,
 ) -> None:
     """Draw timelines of assertions over a recording."""
     from healing_runtime.app.assertions.plot import plot as draw
 
-    document = draw(recording, assertions or (), ids or (), outputs or (), out_dir=out_dir, rate=rate)
+    document = draw(
+        recording, assertions or (), ids or (), outputs or (), out_dir=out_dir, rate=rate, columns=columns or ()
+    )
     output.emit(document, as_json, lambda: _text(document))
 
 

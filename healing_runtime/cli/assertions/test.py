@@ -55,7 +55,7 @@ def _text(document: dict[str, Any]) -> list[str]:
     return [*lines, *(f"{a['id']}: {output.first_line(a['reason'])}" for a in document["assertions"])]
 
 
-def _robustness(value: float | None) -> str:
+def _robustness(value: float | str | None) -> str:
     return "none" if value is None else output.number(value)
 
 
