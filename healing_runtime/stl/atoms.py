@@ -17,7 +17,17 @@ from healing_runtime.stl.formula import Arithmetic, Atom, Expression, Flag, Lite
 
 Read = Callable[[Reference], Array]
 
-_BINARY = {"+": jnp.add, "-": jnp.subtract, "*": jnp.multiply, "/": jnp.divide, "min": jnp.minimum, "max": jnp.maximum}
+
+
+def _quotient(one: Array | float, other: Array | float) -> Array:
+    """What is divided by zero is NaN, hence invalid: an infinity would satisfy a comparison."""
+    if isinstance(other, int | float):
+        return jnp.divide(one, other)
+    zero = other == 0
+    return jnp.where(zero, jnp.nan, jnp.divide(one, jnp.where(zero, 1, other)))
+
+
+_BINARY = {"+": jnp.add, "-": jnp.subtract, "*": jnp.multiply, "/": _quotient, "min": jnp.minimum, "max": jnp.maximum}
 
 
 def value(expression: Expression, read: Read) -> Array | float:

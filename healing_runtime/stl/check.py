@@ -177,6 +177,8 @@ class _Checker(ExpressionReader):
                 what = f"the tolerance '{given.text}' has another unit than '{self.text(raw)}'; write it in {unit}."
                 self.fail(what, sign, UnitError)
             tolerance = given.value
+            if tolerance < 0:
+                self.fail(f"the tolerance '{given.text}' is negative, so '==' would never hold; write its size.", sign)
         scale = self.words.scales.get(left.dimension) or max(
             (r.scale for side in (left, right) for r in references(side)), default=1.0
         )

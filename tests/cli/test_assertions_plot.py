@@ -115,7 +115,7 @@ def test_a_file_that_is_not_ours_is_never_lost(home, capsys):
         (["--rate", "fast"], "--rate fast is no rate"),
         (["--rate", "0 Hz"], "--rate 0 Hz is no rate"),
         (["--rate", "5 m"], "--rate 5 m is no rate"),
-        (["--assertions", "quadrotor/landing"], "is for robot 'quadrotor', the others are for 'lander'"),
+        (["--assertions", "quadrotor/landing"], "is for robot 'quadrotor', the recording is of 'lander'"),
     ],
     ids=lambda found: " ".join(found) if isinstance(found, list) else "",
 )

@@ -179,7 +179,7 @@ def test_a_column_may_be_named(judge):
     [
         ("t [s],altitude [m],sink [m/s]\n0,1,1\n1,1,1\n", ["--id", "slow-when-low"], "the nearest are"),
         ("t [s],height [m],contact\n0,1,1\n1,1,1\n", ["--id", "sensor"], "'observed(altitude)' is read by 'sensor'"),
-        (FLIGHT, ["--id", "slow"], "there is no assertion 'slow' here; there are: slows, slow-when-low"),
+        (FLIGHT, ["--id", "slow"], "there is no assertion 'slow' here. Did you mean 'slows'?"),
         (FLIGHT, ["--rate", "48"], "--rate 48 is no rate; write for example"),
         (FLIGHT, ["--rate", "48 rpm"], "--rate 48 rpm is no rate"),
         (FLIGHT, ["--rate", "0 Hz"], "--rate 0 Hz is no rate"),

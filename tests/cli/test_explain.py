@@ -69,7 +69,7 @@ def test_one_formula_is_read_without_a_file(home, capsys):
         (["own.yaml", "--formula", "contact", "--robot", "lander"], "give an assertion file, or --formula"),
         (["--formula", "contact"], "belong together"),
         (["own.yaml", "--robot", "lander"], "belong together"),
-        (["--formula", "", "--robot", "lander"], "formula:1:1: the formula stops too early"),
+        (["--formula", "", "--robot", "lander"], "formula:1:1: there is no formula; write one"),
         (["--formula", "fuell > 100 kg", "--robot", "lander"], "formula:1:1: 'fuell' is no signal"),
         (["--formula", "contact", "--robot", "landr"], "Did you mean 'lander'?"),
     ],

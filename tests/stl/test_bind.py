@@ -124,6 +124,13 @@ def test_mistakes_are_found_where_they_are():
         stl.bind([file(mission=["landed"])], TABLE, 10)
 
 
+def test_a_negative_tolerance_is_refused():
+    with pytest.raises(AssertionSyntaxError, match="'-1 m' is negative"):
+        stl.bind([file("altitude == 3 m", tolerance="-1 m")], TABLE, 10)
+    (bound,) = stl.bind([file("altitude == 3 m", tolerance="0 m")], TABLE, 10)
+    assert bound.formula.arguments[0].tolerance == 0
+
+
 def test_no_requirements_is_an_empty_monitor():
     assert fly((), [(1, 0, 0, 1, 0)]) == [[[], []]]
 

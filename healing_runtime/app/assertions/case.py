@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -20,6 +19,7 @@ from healing_runtime.core.records import AssertionFile
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.stl.formula import Atom, Reference, references
 from healing_runtime.telemetry.headings import nearest
+from healing_runtime.workspace.document import suggestion
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,8 +124,7 @@ def _only(files: Sequence[AssertionFile], ids: Sequence[str]) -> list[AssertionF
     known = [a.id for file in files for a in file.assertions]
     for wanted in ids:
         if wanted not in known:
-            near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4) or known
-            raise InputError(f"there is no assertion '{wanted}' here; there are: {', '.join(near) or 'none'}.")
+            raise InputError(f"there is no assertion '{wanted}' here.{suggestion(wanted, known, what='There are')}")
     return [
         dataclasses.replace(file, assertions=tuple(a for a in file.assertions if not ids or a.id in ids))
         for file in files
