@@ -21,7 +21,7 @@ from healing_runtime.stl.windows import RING_ALONE
 
 _FREE = {"broadcast_in_dim", "reshape", "squeeze", "convert_element_type", "copy", "iota"}
 """Primitives that only change a shape or a type, or stand for a constant."""
-_VARYING = {"cond", "while", "scan"}
+_VARYING = {"cond", "while"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,13 +75,13 @@ def steps(program: Program) -> int:
 
 
 def operations(jaxpr: Any) -> int:
-    """Scalar operations of a trace without branches and loops.
+    """Scalar operations of a trace whose loops have a fixed length.
 
     A primitive counts the elements it writes, a reduction those it reads, and a write into a ring those it changes.
-    What only changes a shape or a type counts nothing.
+    What only changes a shape or a type counts nothing, and a scan counts its body once a step.
 
     Raises:
-        NotImplementedError: there is a branch or a loop.
+        NotImplementedError: there is a branch, or a loop whose length is not fixed.
     """
     return sum(map(_count, jaxpr.eqns))
 
@@ -92,7 +92,7 @@ def _count(equation: Any) -> int:
         raise NotImplementedError(f"'{name}' in a monitor's update: what it costs may depend on data")
     inner = list(_inside(equation))
     if inner:
-        return sum(map(operations, inner))
+        return equation.params.get("length", 1) * sum(map(operations, inner))
     if name in _FREE:
         return 0
     if name == "dynamic_update_slice":

@@ -88,6 +88,8 @@ def test_every_operator_has_a_cost():
         text = f"{operator.name}{window} (p)" if operator.arity == 1 else f"(p) {operator.name}{window} (q)"
         wrapped = cost(text), cost(f"always ({text})")
         assert all(found.steps_per_tick > 0 for found in wrapped)
+    scan = jax.make_jaxpr(lambda x: jax.lax.scan(lambda s, y: (s + y, s * y), 0.0, x))(jnp.zeros(7)).jaxpr
+    assert operations(scan) == 7 * 2
     with pytest.raises(NotImplementedError, match="'cond'"):
         operations(jax.make_jaxpr(lambda x: jax.lax.cond(x > 0, jnp.sin, jnp.cos, x))(1.0).jaxpr)
 
@@ -107,7 +109,7 @@ def test_figures_are_the_same_every_time_and_vectors_count_their_entries():
     options = {"signals": {"p": "", "v": SIGNALS.by_name["v"]}}
     assert cost(text, **options) == cost(text, **options)
     apart = cost("always (norm(v) < 1)", **options).steps_per_tick - cost("always (x < 1)").steps_per_tick
-    assert apart == 3 + 3 + 1  # squares, their sum, the root
+    assert apart == 3 + 3 + 1 + 3  # squares, their sum, the root, and what keeps the root's gradient finite at zero
 
 
 def test_the_tick_s_own_program_is_what_is_counted():
