@@ -175,6 +175,8 @@ def _line(path: Path, number: int, line: bytes) -> Any:
 
 
 def _damaged(path: Path, number: int) -> RecordError:
+    if number == 1:
+        return RecordError(f"{path}:1: the line that says what was searched is damaged; begin anew in another folder.")
     return RecordError(f"{path}:{number}: this line is damaged; remove it and its flight is flown again.")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -17,6 +16,7 @@ from healing_runtime.reports.wording import Unit, unit_of, written
 from healing_runtime.stl import atoms
 from healing_runtime.stl.bind import Requirement
 from healing_runtime.stl.formula import Apply, Expression, Formula, Number, Predicate, references
+from healing_runtime.stl.phrases import is_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,11 +111,10 @@ def _scaled(verdict: Verdict, unit: Unit) -> tuple[np.ndarray, np.ndarray, np.nd
 
 def _meaning(text: str, file: AssertionFile) -> str:
     """The body of the definition whose name or call the text is."""
-    call = re.fullmatch(r"([A-Za-z_]\w*)\s*(?:\(.*\))?", text)
-    if call is None:
+    if not is_name(text):
         return ""
     bodies = {head.partition("(")[0].strip(): body for head, body in file.definitions.items()}
-    return " ".join(bodies.get(call[1], "").split())
+    return " ".join(bodies.get(text.partition("(")[0].strip(), "").split())
 
 
 def _compared(

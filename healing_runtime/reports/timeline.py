@@ -16,7 +16,7 @@ from healing_runtime.reports.history import History, histories, samples_of
 from healing_runtime.reports.rows import Row, run_row, sub_formula_row
 from healing_runtime.reports.wording import Unit, seconds, unit_of
 from healing_runtime.stl.bind import Requirement
-from healing_runtime.stl.formula import Apply, Formula, Predicate, children
+from healing_runtime.stl.formula import Apply, Atom, Formula, Predicate, children
 
 MAX_ROWS = 12
 
@@ -63,7 +63,10 @@ class Timeline:
 
 
 def timelines(
-    requirements: Sequence[Requirement], files: Sequence[AssertionFile], recording: Recording
+    requirements: Sequence[Requirement],
+    files: Sequence[AssertionFile],
+    recording: Recording,
+    known: Mapping[Atom, np.ndarray] | None = None,
 ) -> tuple[Timeline, ...]:
     """A timeline for each requirement, in their order.
 
@@ -71,6 +74,7 @@ def timelines(
         requirements: from `stl.bind`.
         files: the files they were bound from, for requirement ids, rationales and the bodies of definitions.
         recording: what to judge them over.
+        known: robustness of atoms that the run itself has logged.
 
     Raises:
         InputError: the recording has no samples.
@@ -80,7 +84,7 @@ def timelines(
         raise InputError(f"{recording.name} has no samples; there is nothing to draw.")
     if not requirements:
         return ()
-    told = histories(requirements, recording)
+    told = histories(requirements, recording, known)
     shown = [_shown(requirement.formula) for requirement in requirements]
     parts = dict.fromkeys(part for rows, _ in shown for part, _ in rows)
     judged = _judged(parts, recording)

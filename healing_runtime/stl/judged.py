@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from healing_runtime.core.errors import AssertionSyntaxError
+from healing_runtime.core.records import Verdict
 from healing_runtime.core.status import Status
 from healing_runtime.stl import atoms as atom_values
 from healing_runtime.stl.bind import Requirement
@@ -47,6 +48,9 @@ class Judged(NamedTuple):
         worst_at: the first sample from which the robustness no longer changed; None for what no monitor can judge.
         decided_by: what the robustness rests on (see `diagnosis`).
         violated_by: what the violation rested on when it was first known.
+        running: arrays [N], the verdict while the recording went on, latched once decided. Of what no monitor can judge
+            nothing is known until the violation is.
+        final: scalars, the verdict at the end, with its bounds.
     """
 
     requirement: Requirement
@@ -56,6 +60,8 @@ class Judged(NamedTuple):
     worst_at: int | None
     decided_by: Decision | None
     violated_by: Decision | None
+    running: Verdict
+    final: Verdict
 
 
 def judge(
@@ -78,7 +84,7 @@ def judge(
     live = [_is_online(r.formula) for r in requirements]
     monitored = iter(_monitored([r for r, on in zip(requirements, live, strict=True) if on], keys, dtype))
     told = [next(monitored) if on else _evaluated(r, keys) for r, on in zip(requirements, live, strict=True)]
-    return tuple(_explained(r, verdict, keys) for r, verdict in zip(requirements, told, strict=True))
+    return tuple(_explained(r, found, keys) for r, found in zip(requirements, told, strict=True))
 
 
 # ---------------------------------------------------------------- atoms
@@ -127,13 +133,15 @@ def _over_keys(part: Formula, numbers: Mapping[Atom, int]) -> Formula:
 
 
 # ---------------------------------------------------------------- verdicts
-class _Verdict(NamedTuple):
+class _Told(NamedTuple):
     """`known_at` is the first sample at which the violation is known while the run goes on; None if the end tells."""
 
     status: Status
     rho: float
     known_at: int | None
     worst_at: int | None
+    running: Verdict
+    final: Verdict
 
 
 def _is_online(formula: Formula) -> bool:
@@ -144,7 +152,7 @@ def _is_online(formula: Formula) -> bool:
     return True
 
 
-def _monitored(requirements: Sequence[Requirement], keys: Keys, dtype: Any) -> list[_Verdict]:
+def _monitored(requirements: Sequence[Requirement], keys: Keys, dtype: Any) -> list[_Told]:
     """The monitors' verdicts, as `loop.rollout.final_verdicts` reads them off a run."""
     if not requirements:
         return []
@@ -153,54 +161,68 @@ def _monitored(requirements: Sequence[Requirement], keys: Keys, dtype: Any) -> l
 
     def step(state: Any, row: jax.Array) -> tuple[Any, Any]:
         state, out = program.update(state, lambda r: row[int(r.signal)], jnp.zeros((), dtype))
-        return state, (out.now.status, out.now.rho, out.ended.status, out.ended.rho)
+        return state, (out.now, out.ended)
 
     rows = jnp.stack([jnp.asarray(key) for key in keys.values()], axis=-1)
     _, history = jax.jit(lambda x: jax.lax.scan(step, program.init(dtype), x))(rows)
-    return [_final(*(np.asarray(part)[:, i] for part in history)) for i in range(len(requirements))]
+    history = jax.tree.map(np.asarray, history)
+    return [_final(*(Verdict(*(part[:, i] for part in side)) for side in history)) for i in range(len(requirements))]
 
 
-def _final(now: np.ndarray, now_rho: np.ndarray, ended: np.ndarray, ended_rho: np.ndarray) -> _Verdict:
-    violated = np.flatnonzero((now == Status.FALSE) | (now == Status.INVALID))
-    status, rho = (now[-1], now_rho[-1]) if violated.size else (ended[-1], ended_rho[-1])
-    same = (ended_rho == ended_rho[-1]) | (np.isnan(ended_rho) & np.isnan(ended_rho[-1]))
+def _final(running: Verdict, ended: Verdict) -> _Told:
+    violated = np.flatnonzero(np.isin(running.status, (Status.FALSE, Status.INVALID)))
+    final = Verdict(*(part[-1] for part in (running if violated.size else ended)))
+    same = (ended.rho == ended.rho[-1]) | (np.isnan(ended.rho) & np.isnan(ended.rho[-1]))
     changed = np.flatnonzero(~same)
-    return _Verdict(
-        Status(int(status)),
-        float(rho),
+    return _Told(
+        Status(int(final.status)),
+        float(final.rho),
         int(violated[0]) if violated.size else None,
         int(changed[-1]) + 1 if changed.size else 0,
+        running,
+        final,
     )
 
 
-def _evaluated(requirement: Requirement, keys: Keys) -> _Verdict:
+def _evaluated(requirement: Requirement, keys: Keys) -> _Told:
     """The verdict of what no monitor can judge; when a violation is known is found by halving."""
     own = {atom: keys[atom] for atom in dict.fromkeys(atoms(requirement.formula))}
     formula = _over_keys(requirement.formula, {atom: i for i, atom in enumerate(own)})
     found = verdicts(formula, {str(i): key for i, key in enumerate(own.values())}, 1.0)
-    status, rho = Status(int(found.status[0])), float(found.rho[0])
+    final = Verdict(*(np.asarray(part)[0] for part in found))
+    status, known_at = Status(int(final.status)), _known_at(requirement, own, Status(int(final.status)))
+    return _Told(status, float(final.rho), known_at, None, _running(final, known_at, len(found.status)), final)
+
+
+def _known_at(requirement: Requirement, own: Keys, status: Status) -> int | None:
     if status is Status.INVALID:
-        broken = functools.reduce(np.logical_or, map(np.isnan, own.values()))
-        return _Verdict(status, rho, int(np.argmax(broken)), None)
+        return int(np.argmax(functools.reduce(np.logical_or, map(np.isnan, own.values()))))
     low, high = 1, len(next(iter(own.values())))
     if status is not Status.FALSE or violation(requirement.formula, own, high) is None:
-        return _Verdict(status, rho, None, None)
+        return None
     while low < high:
         middle = (low + high) // 2
         known = violation(requirement.formula, own, middle) is not None
         low, high = (low, middle) if known else (middle + 1, high)
-    return _Verdict(status, rho, low - 1, None)
+    return low - 1
+
+
+def _running(final: Verdict, known_at: int | None, count: int) -> Verdict:
+    """Nothing is known until the violation is, and then it stays."""
+    unknown = (int(Status.UNKNOWN), np.nan, -np.inf, np.inf)
+    after = np.arange(count) >= (count if known_at is None else known_at)
+    return Verdict(*(np.where(after, end, before) for end, before in zip(final, unknown, strict=True)))
 
 
 # ---------------------------------------------------------------- reasons
-def _explained(requirement: Requirement, verdict: _Verdict, keys: Keys) -> Judged:
-    formula, (status, rho, known_at, worst_at) = requirement.formula, verdict
+def _explained(requirement: Requirement, told: _Told, keys: Keys) -> Judged:
+    formula, (status, rho, known_at, worst_at, *history) = requirement.formula, told
     own = {atom: keys[atom] for atom in dict.fromkeys(atoms(formula))}
     decided = diagnose(formula, own, status)
     if not status.violated:
-        return Judged(requirement, status, rho, None, worst_at, decided, None)
+        return Judged(requirement, status, rho, None, worst_at, decided, None, *history)
     if known_at is None:  # only the end tells
         last = len(next(iter(own.values()))) - 1
-        return Judged(requirement, status, rho, last, worst_at, decided, decided)
+        return Judged(requirement, status, rho, last, worst_at, decided, decided, *history)
     first = decided if status is Status.INVALID else violation(formula, own, known_at + 1)
-    return Judged(requirement, status, rho, known_at, worst_at, decided, first)
+    return Judged(requirement, status, rho, known_at, worst_at, decided, first, *history)

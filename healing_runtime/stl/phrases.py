@@ -51,10 +51,10 @@ class Glossary:
         else:
             text = node.text if isinstance(node, Predicate | Apply) else ""
         # The same words may stand for two things where the argument is itself a parameter; then neither is a name.
-        return text if _is_name(text) and self.meanings.setdefault(text, node) == node else None
+        return text if is_name(text) and self.meanings.setdefault(text, node) == node else None
 
 
-def _is_name(text: str) -> bool:
+def is_name(text: str) -> bool:
     """Whether a text is a definition's name, perhaps with arguments, and nothing more."""
     call = re.fullmatch(r"([A-Za-z_]\w*)\s*(\(.*\))?", text)
     if call is None or call[1] in WORDS or call[1] in FUNCTIONS or call[1] == "observed":

@@ -59,17 +59,22 @@ def read_run(path: Path, table: SignalTable) -> RecordedRun:
     """
     folder = RunFolder.open(path)
     manifest, result = folder.read_manifest(), folder.read_result(missing_ok=True)
-    scenario = _scenario(manifest)
+    scenario, files = _manifest(manifest)
     log = read_log(folder.log_path)
     notes = _must_be_whole(folder, log, result)
     flight = _Flight.of(log.messages)
     if result is not None and flight.branch != result.get("final_branch"):
         raise RecordError(f"{folder.path}: the log ends on another branch than result.json; the run cannot be judged.")
     rows = flight.rows if result is not None else _whole(flight.rows)
+    for tick, row in rows.items():
+        if row.t_ns != scenario.t_ns(tick):
+            raise RecordError(
+                f"{folder.path}: tick {tick} was logged at {row.t_ns} ns, which is not {scenario.control_hz} Hz as the "
+                "manifest says; the run cannot be judged."
+            )
     if not manifest.get("ground_truth", True):
         notes.append("this robot has no ground truth: what its sensors say is judged")
     recording = _recording(rows, folder.run_id, scenario.robot, table, Fraction(1, scenario.control_hz), notes)
-    files = tuple(read(AssertionFile, f) for f in manifest["assertion_files"])
     return RecordedRun(recording, scenario, files, _atoms(rows, len(recording)), result)
 
 
@@ -227,10 +232,21 @@ def _number(value: Any) -> float:
 
 
 def _scenario(manifest: Mapping[str, Any]) -> Scenario:
+    return _manifest(manifest)[0]
+
+
+def _manifest(manifest: Mapping[str, Any]) -> tuple[Scenario, tuple[AssertionFile, ...]]:
+    """What was flown, and the assertion files that judged it."""
     try:
         if manifest["format"] != MANIFEST_FORMAT:
             raise ValueError(f"format {manifest['format']}, expected {MANIFEST_FORMAT}")
-        return read(Scenario, manifest["scenario"])
+        scenario = read(Scenario, manifest["scenario"])
+        files = tuple(read(AssertionFile, f) for f in manifest["assertion_files"])
     except (KeyError, TypeError, ValueError) as error:
         run = manifest.get("run_id", "this run")
-        raise RecordError(f"the manifest of {run} is not one of this version: {error}.") from None
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise RecordError(f"the manifest of {run} is not one of this version: {what}.") from None
+    missions = {written.id for file in files for written in file.assertions if written.mission}
+    if scenario.mission is not None and scenario.mission not in missions:
+        raise RecordError(f"the manifest names the mission '{scenario.mission}', which none of its files has.")
+    return scenario, files

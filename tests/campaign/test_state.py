@@ -109,6 +109,14 @@ def test_a_damaged_line_is_named(tmp_path, line):
         Record.resume(tmp_path / "s", SEARCH)
 
 
+def test_a_damaged_first_line_is_not_to_be_removed(tmp_path):
+    written(tmp_path / "s")
+    path = tmp_path / "s" / RECORD
+    path.write_bytes(b"{\n" + path.read_bytes().split(b"\n", 1)[1])
+    with pytest.raises(RecordError, match=r"record\.jsonl:1: .* begin anew in another folder"):
+        Record.resume(tmp_path / "s", SEARCH)
+
+
 def test_two_searches_do_not_share_a_record(tmp_path):
     written(tmp_path / "s")
     with Record.resume(tmp_path / "s", SEARCH), pytest.raises(InputError, match="another search is at work"):

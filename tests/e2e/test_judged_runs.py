@@ -130,6 +130,27 @@ def test_a_log_that_is_not_the_runs_is_refused(unhealed, healed, tmp_path):
         runs.read_run(folder, table)
 
 
+def test_a_manifest_that_is_not_the_runs_is_refused(unhealed, tmp_path, capsys):
+    def changed(change):
+        folder = tmp_path / "changed"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(unhealed, folder)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        change(manifest)
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        assert execute(["assertions", "test", str(folder)]) == 2
+        said = capsys.readouterr().err
+        assert len(said.splitlines()) == 1
+        return said
+
+    assert "is not one of this version" in changed(lambda m: m.pop("assertion_files"))
+    assert "is not one of this version" in changed(lambda m: m["assertion_files"][0].pop("robot"))
+    assert "is not one of this version" in changed(lambda m: m.update(assertion_files=[7]))
+    said = changed(lambda m: m["scenario"].update(control_hz=7))
+    assert "tick 1 was logged at 100000000 ns, which is not 7 Hz" in said
+    assert "names the mission 'orbit'" in changed(lambda m: m["scenario"].update(mission="orbit"))
+
+
 def test_what_is_not_for_a_run_is_refused(unhealed):
     table = workspace.open().robot("lander").signals
     with pytest.raises(InputError, match="was recorded at 10 Hz; leave --rate out"):

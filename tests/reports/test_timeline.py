@@ -184,6 +184,20 @@ def test_what_no_monitor_can_judge_is_decided_at_the_end(drawn):
     assert set(found.rows[0].status[:-1].tolist()) == {UNKNOWN}
 
 
+def test_a_violation_is_known_as_soon_as_the_judge_of_recordings_knows_it(drawn):
+    recording = with_signal(landing(), "altitude", slice(20, None), 9.0)
+    (found,) = drawn(recording, "always ((altitude < 4 m) until (always (altitude < 4 m)))")
+    assert found.verdict is Status.FALSE and found.violation == 20
+    assert found.rows[0].status.tolist() == [UNKNOWN] * 20 + [Status.FALSE] * 41
+
+
+def test_two_calls_beside_each_other_are_no_definition(drawn):
+    (found,) = drawn(landing(), "always (settled(v_max) and settled(0.6 m/s))")
+    meanings = {row.text: row.meaning for row in found.rows}
+    assert meanings["settled(v_max)"] == "speed < v and tilt < 5 deg"
+    assert meanings["settled(v_max) and settled(0.6 m/s)"] == ""
+
+
 def test_a_formula_without_signals_is_drawn_too(drawn):
     (found,) = drawn(landing(), "always (true)")
     assert found.verdict is Status.TRUE and not found.rows[-1].has_numbers

@@ -1,1 +1,1 @@
-"""What `heal assertions` does, one file a subcommand."""
+"""What `heal assertions` does: a file a subcommand, and what they share (`case`, `logged`, `reasons`)."""

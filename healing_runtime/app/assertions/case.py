@@ -100,16 +100,20 @@ def _robot_of(files: Sequence[AssertionFile], source: str) -> str:
     return files[0].robot
 
 
+_SLOWEST_HZ, _FASTEST_HZ = 1e-6, 1e6
+
+
 def _rate(text: str) -> Fraction:
     try:
+        value, dimension = units.quantity(text)
         number, unit = units.split_quantity(text)
-        right = units.dimension(unit) == units.dimension("Hz")
     except UnitError:
-        right, number, unit = False, "", ""
-    rate = Fraction(number) * Fraction(str(units.si_factor(unit))) if right else Fraction(0)
-    if rate <= 0:
+        value, dimension, number, unit = 0.0, (), "0", ""
+    if dimension != units.dimension("Hz") or value <= 0:
         raise UnitError(f"--rate {text} is no rate; write for example --rate '48 Hz'.")
-    return rate
+    if not _SLOWEST_HZ <= value <= _FASTEST_HZ:
+        raise UnitError(f"--rate {text} is not between {_SLOWEST_HZ:g} and {_FASTEST_HZ:g} Hz; write the file's rate.")
+    return Fraction(number) * Fraction(str(units.si_factor(unit)))
 
 
 def _name(text: str) -> tuple[str, str]:

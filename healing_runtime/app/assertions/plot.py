@@ -64,7 +64,7 @@ def plot(
     case = case_of(source, files, ids, rate=rate, columns=columns)
     recording = case.recording
     with jax.enable_x64(case.dtype == "float64"):
-        drawn = timelines(case.requirements, case.files, recording)
+        drawn = timelines(case.requirements, case.files, recording, case.known)
     contents = {target: DRAWN[target.suffix.lower()](drawn, recording) for target in dict.fromkeys(targets)}
     if out_dir is not None:
         _made(out_dir)

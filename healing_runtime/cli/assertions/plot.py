@@ -22,9 +22,11 @@ def plot(
     recording: Annotated[str, typer.Argument(help="A run (its folder or id), a CSV file or an MCAP file.")],
     assertions: Annotated[
         list[str] | None,
-        typer.Option("--assertions", help="An assertion file, path or catalogue name; a run's own if left out."),
+        typer.Option("--assertions", help="An assertion file; a run's own if left out. May be repeated."),
     ] = None,
-    ids: Annotated[list[str] | None, typer.Option("--id", help="Draw this assertion; all of them if left out.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", help="Draw this assertion; all of them if left out. May be repeated.")
+    ] = None,
     outputs: Annotated[
         list[Path] | None,
         typer.Option("--output", help="A .png or .html file to write; both, named after the recording, if left out."),
@@ -36,11 +38,15 @@ def plot(
         str | None, typer.Option("--rate", help="How often the file was sampled, where it does not tell: '48 Hz'.")
     ] = None,
     columns: Annotated[
-        list[str] | None, typer.Option("--column", help="What a column of the file is, as in 'alt=altitude [m]'.")
+        list[str] | None,
+        typer.Option("--column", help="What a column of the file is, as in 'alt=altitude [m]'. May be repeated."),
     ] = None,
     as_json: output.JsonFlag = False,
 ) -> None:
-    """Draw timelines of assertions over a recording."""
+    """Draw timelines of assertions over a recording.
+
+    Exit code: 0 the files are written, whatever the verdicts; 2 the input is wrong.
+    """
     from healing_runtime.app.assertions.plot import plot as draw
 
     document = draw(

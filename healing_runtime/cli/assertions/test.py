@@ -20,12 +20,15 @@ def test(
     recording: Annotated[str, typer.Argument(help="A run's folder or id, a CSV file, or an MCAP file.")],
     assertions: Annotated[
         list[str] | None,
-        typer.Option("--assertions", help="An assertion file: a path or a catalogue name. A run has its own."),
+        typer.Option("--assertions", help="An assertion file; a run's own if left out. May be repeated."),
     ] = None,
-    wanted: Annotated[list[str] | None, typer.Option("--id", help="Judge this assertion only.")] = None,
+    wanted: Annotated[
+        list[str] | None, typer.Option("--id", help="Judge this assertion; all of them if left out. May be repeated.")
+    ] = None,
     rate: Annotated[str | None, typer.Option(help="How often the file was sampled, as in '48 Hz'.")] = None,
-    column: Annotated[
-        list[str] | None, typer.Option(help="What a column of the file is, as in 'alt=altitude [m]'.")
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--column", help="What a column of the file is, as in 'alt=altitude [m]'. May be repeated."),
     ] = None,
     as_json: output.JsonFlag = False,
 ) -> None:
@@ -37,7 +40,7 @@ def test(
     """
     from healing_runtime.app.assertions.test import test as judge
 
-    document = judge(recording, assertions or (), wanted or (), rate=rate, columns=column or ())
+    document = judge(recording, assertions or (), wanted or (), rate=rate, columns=columns or ())
     output.emit(document, as_json, lambda: _text(document))
     raise typer.Exit(1 if document["violated"] else 0)
 
