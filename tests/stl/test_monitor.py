@@ -243,3 +243,24 @@ def test_vacuous_is_what_was_never_exercised_at_a_judged_start(brute):
                 assert Status(int(ended.status[row, -1, i])) is expected, (brute.text(f), trace)
                 seen[expected] += 1
     assert min(seen.values()) > 50, seen
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "y"),
+    [
+        ("(x < 0) until[1 ticks, 2 ticks] (y > 1)", [1, 2], [0, -2]),
+        ("(x < 0) until[1 ticks, 2 ticks] (held_for[10 ticks] (y > 1))", [1, 2], [0, -2]),
+        ("(not (y >= 0)) until (always[2 ticks, 5 ticks] (y < 3))", [1.5, -1, 1, 6], [2, 5.5, 6, 1.5]),
+        ("((x >= 2) or (x <= 3)) until (eventually[2 ticks, 2 ticks] (x <= 3))", [2, -2, 3, 2.5], [1.5, -2, 0.5, 6]),
+        ("not ((x < 0) until[1 ticks, 2 ticks] (y > 1))", [1, 2], [0, -2]),
+    ],
+)
+def test_a_decided_until_has_the_robustness_of_the_offline_verdict(text, x, y):
+    formula, monitor = stl.parse(text), stl.online(stl.parse(text), 1.0)
+    state = monitor.init()
+    for sample in zip(x, y, strict=True):
+        state, _ = monitor.update(state, dict(zip("xy", sample, strict=True)))
+    ended = monitor.ended(state)
+    offline = stl.verdicts(formula, {"x": np.array(x, np.float32), "y": np.array(y, np.float32)}, 1.0)
+    assert Status(int(ended.status)) in (Status.TRUE, Status.FALSE)
+    assert [float(part) for part in ended] == [float(part[0]) for part in offline]
