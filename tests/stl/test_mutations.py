@@ -1,26 +1,145 @@
-"""Every operator broken on purpose, online and offline, is caught by a small set of formulas and traces.
+"""Every operator, and what operators are built of, broken on purpose: the comparison with the definition finds it.
 
-CI breaks each module in a few ways; the whole sweep is `slow`. What survives must be listed as equivalent, with the
-reason: a mutant that computes the same, or one that only costs time.
+CI makes the mistakes of `breakages.py`, the `slow` sweep every small change of a module's source that `mutants.py`
+knows. What survives the sweep is listed with the reason why it computes the same.
 """
 
 from __future__ import annotations
 
 import importlib
-import random
+import pkgutil
 import re
 import signal
 
-import jax
 import numpy as np
 import pytest
+from breakages import BREAKAGES, FORMULAS, KEEP, SOON, P, Q, R
 
+from healing_runtime.core.errors import AssertionSyntaxError
 from healing_runtime.core.status import Status
+from healing_runtime.stl import operators
+from healing_runtime.stl.ticks import check_online
 
-P, Q, R = ("pred", "x", "<", 2.0), ("pred", "y", ">=", 3.0), ("pred", "x", ">", 4.0)
-SOON, KEEP = ("eventually", (0, 2), Q), ("always", (1, 2), Q)
+LENGTH, ROWS = 10, 16
+OPERATORS = [name for _, name, _ in pkgutil.iter_modules(operators.__path__)]
+BUILT_OF = ["windows", "safety", "lattice", "margin", "vacuity"]
+# Online, beside what is written below `windows.least`: rings up to three samples, then blocks.
+OPTIONS = {"windows": {"ring_up_to": 3}}
+
+
+def module(name):
+    folder = "operators." if name in OPERATORS else ""
+    return importlib.import_module(f"healing_runtime.stl.{folder}{name}")
+
+
+class Judge:
+    """Formulas, traces, and what the definition says of each, worked out once."""
+
+    def __init__(self, brute, comparing, formulas, options):
+        self.brute, self.comparing, self.options = brute, comparing, options
+        self.traces = comparing.traces(brute.Formulas(seed=9), ROWS, LENGTH, nans=0.35)
+        self.whole = np.array([not any(np.isnan(v) for values in d.values() for v in values) for d in self.traces])
+        self.offline = [(f, self._offline(f)) for f in formulas]
+        self.online = [(f, self._online(f)) for f in formulas if self._monitored(f)]
+
+    def wrong(self, side):
+        """The formulas that come out otherwise, one after the other."""
+        return self._wrong_online() if side == "online" else self._wrong_offline()
+
+    def _wrong_online(self):
+        for f, said in self.online:
+            now, ended, _ = self.comparing.online([self._resolved(f)], self.traces, **self.options)
+            for verdict, expected in zip((now, ended), said, strict=True):
+                ours = np.stack([verdict.status, verdict.rho_lo, verdict.rho_hi])[..., 0]
+                if self._differs(ours, expected, self.whole[None, :]):
+                    yield self.brute.text(f)
+                    break
+
+    def _wrong_offline(self):
+        for f, said in self.offline:
+            for end, expected in said.items():
+                status, _, lo, hi = self.comparing.offline(self.brute, f, self.traces, end)
+                if self._differs(np.stack([status, lo, hi]), expected, self.whole[:, None]):
+                    yield self.brute.text(f)
+                    break
+
+    def _differs(self, ours, expected, whole):
+        """Of a trace with NaN the words alone are compared."""
+        said = np.moveaxis(np.array(expected), -1, 0)
+        return bool(np.any(ours[0] != said[0]) or np.any((ours[1:] != said[1:]) & whole))
+
+    def _resolved(self, f):
+        return self.comparing.resolved(self.brute, f)
+
+    def _monitored(self, f):
+        try:
+            check_online(self._resolved(f))
+        except AssertionSyntaxError:
+            return False
+        return True
+
+    def _said(self, f, data, t, end):
+        word = self.brute.status(f, data, t, end)
+        broken = any(np.isnan(value) for values in data.values() for value in values)
+        bounds = (0.0, 0.0) if broken else tuple(map(self.brute.rounded, self.brute.bounds(f, data, t, end)))
+        return Status[word.upper()].value, *bounds
+
+    def _offline(self, f):
+        ends = ("truncate", "ended", "running")
+        return {end: [[self._said(f, d, t, end) for t in range(LENGTH)] for d in self.traces] for end in ends}
+
+    def _online(self, f):
+        def prefix(data, tick):
+            return {name: values[: tick + 1] for name, values in data.items()}
+
+        return [
+            [[self._said(f, prefix(d, tick), 0, end) for d in self.traces] for tick in range(LENGTH)]
+            for end in ("running", "ended")
+        ]
+
+
+def judge(brute, comparing, name, more=()):
+    """A judge that finds nothing wrong with the module as it is."""
+    found = Judge(brute, comparing, [*FORMULAS[name], *more], OPTIONS.get(name, {}))
+    assert [*found.wrong("online"), *found.wrong("offline")] == []
+    return found
+
+
+# ---------------------------------------------------------------- mistakes that a person would make
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", OPERATORS + BUILT_OF)
+def test_a_mistake_in_it_is_caught(brute, comparing, mutating, name):
+    assert name in BREAKAGES and name in FORMULAS, f"'{name}' has no entry in breakages.py; write its mistakes down."
+    judging, missed = judge(brute, comparing, name), []
+    for piece, other, side in BREAKAGES[name]:
+        mutant = mutating.broken(module(name), piece, other)
+        for each in ("online", "offline") if side == "both" else (side,):
+            # It has to say something else, not to raise.
+            with mutating.planted(module(name), mutant):
+                if not next(judging.wrong(each), None):
+                    missed.append((each, mutant.name))
+    assert missed == []
+
+
+def test_what_was_broken_is_whole_again(mutating):
+    broken = module("lattice")
+    before = {name: (value, getattr(value, "__code__", None)) for name, value in vars(broken).items()}
+    with mutating.planted(broken, mutating.broken(broken, "rest = width - span", "rest = width")):
+        assert broken._sliding.__code__ != before["_sliding"][1]
+    assert {name: (value, getattr(value, "__code__", None)) for name, value in vars(broken).items()} == before
+
+
+def test_a_piece_of_source_that_is_no_longer_there_is_no_mistake(mutating):
+    with pytest.raises(LookupError, match="0 times"):
+        mutating.broken(module("always"), "no such thing", "nothing")
+    with pytest.raises(LookupError, match="not once: low"):
+        mutating.broken(module("always"), "low", "high")
+
+
+# ---------------------------------------------------------------- every small change
 LATER, HELD, NEXT = ("eventually", (0, 2), P), ("always", (0, 1), P), ("until", (0, 1), P, Q)
-FORMULAS = {
+# Beside the formulas of `breakages.py`.
+MORE = {
     "always": [
         ("until", (0, 1), P, ("always", (1, 2), NEXT)),
         ("eventually", (0, 2), ("and", Q, ("always", (0, 2), ("until", (1, 2), P, Q)))),
@@ -148,15 +267,6 @@ UNSURE = {
     "and_": [("and", SOON, KEEP), ("and", KEEP, SOON)],
     "or_": [("or", SOON, KEEP), ("or", KEEP, SOON)],
 }
-OPERATORS = [name for name in FORMULAS if name not in ("windows", "lattice", "margin", "safety")]
-LENGTH, ROWS, IN_CI = 8, 10, 2
-
-
-def module(name):
-    folder = "operators." if name in OPERATORS else ""
-    return importlib.import_module(f"healing_runtime.stl.{folder}{name}")
-
-
 PAST = "historically|once|since|prev|rise|fall|held_for"
 EQUIVALENT = {
     # Pattern of "module: mutant" -> why nothing can tell it from the original.
@@ -174,103 +284,37 @@ def equivalent(name, mutant):
     return any(re.fullmatch(pattern, f"{name}: {mutant.name}") for pattern in EQUIVALENT)
 
 
-class Judge:
-    """Formulas, traces, and what the definition says of each, worked out once."""
-
-    def __init__(self, brute, comparing, formulas, unsure):
-        self.brute, self.comparing = brute, comparing
-        made = brute.Formulas(seed=9)
-        self.traces = comparing.traces(made, ROWS, LENGTH, nans=0.2)
-        self.cases = [(f, self._offline(f), self._online(f)) for f in formulas]
-        self.cases += [(f, self._offline(f), None) for f in unsure]
-
-    def _said(self, f, data, t, end):
-        word = self.brute.status(f, data, t, end)
-        broken = any(np.isnan(value) for values in data.values() for value in values)
-        bounds = (0.0, 0.0) if broken else tuple(map(self.brute.rounded, self.brute.bounds(f, data, t, end)))
-        return Status[word.upper()].value, *bounds
-
-    def _offline(self, f):
-        ends = ("truncate", "ended", "running")
-        return {end: [[self._said(f, d, t, end) for t in range(LENGTH)] for d in self.traces] for end in ends}
-
-    def _online(self, f):
-        def prefix(data, tick):
-            return {name: values[: tick + 1] for name, values in data.items()}
-
-        return [
-            [[self._said(f, prefix(d, tick), 0, end) for d in self.traces] for tick in range(LENGTH)]
-            for end in ("running", "ended")
-        ]
-
-    def convicts(self):
-        """Whether some formula comes out otherwise; an exception does."""
-        whole = np.array([not any(np.isnan(v) for values in d.values() for v in values) for d in self.traces])
-        for f, offline, online in self.cases:
-            for options in ({}, {"rewrite": False, "ring_up_to": 1}) if online else ():
-                found = self.comparing.online([self.comparing.resolved(self.brute, f)], self.traces, **options)
-                for verdict, said in zip(found, online, strict=False):
-                    ours = np.stack([verdict.status, verdict.rho_lo, verdict.rho_hi])[..., 0]
-                    if self._differs(ours, np.moveaxis(np.array(said), -1, 0), whole[None, :]):
-                        return True
-            for end, said in offline.items():
-                status, _, lo, hi = self.comparing.offline(self.brute, f, self.traces, end)
-                if self._differs(np.stack([status, lo, hi]), np.moveaxis(np.array(said), -1, 0), whole[:, None]):
-                    return True
-        return False
-
-    def _differs(self, ours, said, whole):
-        return bool(np.any(ours[0] != said[0]) or np.any((ours[1:] != said[1:]) & whole))
+UNSWEPT = ("always", "until", "windows", "safety", "lattice", "vacuity")
 
 
-# Judged by the sweep alone: many mutants, some of which still survive it.
-SLOW_TO_CATCH = ("always", "until", "windows", "safety", "lattice")
-
-
-def survivors(brute, comparing, mutating, name, chosen):
-    judge, broken = Judge(brute, comparing, FORMULAS[name], UNSURE.get(name, ())), module(name)
-    assert not judge.convicts(), "the unbroken module"
-    alive = []
-    for mutant in chosen(list(mutating.mutants(broken))):
-        with mutating.planted(broken, mutant):
-            if name == "lattice":
-                jax.clear_caches()  # what a scan steps over is remembered by its function
-            signal.signal(signal.SIGVTALRM, _too_long)
-            signal.setitimer(signal.ITIMER_VIRTUAL, 60)
-            try:
-                killed = judge.convicts()
-            except Exception:
-                killed = True
-            finally:
-                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        if not killed:
-            alive.append(mutant.name)
-    if name == "lattice":
-        jax.clear_caches()
-    return alive
-
-
-def _too_long(*_):
-    raise TimeoutError("the mutant does not come to an end")
-
-
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("name", [name for name in FORMULAS if name not in SLOW_TO_CATCH])
-def test_broken_it_is_caught(brute, comparing, mutating, name):
-    def few(found):
-        # A mutant that is equivalent stays out of the draw.
-        able = [mutant for mutant in found if not equivalent(name, mutant)]
-        return random.Random(name).sample(able, min(IN_CI, len(able)))
-
-    assert survivors(brute, comparing, mutating, name, few) == []
+SWEPT = [name for name in OPERATORS + BUILT_OF if name not in UNSWEPT]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("name", FORMULAS)
-def test_broken_in_every_way_it_is_caught(brute, comparing, mutating, name):
-    def able(found):
-        return [mutant for mutant in found if not equivalent(name, mutant)]
+@pytest.mark.parametrize("name", SWEPT)
+def test_any_change_of_it_is_caught(brute, comparing, mutating, name):
+    judging = judge(brute, comparing, name, [*MORE.get(name, ()), *UNSURE.get(name, ())])
+    alive = []
+    for mutant in mutating.mutants(module(name)):
+        if not equivalent(name, mutant) and not convicted(judging, mutating, module(name), mutant):
+            alive.append(mutant.name)
+    assert alive == []
 
-    assert survivors(brute, comparing, mutating, name, able) == []
+
+def convicted(judging, mutating, module, mutant):
+    """Whether something comes out otherwise, raises, or does not come to an end."""
+    with mutating.planted(module, mutant):
+        signal.signal(signal.SIGVTALRM, _too_long)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 20)
+        try:
+            return any(next(judging.wrong(side), None) for side in ("online", "offline"))
+        except Exception:
+            return True
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
+def _too_long(*_):
+    raise TimeoutError("the mutant does not come to an end")
