@@ -1,7 +1,7 @@
 """Mistakes that a person would make in the operators and in what they are built of, and formulas that show them.
 
 A breakage is a piece of a module's source, which must occur there exactly once, what stands in its place, and the side
-that then comes out wrong: `online`, `offline`, or `both` where each of them must.
+that then comes out wrong: `online`, `offline`, or `both` where each of them must; `soft` is offline at a temperature.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ FORMULAS = {
         ("implies", ("eventually", None, R), Q),
     ],
 }
+# Of `lattice` also the smooth half, over what has no strictness.
+SOFT_FORMULAS = [("always", (0, 2), P), ("eventually", (1, 4), P), ("always", None, P), ("until", None, P, Q)]
 
 BREAKAGES = {
     "always": [
@@ -279,6 +281,14 @@ BREAKAGES = {
         ("rest = width - span", "rest = width - span - 1", "both"),
         ("jnp.maximum(goal, jnp.minimum(hold, last))", "jnp.minimum(hold, jnp.maximum(goal, last))", "both"),
         ("lax.scan(_next, jnp.full(goal.shape[1:], base,", "lax.scan(_next, jnp.full(goal.shape[1:], -base,", "both"),
+        # The smooth half.
+        ("jnp.minimum(one, other) - temperature", "jnp.minimum(one, other) + temperature", "soft"),
+        ("jnp.exp(-apart / temperature)", "jnp.exp(-apart * temperature)", "soft"),
+        ("-lesser(-one, -other)", "lesser(one, other)", "soft"),
+        ("jnp.where(one == other, 0.0, one - other)", "one - other", "soft"),
+        # A value counts twice.
+        ("start += span", "pass", "soft"),
+        ("greater(here[1], lesser(here[0], last))", "lesser(here[0], greater(here[1], last))", "soft"),
     ],
     "margin": [
         # Strictness at zero: exchanged, forgotten, and left in what is told.

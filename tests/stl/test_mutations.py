@@ -11,16 +11,18 @@ import pkgutil
 import re
 import signal
 
+import jax
 import numpy as np
 import pytest
-from breakages import BREAKAGES, FORMULAS, KEEP, SOON, P, Q, R
+from breakages import BREAKAGES, FORMULAS, KEEP, SOFT_FORMULAS, SOON, P, Q, R
 
+from healing_runtime import stl
 from healing_runtime.core.errors import AssertionSyntaxError
 from healing_runtime.core.status import Status
 from healing_runtime.stl import operators
 from healing_runtime.stl.ticks import check_online
 
-LENGTH, ROWS = 10, 16
+LENGTH, ROWS, TEMPERATURE = 10, 16, 0.5
 OPERATORS = [name for _, name, _ in pkgutil.iter_modules(operators.__path__)]
 BUILT_OF = ["windows", "safety", "lattice", "margin", "vacuity"]
 # Online, beside what is written below `windows.least`: rings up to three samples, then blocks.
@@ -35,16 +37,29 @@ def module(name):
 class Judge:
     """Formulas, traces, and what the definition says of each, worked out once."""
 
-    def __init__(self, brute, comparing, formulas, options):
+    def __init__(self, brute, comparing, formulas, soft, options):
         self.brute, self.comparing, self.options = brute, comparing, options
         self.traces = comparing.traces(brute.Formulas(seed=9), ROWS, LENGTH, nans=0.35)
         self.whole = np.array([not any(np.isnan(v) for values in d.values() for v in values) for d in self.traces])
         self.offline = [(f, self._offline(f)) for f in formulas]
         self.online = [(f, self._online(f)) for f in formulas if self._monitored(f)]
+        self.soft = soft
+
+    def sides(self):
+        return ("online", "offline", "soft") if self.soft else ("online", "offline")
 
     def wrong(self, side):
         """The formulas that come out otherwise, one after the other."""
-        return self._wrong_online() if side == "online" else self._wrong_offline()
+        return {"online": self._wrong_online, "offline": self._wrong_offline, "soft": self._wrong_soft}[side]()
+
+    def _wrong_soft(self):
+        whole = [d for d, good in zip(self.traces, self.whole, strict=True) if good]
+        for f in self.soft:
+            formula = stl.parse(self.brute.text(f))
+            judged = jax.vmap(lambda data, formula=formula: stl.robustness(formula, data, 1.0, soft=TEMPERATURE))
+            found = np.asarray(judged(self.comparing.arrays(whole)))
+            if not np.allclose(found, [softened(f, data) for data in whole], rtol=1e-5, atol=1e-5):
+                yield self.brute.text(f)
 
     def _wrong_online(self):
         for f, said in self.online:
@@ -98,10 +113,35 @@ class Judge:
         ]
 
 
+def softened(f, data):
+    """Robustness at every sample with log-sum-exp for min and max, as `lattice` defines it, sample by sample."""
+
+    def least(values):
+        values = np.array([v for v in values if v < np.inf])
+        if not values.size or np.isneginf(values.min()):
+            return values.min(initial=np.inf)
+        return values.min() - TEMPERATURE * np.log(np.exp((values.min() - values) / TEMPERATURE).sum())
+
+    n = len(data["x"])
+    if f[0] == "pred":
+        return [f[3] - x if "<" in f[2] else x - f[3] for x in data[f[1]]]
+    p = softened(f[2], data)
+    if f[0] == "until":
+        q, out = softened(f[3], data), [-np.inf]
+        for t in reversed(range(n)):
+            out.insert(0, -least([-q[t], -least([p[t], out[0]])]))
+        return out[:n]
+    low, high = f[1] or (0, n)
+    if f[0] == "always":
+        return [least(p[t + low : t + high + 1]) for t in range(n)]
+    return [-least([-v for v in p[t + low : t + high + 1]]) for t in range(n)]
+
+
 def judge(brute, comparing, name, more=()):
     """A judge that finds nothing wrong with the module as it is."""
-    found = Judge(brute, comparing, [*FORMULAS[name], *more], OPTIONS.get(name, {}))
-    assert [*found.wrong("online"), *found.wrong("offline")] == []
+    soft = SOFT_FORMULAS if name == "lattice" else []
+    found = Judge(brute, comparing, [*FORMULAS[name], *more], soft, OPTIONS.get(name, {}))
+    assert [wrong for side in found.sides() for wrong in found.wrong(side)] == []
     return found
 
 
@@ -309,7 +349,7 @@ def convicted(judging, mutating, module, mutant):
         signal.signal(signal.SIGVTALRM, _too_long)
         signal.setitimer(signal.ITIMER_VIRTUAL, 20)
         try:
-            return any(next(judging.wrong(side), None) for side in ("online", "offline"))
+            return any(next(judging.wrong(side), None) for side in judging.sides())
         except Exception:
             return True
         finally:
