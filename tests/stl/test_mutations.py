@@ -14,7 +14,7 @@ import signal
 import jax
 import numpy as np
 import pytest
-from breakages import BREAKAGES, FORMULAS, KEEP, SOFT_FORMULAS, SOON, P, Q, R
+from breakages import BREAKAGES, FORMULAS, SOFT_FORMULAS
 
 from healing_runtime import stl
 from healing_runtime.core.errors import AssertionSyntaxError
@@ -23,9 +23,9 @@ from healing_runtime.stl import operators
 from healing_runtime.stl.ticks import check_online
 
 LENGTH, ROWS, TEMPERATURE = 10, 16, 0.5
-OPERATORS = [name for _, name, _ in pkgutil.iter_modules(operators.__path__)]
+OPERATORS = [name for _, name, _ in pkgutil.iter_modules(operators.__path__) if not name.startswith("_")]
 BUILT_OF = ["windows", "safety", "lattice", "margin", "vacuity"]
-# Online, beside what is written below `windows.least`: rings up to three samples, then blocks.
+# Both schemes of `windows.least` in windows as short as these.
 OPTIONS = {"windows": {"ring_up_to": 3}}
 
 
@@ -137,10 +137,10 @@ def softened(f, data):
     return [-least([-v for v in p[t + low : t + high + 1]]) for t in range(n)]
 
 
-def judge(brute, comparing, name, more=()):
+def judge(brute, comparing, name):
     """A judge that finds nothing wrong with the module as it is."""
     soft = SOFT_FORMULAS if name == "lattice" else []
-    found = Judge(brute, comparing, [*FORMULAS[name], *more], soft, OPTIONS.get(name, {}))
+    found = Judge(brute, comparing, FORMULAS[name], soft, OPTIONS.get(name, {}))
     assert [wrong for side in found.sides() for wrong in found.wrong(side)] == []
     return found
 
@@ -150,12 +150,12 @@ def judge(brute, comparing, name, more=()):
 @pytest.mark.parametrize("name", OPERATORS + BUILT_OF)
 def test_a_mistake_in_it_is_caught(brute, comparing, mutating, name):
     assert name in BREAKAGES and name in FORMULAS, f"'{name}' has no entry in breakages.py; write its mistakes down."
-    judging, missed = judge(brute, comparing, name), []
+    broken, judging, missed = module(name), judge(brute, comparing, name), []
     for piece, other, side in BREAKAGES[name]:
-        mutant = mutating.broken(module(name), piece, other)
+        mutant = mutating.broken(broken, piece, other)
         for each in ("online", "offline") if side == "both" else (side,):
             # It has to say something else, not to raise.
-            with mutating.planted(module(name), mutant):
+            with mutating.planted(broken, mutant):
                 if not next(judging.wrong(each), None):
                     missed.append((each, mutant.name))
     assert missed == []
@@ -177,140 +177,10 @@ def test_a_piece_of_source_that_is_no_longer_there_is_no_mistake(mutating):
 
 
 # ---------------------------------------------------------------- every small change
-LATER, HELD, NEXT = ("eventually", (0, 2), P), ("always", (0, 1), P), ("until", (0, 1), P, Q)
-# Beside the formulas of `breakages.py`.
-MORE = {
-    "always": [
-        ("until", (0, 1), P, ("always", (1, 2), NEXT)),
-        ("eventually", (0, 2), ("and", Q, ("always", (0, 2), ("until", (1, 2), P, Q)))),
-        ("always", (1, 3), NEXT),
-        ("not", ("always", (0, 2), ("iff", SOON, P))),
-        ("always", None, P),
-        ("always", (1, 3), P),
-        ("always", (0, 2), ("until", (0, 1), P, Q)),
-        ("always", None, ("or", R, ("until", (0, 1), P, Q))),
-        ("always", (1, 2), ("always", (0, 2), P)),
-        ("and", ("always", (0, 0), P), ("always", (2, 2), Q)),
-    ],
-    "eventually": [
-        ("eventually", None, P),
-        ("eventually", (1, 3), P),
-        ("eventually", (0, 1), ("until", (0, 1), P, Q)),
-        ("always", (0, 3), ("until", (0, 1), P, ("eventually", (1, 2), Q))),
-    ],
-    "until": [
-        ("until", None, LATER, SOON),
-        ("until", None, HELD, ("eventually", (1, 2), Q)),
-        ("until", (1, 3), LATER, KEEP),
-        ("until", (0, 3), HELD, ("always", (0, 1), Q)),
-        ("until", (0, 2), P, ("until", (1, 2), R, Q)),
-        ("not", ("until", (1, 2), HELD, SOON)),
-        ("until", None, P, Q),
-        ("until", (1, 3), P, Q),
-        ("until", (0, 2), P, Q),
-        ("until", (2, 2), P, Q),
-        ("until", None, SOON, KEEP),
-        ("until", (1, 2), SOON, KEEP),
-        ("always", (0, 2), ("until", (1, 2), P, Q)),
-        ("always", (0, 2), ("until", (0, 0), P, Q)),
-        ("always", None, ("or", R, ("until", (1, 2), SOON, KEEP))),
-    ],
-    "historically": [
-        ("always", None, ("historically", None, P)),
-        ("always", (0, 3), ("historically", (1, 2), P)),
-        ("eventually", None, ("historically", (0, 4), P)),
-    ],
-    "once": [
-        ("always", None, ("once", None, P)),
-        ("always", None, ("once", (1, 2), P)),
-        ("eventually", None, ("once", (2, 4), P)),
-    ],
-    "since": [
-        ("always", None, ("since", None, P, Q)),
-        ("always", (1, 4), ("since", (0, 2), P, Q)),
-        ("eventually", None, ("since", (1, 3), P, Q)),
-        ("eventually", None, ("since", (2, 2), P, Q)),
-    ],
-    "prev": [("always", None, ("prev", P)), ("eventually", (1, 3), ("prev", P))],
-    "rise": [
-        ("eventually", None, ("rise", P)),
-        ("always", (0, 2), ("rise", P)),
-        ("always", None, ("not", ("rise", Q))),
-    ],
-    "fall": [
-        ("eventually", None, ("fall", P)),
-        ("always", (0, 2), ("fall", P)),
-        ("always", None, ("not", ("fall", Q))),
-    ],
-    "held_for": [("eventually", None, ("held_for", 2, P)), ("always", (1, 3), ("held_for", 1, P))],
-    "not_": [("not", ("always", None, P)), ("always", None, ("not", P)), ("not", ("until", (0, 2), P, Q))],
-    "and_": [("and", ("always", None, P), Q), ("always", None, ("and", P, Q)), ("always", (0, 1), ("and", SOON, KEEP))],
-    "or_": [("or", ("always", None, P), Q), ("always", None, ("or", P, Q)), ("always", (0, 1), ("or", SOON, KEEP))],
-    "implies": [("implies", ("always", None, P), Q), ("always", None, ("implies", R, SOON))],
-    "iff": [("iff", ("always", None, P), Q), ("always", None, ("iff", P, Q)), ("always", (0, 1), ("iff", SOON, KEEP))],
-    "xor": [("xor", ("always", None, P), Q), ("always", None, ("xor", P, Q)), ("always", (0, 1), ("xor", SOON, KEEP))],
-    "windows": [
-        ("always", None, ("historically", (w, v), P)) for w, v in ((0, 1), (0, 2), (1, 4), (2, 7), (0, 5), (3, 3))
-    ]
-    + [
-        ("eventually", (0, 3), P),
-        ("until", (1, 3), P, Q),
-        ("since", (1, 2), P, Q),
-        ("prev", P),
-        ("eventually", None, ("since", None, P, Q)),
-        ("always", None, ("since", (2, 4), P, Q)),
-    ],
-    "lattice": [
-        ("always", (0, 4), P),
-        ("always", (0, 2), P),
-        ("always", (1, 1), P),
-        ("until", None, P, Q),
-        ("until", (1, 3), P, Q),
-    ],
-    "margin": [
-        ("always", None, P),
-        ("always", None, ("not", P)),
-        ("eventually", None, ("pred", "x", "<=", 2.0)),
-        ("always", None, ("flag", "x")),
-        ("until", (0, 2), P, Q),
-    ],
-    "safety": [
-        ("always", None, ("implies", R, SOON)),
-        ("always", None, ("implies", R, ("eventually", (2, 4), Q))),
-        ("always", None, ("implies", R, ("eventually", (1, 1), Q))),
-        ("always", None, ("implies", R, KEEP)),
-        ("always", None, ("implies", R, ("always", (0, 2), Q))),
-        ("always", None, ("and", ("or", P, KEEP), ("not", SOON))),
-        ("always", (1, 4), ("implies", R, ("and", SOON, KEEP))),
-        ("eventually", (1, 5), ("and", R, ("always", (0, 2), Q))),
-        ("eventually", None, ("not", ("implies", KEEP, SOON))),
-        ("always", None, ("implies", R, ("always", (0, 1), SOON))),
-        ("always", None, ("implies", R, ("always", (0, 0), Q))),
-        ("always", None, ("implies", R, ("eventually", (0, 0), Q))),
-        ("always", None, ("implies", R, ("eventually", (0, 2), KEEP))),
-        ("always", None, ("not", ("or", SOON, KEEP))),
-        ("always", (2, 4), ("implies", R, KEEP)),
-        ("always", (0, 3), ("or", KEEP, ("not", ("and", SOON, P)))),
-    ],
-}
-# Over what is not known yet, where lower and upper bound are apart; for offline evaluation only.
-UNSURE = {
-    "historically": [("historically", None, SOON), ("historically", (1, 2), SOON)],
-    "once": [("once", None, SOON), ("once", (1, 2), SOON)],
-    "since": [("since", None, SOON, KEEP), ("since", (0, 2), SOON, KEEP), ("since", (2, 3), SOON, KEEP)],
-    "prev": [("prev", SOON)],
-    "rise": [("rise", SOON), ("rise", KEEP)],
-    "fall": [("fall", SOON), ("fall", KEEP)],
-    "held_for": [("held_for", 2, SOON)],
-    "windows": [("historically", (1, 2), SOON), ("since", (2, 3), SOON, KEEP), ("until", (2, 30), SOON, KEEP)],
-    "margin": [("until", (0, 2), SOON, ("not", KEEP))],
-    "and_": [("and", SOON, KEEP), ("and", KEEP, SOON)],
-    "or_": [("or", SOON, KEEP), ("or", KEEP, SOON)],
-}
 PAST = "historically|once|since|prev|rise|fall|held_for"
 EQUIVALENT = {
     # Pattern of "module: mutant" -> why nothing can tell it from the original.
-    r".*: True: other truth.*": "'strict' of a zip over spans, which have two bounds each",
+    r"since: .*: True: other truth.*": "'strict' of a zip over spans, which have two bounds each",
     r"held_for: reference: p\.lo: hi": "of the lower bound only the shape is read",
     r"since: (reference: .*inf: (minus dropped|other infinity)|stream: .*inf: (minus dropped|other infinity) #[23])": (
         "before the first sample `once[a, b] q` is -inf as well, and an older p is vouched for by it"
@@ -324,9 +194,8 @@ def equivalent(name, mutant):
     return any(re.fullmatch(pattern, f"{name}: {mutant.name}") for pattern in EQUIVALENT)
 
 
-UNSWEPT = ("always", "until", "windows", "safety", "lattice", "vacuity")
-
-
+# Some small changes of these are neither caught nor shown to be harmless yet; CI makes their mistakes all the same.
+UNSWEPT = ("always", "until", "windows", "safety")
 SWEPT = [name for name in OPERATORS + BUILT_OF if name not in UNSWEPT]
 
 
@@ -335,8 +204,7 @@ SWEPT = [name for name in OPERATORS + BUILT_OF if name not in UNSWEPT]
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", SWEPT)
 def test_any_change_of_it_is_caught(brute, comparing, mutating, name):
-    judging = judge(brute, comparing, name, [*MORE.get(name, ()), *UNSURE.get(name, ())])
-    alive = []
+    judging, alive = judge(brute, comparing, name), []
     for mutant in mutating.mutants(module(name)):
         if not equivalent(name, mutant) and not convicted(judging, mutating, module(name), mutant):
             alive.append(mutant.name)
