@@ -1,4 +1,4 @@
-"""Source mutations of a module, one at a time, put into its running functions and taken out again."""
+"""A module's source changed in one place, put into its running functions and taken out again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import contextlib
 import copy
 import inspect
+import types
 from typing import NamedTuple
 
 SWAPS = {
@@ -59,6 +60,19 @@ def _changes(node):
         yield "branches exchanged", ast.IfExp(node.test, node.orelse, node.body)
 
 
+def broken(module, piece, other):
+    """The mutant with `other` in place of a piece of source that occurs exactly once.
+
+    Raises:
+        LookupError: it does not.
+    """
+    source = inspect.getsource(module)
+    if source.count(piece) != 1:
+        raise LookupError(f"{module.__file__} holds {source.count(piece)} times, not once: {piece}")
+    code = compile(source.replace(piece, other), module.__file__, "exec")
+    return Mutant(f"{piece} -> {other}", _codes(code))
+
+
 def _functions(tree):
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
@@ -90,7 +104,11 @@ def _compiled(tree, node, other, path):
             return self.generic_visit(here) if here is not node else ast.copy_location(other, node)
 
     marked = Replace().visit(_shared_copy(tree, node))
-    code = compile(ast.fix_missing_locations(copy.deepcopy(marked)), path, "exec")
+    return _codes(compile(ast.fix_missing_locations(copy.deepcopy(marked)), path, "exec"))
+
+
+def _codes(code):
+    """The functions in a compiled module, and in its classes."""
     found = {}
     for constant in code.co_consts:
         if inspect.iscode(constant):
@@ -108,8 +126,11 @@ def _shared_copy(tree, node):
 
 @contextlib.contextmanager
 def planted(module, mutant):
-    """The mutant in place of the real functions, whoever holds them."""
-    real = {}
+    """The mutant in place of the real functions, whoever holds them.
+
+    In the module itself a function is another object meanwhile: JAX remembers what a scan steps over by its function.
+    """
+    real, held = {}, {}
     try:
         for qualified, _ in _functions(ast.parse(inspect.getsource(module))):
             owner = module
@@ -117,7 +138,19 @@ def planted(module, mutant):
                 owner = getattr(owner, part)
             real[owner] = owner.__code__
             owner.__code__ = mutant.codes[qualified]
+            if "." not in qualified:
+                held[qualified] = owner
+                setattr(module, qualified, _copied(owner))
         yield
     finally:
         for function, code in real.items():
             function.__code__ = code
+        for name, function in held.items():
+            setattr(module, name, function)
+
+
+def _copied(function):
+    """Another object that does the same."""
+    copied = types.FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__)
+    copied.__kwdefaults__ = function.__kwdefaults__
+    return copied
