@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import jax
@@ -24,6 +25,15 @@ CLAIMS = [
     ("prev(p)", "0100", "0000", "true false true false"),
     ("rise(p)", "1101", "0000", "true false false true"),
     ("fall(p)", "0100", "0000", "true false true false"),
+    # a trigger at the first sample: what looks one sample back is true there, and what to write instead is not
+    ("always (prev(p) implies q)", "0000", "0000", "false vacuous vacuous vacuous"),
+    ("always (fall(p) implies q)", "0000", "0000", "false vacuous vacuous vacuous"),
+    ("always (fall(p) implies q)", "0000", "1000", "true vacuous vacuous vacuous"),
+    ("(once[1 ticks, 1 ticks] p) implies q", "0100", "1101", "vacuous vacuous false vacuous"),
+    ("(once[1 ticks, 1 ticks] p) implies q", "1100", "0010", "vacuous false true vacuous"),
+    ("((once p) and fall(p)) implies q", "0101", "0000", "vacuous vacuous false vacuous"),
+    ("((once p) and fall(p)) implies q", "1001", "0100", "vacuous true vacuous vacuous"),
+    ("((once not p) and rise(p)) implies q", "1101", "0000", "vacuous vacuous vacuous false"),
     # the end: what was not seen is unknown, unless what was seen decides
     ("always[0 ticks, 2 ticks] p", "1111", "0000", "true true unknown unknown"),
     ("always[0 ticks, 2 ticks] p", "1110", "0000", "true false false false"),
@@ -42,6 +52,13 @@ CLAIMS = [
 ]
 
 
+IN_A_TRIGGER = [
+    ("prev(p)", "once[1 ticks, 1 ticks] p"),
+    ("fall(p)", "(once p) and fall(p)"),
+    ("rise(p)", "(once not p) and rise(p)"),
+]
+
+
 def flags(text):
     return np.array([float(character) for character in text], np.float32)
 
@@ -54,6 +71,15 @@ def words(status):
 def test_a_claim_about_a_recording(text, p, q, expected):
     verdict = stl.verdicts(stl.parse(text), {"p": flags(p), "q": flags(q)}, 1.0)
     assert words(verdict.status) == expected.split()
+
+
+@pytest.mark.parametrize(("weak", "strict"), IN_A_TRIGGER)
+def test_a_trigger_that_cannot_be_true_at_the_first_sample_is_the_same_from_the_second_on(weak, strict):
+    seen = np.array(list(itertools.product((0.0, 1.0), repeat=5)), np.float32)
+    for p in seen:
+        one, other = (stl.verdicts(stl.parse(text), {"p": p}, 1.0).status for text in (weak, strict))
+        assert words(other)[0] == "false"
+        assert words(other)[1:] == words(one)[1:]
 
 
 def monitored(text, **signals):
