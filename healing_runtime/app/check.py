@@ -90,7 +90,11 @@ class _Examination:
         self._use(source, scenario.robot, scenario.control_hz, scenario.dtype)
 
     def _assertions(self, name: str) -> None:
-        file = self.home.assertion_file(name)
+        reading = self.home.assertion_reading(name)
+        file = reading.file
+        if reading.mistakes or file is None:
+            self._formulas.rest(reading, Location(name))
+            return
         rates = {s.control_hz for s in self._scenarios(file.robot) if file.name in s.assertions}
         for rate in sorted(rates or {DEFAULT_HZ}):
             self._formulas.file(file, rate)

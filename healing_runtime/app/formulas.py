@@ -13,6 +13,7 @@ from healing_runtime.core.errors import InputError, Location
 from healing_runtime.core.records import AssertionFile, Scenario
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.stl import analysis
+from healing_runtime.stl.parse import Text, parse_text
 from healing_runtime.workspace.document import read_document
 
 
@@ -23,34 +24,59 @@ class Formulas:
         self._home, self._report = home, report
 
     def file(self, file: AssertionFile, control_hz: int) -> None:
-        """Every assertion on its own first, so that one mistake does not hide the next; then the file as a whole.
-
-        Raises:
-            InputError: the file is wrong as a whole, or names no robot that there is.
-        """
+        """Every assertion on its own first, so that one mistake does not hide the next; then the file as a whole."""
         self._report.looked_at(file.path)
-        table = self._home.robot(file.robot).signals
+        table = self._table(file)
+        if not self._each(file, table, control_hz, frozenset()) and table is not None:
+            bound = stl.bind([file], table, control_hz)
+            self._names(file, table)
+            self._note(analysis.examine(bound, table))
+
+    def rest(self, reading: workspace.Reading, where: Location) -> None:
+        """A file whose form is wrong: that, and what else is; without a rate, since no scenario can fly it."""
+        for mistake in reading.mistakes:
+            self._report.mistake(mistake, where)
+        if reading.file is not None:
+            self._report.looked_at(reading.file.path)
+            self._each(reading.file, self._table(reading.file), None, reading.left_out)
+
+    def _table(self, file: AssertionFile) -> SignalTable | None:
+        """The robot's signals; None if the file names no robot, or none that there is, which is a mistake."""
+        if not file.robot:
+            return None
+        try:
+            return self._home.robot(file.robot).signals
+        except InputError as error:
+            self._report.mistake(error, read_document(Path(file.path)).where(("robot",)))
+            return None
+
+    def _each(
+        self, file: AssertionFile, table: SignalTable | None, control_hz: int | None, left_out: frozenset[str]
+    ) -> int:
+        """Look at every assertion that rests on nothing wrong; how many mistakes there are.
+
+        Without signals they are read for their syntax alone.
+        """
         wrong = self._wrong_names(file)
+        faults = len(wrong)
         sound = dataclasses.replace(
             file,
             constants={name: text for name, text in file.constants.items() if name not in wrong},
             definitions={head: text for head, text in file.definitions.items() if _name(head) not in wrong},
         )
-        faults = len(wrong)
+        wrong |= left_out
         for assertion in file.assertions:
-            if wrong and analysis.rests_on(file, assertion.formula, wrong):
-                continue
             try:
-                (bound,) = stl.bind([dataclasses.replace(sound, assertions=(assertion,))], table, control_hz)
+                if table is None:
+                    parse_text(Text(assertion.formula, assertion.where))
+                elif not wrong or not analysis.rests_on(file, assertion.formula, wrong):
+                    (bound,) = stl.bind([dataclasses.replace(sound, assertions=(assertion,))], table, control_hz)
+                    if control_hz is not None:
+                        self._row(bound, table, control_hz)
             except InputError as error:
                 faults += 1
                 self._report.mistake(error, Location(file.path))
-            else:
-                self._row(bound, table, control_hz)
-        if not faults:
-            bound = stl.bind([file], table, control_hz)
-            self._names(file, table)
-            self._note(analysis.examine(bound, table))
+        return faults
 
     def flight(self, judging: Sequence[stl.Requirement], scenario: Scenario, table: SignalTable, path: str) -> None:
         """What judges one flight: files against each other, and windows against the flight's length."""

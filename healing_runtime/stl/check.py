@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from healing_runtime.core import units
 from healing_runtime.core.errors import UnitError
-from healing_runtime.stl.expressions import EXPRESSIONS, ExpressionReader, Written
+from healing_runtime.stl.expressions import EXPRESSIONS, ExpressionReader, Written, could_be_flag
 from healing_runtime.stl.formula import (
     Apply,
     Duration,
@@ -159,7 +159,10 @@ class _Checker(ExpressionReader):
 
     def _on_compare(self, raw: Raw) -> Formula:
         left_raw, sign, right_raw = raw.parts
-        left, right = self.number(left_raw), self.number(right_raw)
+        sides = [self.either(left_raw), self.either(right_raw)]
+        if sign.parts[0] == "==":
+            self._refuse_truth(sides, [left_raw, right_raw], sign)
+        left, right = self.as_number(sides[0], left_raw), self.as_number(sides[1], right_raw)
         for side, part in ((left, left_raw), (right, right_raw)):
             if side.size:
                 name = self.text(part)
@@ -183,3 +186,17 @@ class _Checker(ExpressionReader):
             (r.scale for side in (left, right) for r in references(side)), default=1.0
         )
         return Predicate(relation, left, right, tolerance, scale, self.text(raw), self.place(raw))
+
+    def _refuse_truth(self, sides: list[Expression | Formula], raws: list[Raw], sign: Raw) -> None:
+        """`contact == true`: both sides are true or false, and at least one of them cannot be a number."""
+        formulas = [not isinstance(side, EXPRESSIONS) for side in sides]
+        if not any(formulas) or not all(f or could_be_flag(s) for f, s in zip(formulas, sides, strict=True)):
+            return
+        one, other = (self.text(raw) if raw.tag in ("group", "name") else f"({self.text(raw)})" for raw in raws)
+        ours = f"{one} iff {other}"
+        for side, rest in zip(sides, (other, one), strict=True):
+            if isinstance(side, Literal):
+                ours = rest if side.value else f"not {rest}"
+        self.fail(
+            f"'==' compares numbers, and '{self.text(raws[formulas.index(True)])}' is none; write '{ours}'.", sign
+        )

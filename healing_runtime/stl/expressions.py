@@ -69,7 +69,10 @@ class ExpressionReader(abc.ABC):
 
     def number(self, raw: Raw) -> Expression:
         """A node that must be an expression."""
-        found = self.either(raw)
+        return self.as_number(self.either(raw), raw)
+
+    def as_number(self, found: Expression | Formula, raw: Raw) -> Expression:
+        """What has been read, if it is an expression."""
         if not isinstance(found, EXPRESSIONS):
             self.fail(f"'{self.text(raw)}' is true or false, not a number; do not calculate with it.", raw)
         return found
@@ -205,6 +208,8 @@ class ExpressionReader(abc.ABC):
             return self._observed(arguments, raw)
         if word in self.words.definitions:
             return self._expand(self.words.definitions[word], tuple(map(self.either, arguments)), raw)
+        if word in WORDS:
+            self._no_value(word, arguments, raw)
         if word not in FUNCTIONS:
             near = nearest_names(word, [*FUNCTIONS_ELSEWHERE, *FUNCTIONS, "observed", *self.words.definitions, *WORDS])
             near = [FUNCTIONS_ELSEWHERE.get(n, n) for n in near if len(n) > 1]
@@ -215,6 +220,14 @@ class ExpressionReader(abc.ABC):
             takes = f"{low if low == high else f'{low} to {high}'} argument{'s' if high > 1 else ''}"
             self.fail(f"{word} takes {takes}, not {len(arguments)}; give it so many.", raw)
         return self._function(word, tuple(map(self.number, arguments)), arguments, raw)
+
+    def _no_value(self, word: str, arguments: list[Raw], raw: Raw) -> NoReturn:
+        """`altitude > prev(altitude)`: an operator where a number was to come."""
+        found = self.either(arguments[0]) if len(arguments) == 1 else None
+        if isinstance(found, EXPRESSIONS) and not could_be_flag(found):
+            what = f"'{word}' takes a formula, not a number, and gives true or false"
+            self.fail(f"{what}; compare inside it, as in '{word} ({self.text(arguments[0])} < …)'.", raw)
+        self.fail(f"'{self.text(raw)}' is true or false, not a number; do not calculate with it.", raw)
 
     def _function(self, word: str, values: tuple[Expression, ...], raws: list[Raw], raw: Raw) -> Expression:
         for value, part in zip(values[1:], raws[1:], strict=True):
@@ -262,6 +275,11 @@ class ExpressionReader(abc.ABC):
         value = inner.either(found.body)
         # A definition keeps its name in readings and reports.
         return value if isinstance(value, Number | Arithmetic) else dataclasses.replace(value, text=self.text(raw))
+
+
+def could_be_flag(found: Expression | Formula) -> bool:
+    """Whether it may stand for true or false by itself: a signal without a unit."""
+    return isinstance(found, Reference) and not found.dimension and not found.size
 
 
 def _bare(side: Expression) -> bool:

@@ -147,6 +147,15 @@ def _character(stop: _Stop) -> _Advice | None:
 
 
 # ---------------------------------------------------------------- bounds
+def _operator_for_number(stop: _Stop) -> _Advice | None:
+    """`x > once[0 s, 1 s](x)`: where a number was to come, the bounds read like an index."""
+    found = re.search(r"[<>=+*/-]\s*([A-Za-z_]\w*)\s*\[[^\]]*$", stop.before)
+    if found is None or found[1] not in WORDS:
+        return None
+    what = f"'{found[1]}' takes a formula, not a number, and gives true or false"
+    return _Advice(f"{what}; compare inside it, as in '{found[1]}[…] (… < …)'.", found.start(1))
+
+
 def _bounds(stop: _Stop) -> _Advice | None:
     opened = stop.before.rfind("[")
     if opened <= stop.before.rfind("]"):
@@ -289,6 +298,6 @@ def _spot(stop: _Stop, place: int) -> str:
 
 _ENDED: tuple[_Rule, ...] = (_nothing, _full_stop, _open, _missing_after, _too_early)
 _RULES: tuple[_Rule, ...] = (
-    _absolute, _brace, _number, _bounds_in_parentheses, _bounds, _sign, _unit, _character, _parenthesis, _observed,
-    _word, _relation, _unexpected,
+    _absolute, _brace, _operator_for_number, _number, _bounds_in_parentheses, _bounds, _sign, _unit, _character,
+    _parenthesis, _observed, _word, _relation, _unexpected,
 )  # fmt: skip

@@ -76,6 +76,11 @@ def _parser() -> lark.Lark:
 
 
 # ---------------------------------------------------------------- nesting
+_NUMERIC = ("comparison", "sum", "term", "component", "entry")
+"""What may go on after a closed bracket without ending the operand of a prefix operator."""
+_TRUE_OR_FALSE = ("prefix", "comparison", "true", "false")
+
+
 class _Nest:
     """Lark tree -> Raw, with chains nested or refused."""
 
@@ -120,6 +125,8 @@ class _Nest:
 
     def chain(self, node: Any) -> Raw:
         operands = node.children[0::2]
+        for operand in operands:
+            self.refuse_number(operand)
         if len(operands) == 1:
             return self.visit(operands[0])
         infixes = node.children[1::2]
@@ -158,6 +165,32 @@ class _Nest:
         left, right = self.nest(run[:at], infixes[: at - 1]), self.nest(run[at:], infixes[at:])
         operator, window = self.operator(infixes[at - 1].children)
         return Raw("apply", (operator, window, left, right), left.start, right.end)
+
+    def refuse_number(self, operand: Any) -> None:
+        """`prev(x) - y < c`, which looks like the value of x one sample before and would be `prev (x - y < c)`."""
+        prefix = None
+        while getattr(operand, "data", None) == "prefix":
+            prefix, operand = operand, operand.children[-1]
+        group = operand
+        while getattr(group, "data", None) in _NUMERIC:
+            group = group.children[0]
+        if prefix is None or group is operand or getattr(group, "data", None) != "group":
+            return
+        text, (inner,) = self.source.text, group.children
+        if len(inner.children) > 1 or getattr(inner.children[0], "data", None) in _TRUE_OR_FALSE:
+            return  # A formula in the bracket: the check says what it cannot be part of.
+        head, word = text[_start(prefix) : _start(operand)].strip(), str(prefix.children[0])
+        bracket, rest = text[_start(group) : _end(group)], text[_end(group) : _end(operand)]
+        single = getattr(inner.children[0], "data", None) not in ("sum", "term", "negative")
+        whole = (bracket[1:-1].strip() if single else bracket) + rest
+        whole += "" if operand.data == "comparison" else " < …"
+        truth = operand.data == "comparison" and str(operand.children[1]) == "=="
+        self.source.fail(
+            f"'{word}' takes a formula, and the bracket '{' '.join(bracket.split())}' after it holds a number; write "
+            f"'{head} ({' '.join(whole.split())})' if the whole comparison is meant"
+            + (", or 'iff' for '==' between what is true or false." if truth else "."),
+            _start(prefix),
+        )
 
     def refuse_open_prefix(self, node: Any, operands: list[Any]) -> None:
         """A prefix operator whose scope the text does not close, followed by a binary one."""

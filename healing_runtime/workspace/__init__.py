@@ -1,8 +1,9 @@
 """The files of a workspace: names, YAML with positions, scenarios, assertion files, controllers, robots."""
 
+from healing_runtime.workspace.assertions import Reading
 from healing_runtime.workspace.opened import Workspace, catalogue_root
 from healing_runtime.workspace.opened import open_workspace as open
 from healing_runtime.workspace.plants import load_robot
 from healing_runtime.workspace.scenario import LoadedScenario
 
-__all__ = ["LoadedScenario", "Workspace", "catalogue_root", "load_robot", "open"]
+__all__ = ["LoadedScenario", "Reading", "Workspace", "catalogue_root", "load_robot", "open"]

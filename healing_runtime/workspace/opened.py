@@ -19,7 +19,7 @@ import healing_runtime
 from healing_runtime.core.errors import InputError, NotFoundInCatalogue
 from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import AssertionFile, Source
-from healing_runtime.workspace.assertions import resolve_assertions
+from healing_runtime.workspace.assertions import Reading, read_assertions, resolve_assertions
 from healing_runtime.workspace.document import display, read_document, read_text, suggestion
 from healing_runtime.workspace.plants import load_robot, robots_in
 from healing_runtime.workspace.scenario import LoadedScenario, Lookups, resolve_scenario
@@ -79,6 +79,11 @@ class Workspace:
         """An assertion file, its form checked, its formulas still text."""
         path = self._find("assertions", name, base)
         return resolve_assertions(read_document(path), self._name_of("assertions", path) or path.stem)
+
+    def assertion_reading(self, name: str) -> Reading:
+        """An assertion file as far as it can be read, with every mistake of its form."""
+        path = self._find("assertions", name, None)
+        return read_assertions(read_document(path), self._name_of("assertions", path) or path.stem)
 
     def robot(self, name: str) -> Robot:
         """A robot by name; imports the `sim/` folder it lies in."""

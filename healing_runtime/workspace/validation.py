@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from healing_runtime.core.errors import FileFormatError
+from healing_runtime.core.errors import FileFormatError, InputError
 from healing_runtime.workspace.document import Document, KeyPath, suggestion
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -37,17 +37,47 @@ def validate(model: type[Model], document: Document, value: Any, at: KeyPath = (
     Raises:
         FileFormatError: the first mistake in the order of the file; `more` holds the others.
     """
+    found = read(model, document, value, at)
+    if isinstance(found, Mistakes):
+        raise in_order([mistake.error for mistake in found.told])
+    return found
+
+
+class Mistake(NamedTuple):
+    """What is wrong with a value, and where the value stands."""
+
+    path: KeyPath
+    error: FileFormatError
+
+
+class Mistakes(NamedTuple):
+    """Every mistake, and those of them that are told: a mistyped key leaves another one missing, which goes unsaid."""
+
+    every: list[Mistake]
+    told: list[Mistake]
+
+
+def read(model: type[Model], document: Document, value: Any, at: KeyPath = ()) -> Model | Mistakes:
+    """As `validate`, with the mistakes as values."""
     try:
         return model.model_validate_json(json.dumps(_with_units_spelled(model, value)), strict=True)
     except ValidationError as error:
         entries = error.errors(include_url=False, include_context=True)
-        if any(entry["type"] == "extra_forbidden" for entry in entries):
-            # A mistyped key is unknown and leaves another one missing: the unknown one says where.
-            entries = [entry for entry in entries if entry["type"] != "missing"]
-        found = [_line(model, document, entry, at) for entry in entries]
-        first, *others = sorted(found, key=lambda e: (e.where.line, e.where.column) if e.where else (0, 0))
-        first.more = tuple(others)
-        raise first from None
+        unknown = any(entry["type"] == "extra_forbidden" for entry in entries)
+        lines = [(e["type"], Mistake(_path(document, e, at), _line(model, document, e, at))) for e in entries]
+        told = [mistake for kind, mistake in lines if kind != "missing" or not unknown]
+        return Mistakes([mistake for _, mistake in lines], told)
+
+
+def in_order(errors: Sequence[InputError]) -> InputError:
+    """The first mistake in the order of the file; `more` holds the others."""
+    first, *others = sorted(errors, key=lambda e: (e.where.line, e.where.column) if e.where else (0, 0))
+    first.more = tuple(others)
+    return first
+
+
+def _path(document: Document, entry: Mapping[str, Any], at: KeyPath) -> KeyPath:
+    return (*at, *_spelled_out(document, at, entry["loc"]))
 
 
 def _with_units_spelled(model: type[BaseModel], value: Any) -> Any:
@@ -68,7 +98,7 @@ def _with_units_spelled(model: type[BaseModel], value: Any) -> Any:
 
 
 def _line(model: type[BaseModel], document: Document, entry: Mapping[str, Any], at: KeyPath) -> FileFormatError:
-    path = (*at, *_spelled_out(document, at, entry["loc"]))
+    path = _path(document, entry, at)
     name = dotted(path)
     kind, given = entry["type"], entry["input"]
     if kind == "extra_forbidden":

@@ -152,6 +152,78 @@ def test_every_mistake_of_a_file_is_told(home, capsys):
     assert code == 2 and len(places(document, "error")) == 3
 
 
+MANY = """\
+robot: lander
+constants:
+  high: 3 metres
+  lean: 30°
+  v_max: 5 m/s
+definitions:
+  fast: descent_rte > v_max
+  up: altitude > high
+assertions:
+  - id: Top_Height
+    formula: always (altitud < 3 m)
+    requirement: 4.10
+  - id: upright
+    formula: always (tilt < 10 dge)
+  - id: upright
+    formula: always (not up)
+  - id: level
+    severty: critical
+    formula: always (fast implies contact))
+  - id: still
+    formula: always (not fast)
+    scale: {furlong: 1, m: 3}
+  - id: equal
+    formula: always (altitude == 1 m)
+    tolerance: 10 quarts
+mission: soon
+"""
+
+
+def test_mistakes_of_form_names_and_formulas_come_at_once(home, capsys):
+    home("many", MANY)
+    code, document = checked(capsys, "assertions/lander/many.yaml")
+    assert code == 2 and document["files"] == ["assertions/lander/many.yaml"]
+    assert [
+        (place.removeprefix("many.yaml:"), message.split(";")[0]) for place, message in places(document, "error")
+    ] == [
+        ("3:9", "constants.high: 'metres' is not a unit"),
+        ("4:9", "constants.lean: '°' is not a unit"),
+        ("7:9", "'descent_rte' is no signal, constant or definition"),
+        ("10:9", 'assertions[0].id: "Top_Height" is not a name'),
+        ("11:22", "'altitud' is no signal, constant or definition"),
+        ("12:18", "assertions[0].requirement: must be text, not 4.1"),
+        ("14:32", "'dge' is not a unit"),
+        ("15:9", "the id 'upright' stands twice in this file"),
+        ("18:5", "unknown key 'severty'. Did you mean 'severity'?"),
+        ("19:43", "this ')' has no '('"),
+        ("22:13", "assertions[4].scale: 'furlong' is not a unit"),
+        ("25:16", "assertions[5].tolerance: 'quarts' is not a unit"),
+        ("26:10", "mission: must be a list"),
+    ]
+    # The first mistake is what other commands say of the file.
+    assert execute(["assertions", "explain", "assertions/lander/many.yaml"]) == 2
+    assert "many.yaml:3:9" in capsys.readouterr().err
+
+
+def test_where_the_names_are_missing_the_formulas_are_read_for_their_syntax(home, capsys):
+    home("many", MANY.replace("constants:", "constnts:"))
+    told = [place for place, _ in places(checked(capsys, "assertions/lander/many.yaml")[1], "error")]
+    assert "many.yaml:2:1" in told and "many.yaml:19:43" in told and "many.yaml:11:22" not in told
+    home("many", GOOD.replace("robot: lander", "robot: landr").replace("5 m/s)", "5 m/s))"))
+    (robot, what), (place, _) = places(checked(capsys, "assertions/lander/many.yaml")[1], "error")
+    assert robot == "many.yaml:1:8" and what == "there is no robot 'landr'. Did you mean 'lander'?"
+    assert place == "many.yaml:4:46"
+
+
+def test_windows_of_a_file_that_nothing_can_fly_are_not_held_against_a_rate(home, capsys):
+    home("many", GOOD.replace("always (", "always[0 s, 0.123 s] (") + "    rationle: none\n")
+    ((place, message),) = places(checked(capsys, "assertions/lander/many.yaml")[1], "error")
+    assert place == "many.yaml:5:5" and message.startswith("unknown key 'rationle'")
+
+
 def test_a_flight_holds_its_files_against_each_other_and_against_its_length(home, capsys, tmp_path):
     home("one", GOOD + "  - id: low\n    formula: always (altitude < 9 m)\n")
     home(

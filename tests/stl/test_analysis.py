@@ -160,6 +160,74 @@ def test_implications_that_say_nothing(formula, place, words):
     assert one[:2] == ("warning", place) and words in one[2]
 
 
+EVERY, SOME = "counts as triggered in every run", "can count as triggered there though nothing has changed"
+
+
+@pytest.mark.parametrize(
+    ("formula", "place", "words", "strong"),
+    [
+        ("always (prev(contact) implies fuel > 20 kg)", "1:13", EVERY, "not prev(not (contact))"),
+        ("prev(near) implies v < 1 m/s", "1:5", EVERY, "not prev(not (near))"),
+        ("always ((once[0 s, 1 s] prev(contact)) implies near)", "1:29", EVERY, "not prev(not (contact))"),
+        ("always (near or prev(contact) implies fuel > 20 kg)", "1:21", EVERY, "not prev(not (contact))"),
+        ("always ((near implies prev(contact)) implies v < 1 m/s)", "1:27", EVERY, "not prev(not (contact))"),
+        ("always (contact and prev(landed) implies near)", "1:25", SOME, "not prev(not (landed))"),
+        ("always (fall(near) implies v < 1 m/s)", "1:13", SOME, "(fall(near) and not prev(not (near)))"),
+        ("always (near implies (fall(contact) implies v < 1 m/s))", "1:27", SOME, "(fall(contact) and not"),
+    ],
+)
+def test_triggers_that_the_first_sample_makes_true(formula, place, words, strong):
+    (one,) = found([formula])
+    assert one[:2] == ("warning", place) and words in one[2] and f"write '{strong}" in one[2]
+    # What is proposed asks for a sample before, and nothing is said of it.
+    proposed = one[2].split("write '")[1].removesuffix("' for it.")
+    column = int(place.split(":")[1]) - 5
+    part = one[2].split("'")[1]
+    assert formula[column:].startswith(part)
+    assert found([formula[:column] + proposed + formula[column + len(part) :]]) == []
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "always (rise(contact) implies v < 1 m/s)",
+        "always (contact and not prev(contact) implies v < 1 m/s)",
+        "always (not prev(not contact) implies v < 1 m/s)",
+        "always (contact implies prev(contact))",
+        "always[1 s, 2 s] (prev(contact) implies v < 1 m/s)",
+        "always ((once[1 s, 2 s] prev(contact)) implies v < 1 m/s)",
+        "always (held_for[1 s](prev(contact)) implies v < 1 m/s)",
+        "always (((prev(contact) and near) since[1 s, 2 s] landed) implies v < 1 m/s)",
+    ],
+)
+def test_triggers_that_ask_for_something_at_the_first_sample(formula):
+    assert found([formula]) == []
+
+
+def test_the_strong_forms_are_false_at_the_first_sample_and_the_same_after_it():
+    values = {"p": [0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0]}
+    for weak, strong in (("prev(p)", "not prev(not (p))"), ("fall(p)", "(fall(p) and not prev(not (p)))")):
+        truth = [[v > 0 for v in stl.robustness(stl.parse(text), values, dt_s=1.0)] for text in (weak, strong)]
+        assert (truth[0][0], truth[1][0]) == (True, False) and truth[0][1:] == truth[1][1:]
+
+
+@pytest.mark.parametrize(
+    ("mission", "warned"),
+    [
+        ("contact implies eventually[0 s, 10 s] landed", True),
+        ("always (contact implies eventually[0 s, 10 s] landed)", True),
+        ("(contact implies eventually[0 s, 10 s] landed) and eventually landed", False),
+        ("eventually (contact implies landed)", False),
+        ("(near or not near) implies eventually landed", False),
+    ],
+)
+def test_a_mission_that_can_end_vacuous(mission, warned):
+    said = found([], mission=[mission])
+    assert [f[:2] for f in said] == [("warning", "40:5")] * warned
+    assert all("vacuous mission is missed; write what the flight must do" in f[2] for f in said)
+    assert found([mission]) == []
+
+
 def test_two_that_contradict_when_triggered_forbid_the_trigger():
     (one,) = found(["always (near implies v < 1 m/s)", "always (near implies v > 2 m/s)"])
     assert one == (

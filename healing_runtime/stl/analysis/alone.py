@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from healing_runtime.core.signals import SignalTable
+from healing_runtime.stl.analysis.beginning import vacuous_mission, weak_triggers
 from healing_runtime.stl.analysis.finding import Finding, because, place
 from healing_runtime.stl.analysis.search import Claim, Search
 from healing_runtime.stl.bind import Requirement
@@ -23,6 +24,8 @@ def alone(requirement: Requirement, table: SignalTable, search: Search) -> list[
         look = f" (look at {' and '.join(texts)})" if 0 < len(texts) <= 2 else ""
         what = f"'{name}' can never trip, whatever the flight{look}; correct it, or remove it."
         found.append(Finding("warning", what, place(requirement)))
+    if not found:
+        found += [*weak_triggers(requirement, search), *vacuous_mission(requirement, search)]
     return found + [finding for part in implications(formula) for finding in _sensed(requirement, part, table)]
 
 
