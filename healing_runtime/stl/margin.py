@@ -52,3 +52,8 @@ def flag_key(value: Array) -> Array:
 def rho(key: Array) -> Array:
     """Key -> robustness: both zeros are 0 again."""
     return jnp.where(jnp.abs(key) == jnp.finfo(key.dtype).tiny, jnp.zeros_like(key), key)
+
+
+def decided(lo: Array, between: Array, hi: Array) -> Array:
+    """Key of a verdict: once its truth is decided, the bound that no continuation can undo."""
+    return jnp.where(hi < 0, hi, jnp.where(lo > 0, lo, between))

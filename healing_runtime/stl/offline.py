@@ -93,6 +93,7 @@ def verdicts(formula: Formula, signals: Mapping[str, Any], dt_s: float, *, end: 
     # Where nothing is known above, the lower bound says how far the samples have come; else the upper one.
     best = jnp.where(jnp.isposinf(span.hi), span.lo, span.hi)
     best = jnp.where(jnp.isneginf(best) & jnp.isposinf(span.hi), span.hi, best)
+    best = margin.decided(span.lo, best, span.hi)
     nan = jnp.asarray(jnp.nan, best.dtype)
     return Verdict(
         status,

@@ -317,11 +317,12 @@ def _verdict(status: Sequence[Array], bounds: Sequence[Bounds], like: Array) -> 
         empty = jnp.zeros((0,), like.dtype)
         return Verdict(jnp.zeros((0,), jnp.int32), empty, empty, empty)
     codes = jnp.stack(list(status))
-    lo, rho, hi = (margin.rho(jnp.stack(part)) for part in zip(*bounds, strict=True))
+    lo, rho, hi = (jnp.stack(part) for part in zip(*bounds, strict=True))
+    rho = margin.decided(lo, rho, hi)
     invalid = codes == _INVALID
     return Verdict(
         codes,
-        jnp.where(invalid, jnp.nan, rho),
-        jnp.where(invalid, -jnp.inf, lo),
-        jnp.where(invalid, jnp.inf, hi),
+        jnp.where(invalid, jnp.nan, margin.rho(rho)),
+        jnp.where(invalid, -jnp.inf, margin.rho(lo)),
+        jnp.where(invalid, jnp.inf, margin.rho(hi)),
     )

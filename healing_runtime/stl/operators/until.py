@@ -113,16 +113,11 @@ def root(ticks: Ticks, p_horizon: int, q_horizon: int) -> Root:
         lo, hi, kept = (state[0], state[0], state[1]) if horizon == 0 else state[2:]
         open_hi = jnp.fmax(hi, kept)  # a goal still to come can do no better than the hold so far
         if high is None:
-            return _told(lo, open_hi), _told(lo, hi)
-        bounds = _told(lo, jnp.where(tick >= high, hi, open_hi))
+            return Bounds(lo, lo, open_hi), Bounds(lo, lo, hi)
+        bounds = Bounds(lo, lo, jnp.where(tick >= high, hi, open_hi))
         return bounds, bounds
 
     return Root(init, step, read)
-
-
-def _told(lo: Array, hi: Array) -> Bounds:
-    """Robustness is what can be reached at best, as offline; what has been reached where that is anything."""
-    return Bounds(lo, jnp.where(jnp.isposinf(hi), lo, hi), hi)
 
 
 OPERATOR = Operator(
