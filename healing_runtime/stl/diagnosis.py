@@ -36,8 +36,8 @@ class Decision(NamedTuple):
         sign: 1 where the formula holds the better the larger the atom's margin is, -1 under a negation.
         value: robustness of the formula: `sign` times the atom's at `tick`.
         why: what is told of the part.
-        beside: of a violated `or` or `implies`, the other side's decision: it failed as well. Of an edge that came where
-            it must not, the sample on the other side of it.
+        beside: of a violated `or` or `implies`, the other side's decision: it failed as well. Of an edge that came
+            where it must not, the sample on the other side of it.
         given: it is a circumstance and not what was asked for: part of a trigger, or of an edge.
     """
 
