@@ -32,10 +32,11 @@ class History:
 
     Attributes:
         now: arrays [N], the verdict while the run went on, latched once decided; the last one is that of the whole run.
+            What was decided without being asked for is `vacuous`.
         final: scalars, the verdict of the whole run (`vacuous` is known only here).
         worst: sample from which the robustness of the whole run no longer changed; None if it is infinite or invalid.
         violation: first sample at which the verdict was false or invalid; None if it never was.
-        decision: the atom and the sample that decided the verdict; None if there is none to name.
+        decision: the atom and the sample on which the verdict rests; None if there is none to name.
         cause: what the violation rested on when it was first known.
     """
 
@@ -134,6 +135,8 @@ def _history(formula: Formula, now: Verdict, ended: Verdict, recording: Recordin
     violated = np.isin(now.status, [int(Status.FALSE), int(Status.INVALID)])
     violated[-1] |= status.violated
     now = Verdict(*(np.append(part[:-1], end) for part, end in zip(now, final, strict=True)))
+    unasked = (now.status == int(Status.TRUE)) & (ended.status == int(Status.VACUOUS))
+    now = now._replace(status=np.where(unasked, int(Status.VACUOUS), now.status))
     worst = int(np.append(np.flatnonzero(ended.rho != final.rho) + 1, 0).max()) if np.isfinite(final.rho) else None
     violation = int(np.argmax(violated)) if violated.any() else None
     keys = _keys(formula, recording)
