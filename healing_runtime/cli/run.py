@@ -10,6 +10,11 @@ import typer
 from healing_runtime.cli import output
 
 PLACE = 10
+_OPEN = {
+    "vacuous": "ended vacuous: it was never asked for",
+    "unknown": "ended unknown: the run was over before it was decided",
+}
+"""What a mission may end with besides `true` and a violation."""
 
 
 def register(program: typer.Typer) -> None:
@@ -32,7 +37,10 @@ def run(
         int | None, typer.Option(min=0, max=2**31 - 1, help="Seed of noise and search; the scenario's if left out.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for run records; <workspace>/runs if left out.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when an assertion ends unknown or vacuous.")] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Exit 1 also when a warning is broken, or an assertion ends unknown or vacuous."),
+    ] = False,
     as_json: output.JsonFlag = False,
 ) -> None:
     """Fly a scenario; heal the controller when it breaks a promise.
@@ -62,13 +70,16 @@ def summary(document: dict[str, Any], folder: Path) -> list[str]:
     mission = document.get("mission")
     lines = [f"{document['scenario']}: {output.word(document['outcome'])}"]
     if mission:
-        verb = "satisfied" if mission["satisfied"] else "not satisfied"
-        margin = _margin(mission["robustness"])
-        lines.append(f"mission {verb}" + (f", robustness {margin}" if margin != "-" else ""))
+        lines.append(_mission(mission))
     rows = [(a["id"], a["status"], _margin(a["robustness"]), _at(a.get("worst_t_s"))) for a in document["assertions"]]
     lines += ["", *output.table(rows, ("assertion", "status", "robustness", "worst at"))]
     for incident in document["incidents"]:
         lines += ["", *_incident(incident)]
+    broken = [
+        a for a in document["assertions"] if a.get("severity") == "warning" and a["status"] in ("false", "invalid")
+    ]
+    if broken:
+        lines += ["", f"warnings broken: {', '.join(map(_when_broken, broken))}"]
     silent = [a["id"] for a in document["assertions"] if a["status"] == "vacuous"]
     if silent:
         lines += ["", f"vacuous, so not verified (the trigger never came true): {', '.join(silent)}"]
@@ -78,6 +89,19 @@ def summary(document: dict[str, Any], folder: Path) -> list[str]:
     return [*lines, f"{output.word(document['outcome'])}: {why}"] if why else lines
 
 
+def _mission(mission: dict[str, Any]) -> str:
+    if mission.get("status") == "vacuous":
+        return f"mission not satisfied: {_OPEN['vacuous']}"
+    verb = "satisfied" if mission["satisfied"] else "not satisfied"
+    margin = _margin(mission["robustness"])
+    return f"mission {verb}" + (f", robustness {margin}" if margin != "-" else "")
+
+
+def _when_broken(assertion: dict[str, Any]) -> str:
+    at = _at(assertion.get("violated_t_s"))
+    return assertion["id"] + (f" at {at}" if at else "") + (" (invalid)" if assertion["status"] == "invalid" else "")
+
+
 def _why_unhealed(document: dict[str, Any]) -> str:
     """What ended the repair of the last incident, where the run ended with it."""
     last = document["incidents"][-1] if document["incidents"] else None
@@ -85,10 +109,7 @@ def _why_unhealed(document: dict[str, Any]) -> str:
 
 
 def _incident(incident: dict[str, Any]) -> list[str]:
-    lines = [
-        f"incident {incident['id']}: {incident['assertion']} violated at {output.number(incident['t_s'])} s"
-        f" (tick {incident['tick']}), robustness {_margin(incident['robustness'])}"
-    ]
+    lines = [f"incident {incident['id']}: {_what_became(incident)}"]
     for attempt in incident["attempts"]:
         reason = f" at {attempt['stage']}: {attempt['reason']}" if attempt["verdict"] == "refused" else ""
         lines.append(f"  {attempt['brain']}: {output.word(attempt['verdict'])}{reason}")
@@ -97,6 +118,17 @@ def _incident(incident: dict[str, Any]) -> list[str]:
     elif incident.get("detail"):
         lines.append(f"  not healed: {incident['detail']}")
     return lines
+
+
+def _what_became(incident: dict[str, Any]) -> str:
+    name, status, margin = incident["assertion"], incident.get("status"), _margin(incident["robustness"])
+    at = f"at {output.number(incident['t_s'])} s (tick {incident['tick']})"
+    if status in _OPEN:
+        return f"mission {name} {_OPEN[status]}, {at}"
+    if status == "invalid":
+        lost = ", ".join(f"{signal} is {state}" for signal, state in incident.get("lost_signals", {}).items())
+        return f"{name} invalid {at}: {lost or 'it cannot be calculated'}"
+    return f"{name} violated {at}" + (f", robustness {margin}" if margin != "-" else "")
 
 
 def _margin(robustness: Any) -> str:

@@ -183,7 +183,11 @@ class Verdict(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class FinalVerdict:
-    """Verdict of one assertion over a whole run (the final branch)."""
+    """Verdict of one assertion over a whole run (the final branch).
+
+    `worst_tick` is the first tick from which the robustness no longer changed, `violated_tick` the first one at which
+    the verdict was false or invalid.
+    """
 
     id: str
     status: Status
@@ -192,6 +196,7 @@ class FinalVerdict:
     severity: Severity
     mission: bool
     worst_tick: int | None = None
+    violated_tick: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

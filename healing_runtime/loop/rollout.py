@@ -232,15 +232,16 @@ def flight_of(program: Program, plant: Plant, trace: Trace, stop: Stop) -> Fligh
 def final_verdicts(program: Program, trace: Trace) -> tuple[FinalVerdict, ...]:
     """Verdicts over a whole run, from its last row, with the tick that decided each robustness."""
     interface = program.interface
-    ended = interface.verdicts(trace.packed[-1], ended=True)
+    ended, last = interface.verdicts(trace.packed[-1], ended=True), trace.first_tick + len(trace.packed) - 1
     now = interface.verdicts(trace.packed[-1])
-    worst = dict(_deciding_ticks(program, trace))
+    worst, broken = dict(_deciding_ticks(program, trace)), _violated_ticks(program, trace)
     out = []
     for r in interface.judged:
         verdict = now[r.id] if now[r.id].status.violated else ended[r.id]
         out.append(
             FinalVerdict(
-                r.id, verdict.status, verdict.rho, verdict.rho / r.scale, r.severity, r.mission, worst.get(r.id)
+                r.id, verdict.status, verdict.rho, verdict.rho / r.scale, r.severity, r.mission, worst.get(r.id),
+                broken.get(r.id, last) if verdict.status.violated else None,
             )
         )
     return tuple(out)
@@ -255,6 +256,14 @@ def _deciding_ticks(program: Program, trace: Trace) -> list[tuple[str, int]]:
         changed = np.flatnonzero(~same)
         out.append((r.id, trace.first_tick + (int(changed[-1]) + 1 if changed.size else 0)))
     return out
+
+
+def _violated_ticks(program: Program, trace: Trace) -> dict[str, int]:
+    """For each requirement of the files that was violated in flight, the first tick at which it was."""
+    history = trace.packed[:, program.interface.slices["status"]]
+    violated = np.isin(history, [int(Status.FALSE), int(Status.INVALID)])
+    first = trace.first_tick + np.argmax(violated, axis=0)
+    return {r.id: int(first[i]) for i, r in enumerate(program.interface.requirements) if violated[:, i].any()}
 
 
 def trace_digest(trace: Trace) -> str:

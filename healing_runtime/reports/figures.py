@@ -154,7 +154,7 @@ class _Figure:
         at = kept([row.rho, *(curve.values for curve in row.curves)], SAMPLES, self.instants(row))
         unit = html.escape(row.unit.text)
         for i, (curve, color) in enumerate(zip(row.curves, palette.CURVES, strict=False)):
-            said = f"{html.escape(short(curve.name, 40))} %{{y:.4g}} {unit}"
+            said = f"{html.escape(short(curve.name, 40))} %{{y:.5~r}} {unit}"
             if i == 0:
                 said += f" · %{{customdata[1]}} by %{{customdata[2]}} {unit}"
             self.line(row, curve.values, at, axis, said, color=color)

@@ -27,10 +27,11 @@ class History:
 
     Attributes:
         now: arrays [N], the verdict while the run went on, latched once decided; the last one is that of the whole run.
+            What was decided without being asked for is `vacuous`.
         final: scalars, the verdict of the whole run (`vacuous` is known only here).
         worst: sample from which the robustness of the whole run no longer changed; None if it is infinite or invalid.
         violation: first sample at which the verdict was false or invalid; None if it never was.
-        decision: the atom and the sample that decided the verdict; None if there is none to name.
+        decision: the atom and the sample on which the verdict rests; None if there is none to name.
         cause: what the violation rested on when it was first known.
     """
 

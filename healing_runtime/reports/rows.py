@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from healing_runtime.core.numerals import significant
 from healing_runtime.core.recording import Recording
 from healing_runtime.core.records import AssertionFile, Verdict
 from healing_runtime.core.status import Status
@@ -51,8 +52,8 @@ class Row:
         rho, rho_lo, rho_hi: float64 [N], robustness and its bounds; infinite for truth without a margin.
         curves, thresholds: what a predicate compares.
         mark: the sample to point at.
-        why: the word for it: the least robustness is `worst`, the verdict of the whole run rests on what `decides`, its
-            violation was first known by what `breaks`.
+        why: the word for it: a violation was first known by what `breaks`, and its sample is `worst` on which the
+            robustness of the whole run rests; where nothing is violated that sample came `closest`.
     """
 
     text: str
@@ -68,7 +69,7 @@ class Row:
     curves: tuple[Curve, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     mark: int | None = None
-    why: Literal["worst", "decides", "breaks"] = "worst"
+    why: Literal["worst", "closest", "breaks"] = "worst"
 
     @property
     def has_numbers(self) -> bool:
@@ -78,8 +79,13 @@ class Row:
 
 def run_row(requirement: Requirement, unit: Unit, history: History) -> Row:
     """The verdict of the whole formula as it was known at each sample."""
-    text = " ".join(requirement.text.split())
-    return Row(text, "", "run", 0, True, unit, *_scaled(history.now, unit), mark=history.worst)
+    text, why = " ".join(requirement.text.split()), mark_of(Status(int(history.final.status)))
+    return Row(text, "", "run", 0, True, unit, *_scaled(history.now, unit), mark=history.worst, why=why)
+
+
+def mark_of(verdict: Status) -> Literal["worst", "closest"]:
+    """What the sample is called on which the robustness of the whole run rests."""
+    return "worst" if verdict.violated else "closest"
 
 
 def sub_formula_row(
@@ -134,11 +140,11 @@ def _lines(side: Expression, value: float, unit: Unit, predicate: Predicate) -> 
     """A threshold line; two of them for `==`, which holds to within a tolerance."""
     label = written(side)
     if not isinstance(side, Number):
-        label = f"{label} = {value:g} {unit.text}".rstrip()
+        label = f"{label} = {significant(value, 6)} {unit.text}".rstrip()
     elif side.name:
         label = f"{side.name} = {side.text}"
     if predicate.relation != "==":
         return [Threshold(label, value)]
     tolerance = predicate.tolerance / unit.factor
-    shown = f"{tolerance:g} {unit.text}".rstrip()
+    shown = f"{significant(tolerance, 6)} {unit.text}".rstrip()
     return [Threshold(f"{label} {sign} {shown}", value + step) for sign, step in (("+", tolerance), ("−", -tolerance))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from healing_runtime.core.numerals import significant
 from healing_runtime.core.recording import Recording
 from healing_runtime.core.status import Status
 from healing_runtime.reports import palette
@@ -83,5 +84,5 @@ def quantity(value: float, unit: Unit, digits: int = 3) -> str:
         return "invalid"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    text = f"{value:.{digits}g}".replace("-", "−")
+    text = significant(value, digits).replace("-", "−")
     return f"{text} (SI, mixed units)" if unit.mixed else f"{text} {unit.text}".rstrip()

@@ -13,7 +13,7 @@ from healing_runtime.core.recording import Recording
 from healing_runtime.core.records import AssertionFile, AssertionText, Verdict
 from healing_runtime.core.status import Status
 from healing_runtime.reports.history import History, histories, samples_of
-from healing_runtime.reports.rows import Row, run_row, sub_formula_row
+from healing_runtime.reports.rows import Row, mark_of, run_row, sub_formula_row
 from healing_runtime.reports.wording import Unit, seconds, unit_of
 from healing_runtime.stl.bind import Requirement
 from healing_runtime.stl.formula import Apply, Atom, Formula, Predicate, children
@@ -33,11 +33,12 @@ class Timeline:
         scaled: robustness divided by the assertion's scale, for ranking.
         t_s: float64 [N], seconds.
         strip: int32 [N], the status for one line: of the body of an outermost `always` at every sample, else of the
-            verdict while the run went on.
-        worst: sample that decided the robustness; None if there is no finite one.
+            verdict while the run went on. Nothing is true in it where the whole verdict is vacuous.
+        worst: sample from which the robustness no longer changed; None if there is no finite one.
         violation: first sample at which the verdict was false or invalid.
         cause: text of the sub-formula by which the violation was first known; else empty.
-        reason: what decided the verdict, in words; empty if there is nothing to name beyond the violation.
+        reason: the sample that was worst, came closest or left the verdict open, in words; empty if there is nothing to
+            name beyond the violation.
         rows: outside in, the verdict of the run first; at most `MAX_ROWS`.
         left_out: texts of the sub-formulas for which there was no room.
     """
@@ -145,13 +146,14 @@ def _timeline(
         unit = unit_of(decision.part)
     binding = _binding(requirement.formula)
     below = [sub_formula_row(part, depth, part in binding, judged, file, recording) for part, depth in shown]
+    verdict = Status(int(history.final.status))
     if binding:
-        below[0] = dataclasses.replace(below[0], mark=_lowest(below[0]))
+        below[0] = dataclasses.replace(below[0], mark=_lowest(below[0]), why=mark_of(verdict))
     for at, (part, _) in enumerate(shown):
         if history.cause and part == history.cause.part:
             below[at] = dataclasses.replace(below[at], mark=history.cause.tick, why="breaks")
         if decision and part == decision.part:
-            below[at] = dataclasses.replace(below[at], mark=decision.tick, why="decides")
+            below[at] = dataclasses.replace(below[at], mark=decision.tick, why=mark_of(verdict))
     top = run_row(requirement, whole, history)
     return Timeline(
         id=requirement.id,
@@ -160,12 +162,12 @@ def _timeline(
         rationale=text.rationale,
         formula=" ".join(requirement.text.split()),
         english=stl.explain(requirement.formula),
-        verdict=Status(int(history.final.status)),
+        verdict=verdict,
         robustness=robustness / unit.factor,
         unit=unit,
         scaled=robustness / requirement.scale,
         t_s=recording.t_s,
-        strip=below[0].status if binding else top.status,
+        strip=_strip(below[0] if binding else top, verdict),
         worst=history.worst,
         violation=history.violation,
         cause=_text(history.cause.part) if history.cause else "",
@@ -185,13 +187,18 @@ def _reason(history: History, recording: Recording) -> str:
         return ""  # the violation has been told already
     text = _text(decision.part)
     at = f"{seconds(float(recording.t_s[decision.tick]))} (tick {decision.tick})"
-    came = "it came closest by" if history.final.status == Status.VACUOUS else "decided by"
     return {
-        "value": f"{came} '{text}' at {at}",
+        "value": f"{mark_of(Status(int(history.final.status)))}: '{text}' at {at}",
         "nan": f"'{text}' has no value at {at}",
         "begin": f"'{text}' at {at} looks at nothing before the first sample",
         "end": f"'{text}' at {at} reaches past the last sample",
     }[decision.why]
+
+
+def _strip(row: Row, verdict: Status) -> np.ndarray:
+    if verdict is not Status.VACUOUS:
+        return row.status
+    return np.where(row.status == int(Status.TRUE), int(Status.VACUOUS), row.status).astype(np.int32)
 
 
 def _binding(formula: Formula) -> set[Formula]:

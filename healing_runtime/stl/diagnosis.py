@@ -36,7 +36,9 @@ class Decision(NamedTuple):
         sign: 1 where the formula holds the better the larger the atom's margin is, -1 under a negation.
         value: robustness of the formula: `sign` times the atom's at `tick`.
         why: what is told of the part.
-        beside: of a violated `or` or `implies`, the other side's decision: it failed as well.
+        beside: of a violated `or` or `implies`, the other side's decision: it failed as well. Of an edge that came
+            where it must not, the sample on the other side of it.
+        given: it is a circumstance and not what was asked for: part of a trigger, or of an edge.
     """
 
     part: Formula
@@ -45,6 +47,7 @@ class Decision(NamedTuple):
     value: float
     why: Literal["value", "nan", "begin", "end"]
     beside: tuple[Decision, ...] = ()
+    given: bool = False
 
 
 def diagnose(
@@ -124,8 +127,8 @@ def _by_gap(options: Interval, whole: tuple[float, float]) -> int:
     return int(np.argmax(resting if resting.any() else open_))
 
 
-_SIDES = ("and", "or", "implies")
-"""Operators with two sides; where it is the greater one that counts, both have failed."""
+_SIDES = ("and", "or", "implies", "rise", "fall")
+"""Operators with two sides; where it is the greater one that counts, both have failed. An edge has two samples."""
 
 
 class _Descent:
@@ -147,7 +150,7 @@ class _Descent:
             self._bounds[part] = np.asarray(lo), np.asarray(hi)
         return self._bounds[part]
 
-    def follow(self, at: Stretch, choose: Choose) -> Decision:
+    def follow(self, at: Stretch, choose: Choose, given: bool = False) -> Decision:
         """Down to the atom, or to the operator whose window the recording does not hold."""
         value, beside = self._rho(_told(self._whole(at), choose)), list[Decision]()
         while isinstance(at.part, Apply):
@@ -157,15 +160,22 @@ class _Descent:
             if found is None:
                 break
             if not found.stretches:
-                return Decision(at.part, at.first, at.sign, value, "begin", tuple(beside))
+                return Decision(at.part, at.first, at.sign, value, "begin", tuple(beside), given)
             below = self._chosen(found, at, choose)
             if below.first >= self._length:
-                return Decision(at.part, at.first, at.sign, value, "end", tuple(beside))
+                return Decision(at.part, at.first, at.sign, value, "end", tuple(beside), given)
+            sides = [s._replace(sign=s.sign * at.sign) for s in found.stretches]
+            circumstances = given, given
             if choose is _by_upper and at.part.operator in _SIDES and found.least == (at.sign < 0):
-                sides = [s._replace(sign=s.sign * at.sign) for s in found.stretches]
-                beside += [self.follow(side, choose) for side in sides if side != below]
+                circumstances = _circumstances(at.part, given)
+                beside += [
+                    self.follow(side, choose, told)
+                    for side, told in zip(sides, circumstances, strict=False)
+                    if side != below
+                ]
+            given = circumstances[sides.index(below)] if below in sides else given
             at = below
-        return Decision(at.part, at.first, at.sign, value, "value", tuple(beside))
+        return Decision(at.part, at.first, at.sign, value, "value", tuple(beside), given)
 
     def _rho(self, key: float) -> float:
         return float(margin.rho(jnp.asarray(key, self._dtype)))
@@ -198,6 +208,12 @@ class _Descent:
         lo, hi = (bound[inside] for bound in self.bounds(stretch.part))
         beyond = stretch.last - stretch.first + 1 - len(lo)
         return _read_as(stretch.sign, (np.append(lo, [-np.inf] * beyond), np.append(hi, [np.inf] * beyond)))
+
+
+def _circumstances(part: Apply, given: bool) -> tuple[bool, bool]:
+    """Of both sides of an operator whether they are only given: a trigger, and an edge that came."""
+    edge = part.operator in ("rise", "fall")
+    return given or edge or part.operator == "implies", given or edge
 
 
 def _as_bounds(key: np.ndarray, seen: int | None) -> Interval:

@@ -48,8 +48,8 @@ class Judged(NamedTuple):
         worst_at: the first sample from which the robustness no longer changed; None for what no monitor can judge.
         decided_by: what the robustness rests on (see `diagnosis`).
         violated_by: what the violation rested on when it was first known.
-        running: arrays [N], the verdict while the recording went on, latched once decided. Of what no monitor can judge
-            nothing is known until the violation is.
+        running: arrays [N], the verdict while the recording went on, latched once decided; `vacuous` where it is true
+            and nothing has put it to the test yet. Of what no monitor can judge nothing is known until the violation is.
         final: scalars, the verdict at the end, with its bounds.
     """
 
@@ -174,6 +174,8 @@ def _final(running: Verdict, ended: Verdict) -> _Told:
     final = Verdict(*(part[-1] for part in (running if violated.size else ended)))
     same = (ended.rho == ended.rho[-1]) | (np.isnan(ended.rho) & np.isnan(ended.rho[-1]))
     changed = np.flatnonzero(~same)
+    unasked = (running.status == Status.TRUE) & (ended.status == Status.VACUOUS)
+    running = running._replace(status=np.where(unasked, int(Status.VACUOUS), running.status))
     return _Told(
         Status(int(final.status)),
         float(final.rho),

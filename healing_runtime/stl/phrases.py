@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterator
 from typing import Literal as Choice
 
 from healing_runtime.core import units
@@ -176,9 +177,28 @@ def atom(formula: Predicate | Flag | Literal, glossary: Glossary) -> Clause:
         return Clause(reference(formula.signal, glossary, bare=True), "flag")
     rest = f"{_RELATIONS[formula.relation]} {side(formula.right, glossary)}"
     if formula.relation == "==":
-        unit = units.symbols(formula.left.dimension) if formula.left.dimension else ""
-        rest += f" to within {f'{formula.tolerance:g} {unit}'.strip()}"
+        rest += f" to within {_tolerance(formula)}"
     return Clause(side(formula.left, glossary), "is", rest)
+
+
+def _tolerance(formula: Predicate) -> str:
+    """In the unit of the comparison's own numbers; without one in SI, or in degrees where that is rounder."""
+    dimension = formula.left.dimension
+    if not dimension:
+        return f"{formula.tolerance:g}"
+    found = [units.split_quantity(n.text)[1] for n in _numbers(formula) if n.text and n.dimension == dimension]
+    choices = [unit for unit in found if unit][:1] or [units.symbols(dimension)]
+    if not any(found) and dimension == units.dimension("deg"):
+        choices.append("deg")
+    return min((f"{formula.tolerance / units.si_factor(unit):g} {unit}" for unit in choices), key=len)
+
+
+def _numbers(part: Predicate | Expression) -> Iterator[Number]:
+    if isinstance(part, Number):
+        yield part
+    elif not isinstance(part, Reference):
+        for inner in (part.left, part.right) if isinstance(part, Predicate) else part.arguments:
+            yield from _numbers(inner)
 
 
 # ---------------------------------------------------------------- windows

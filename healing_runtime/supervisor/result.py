@@ -31,6 +31,7 @@ class IncidentStory:
     notes: list[str] = dataclasses.field(default_factory=list)
     breakdown_s: dict[str, float] = dataclasses.field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
     time_to_heal_s: float | None = None
+    lost: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def document(self, scenario: Scenario) -> dict[str, Any]:
         """The incident as product.md shows it."""
@@ -42,6 +43,7 @@ class IncidentStory:
             "tick": i.tick,
             "robustness": plain(i.robustness),
             "status": i.status.word,
+            "lost_signals": dict(self.lost),
             "attempts": [_attempt(a, accepted) for a, accepted in self.attempts],
             "healed": self.healed,
             "patch": self.patch,
@@ -66,10 +68,13 @@ class RunResult:
 
     @property
     def exit_code(self) -> int:
-        """Exit code of `heal run`; with `strict`, an assertion that ends unknown or vacuous is 1."""
+        """Exit code of `heal run`; with `strict`, what ends unknown or vacuous and a broken warning are 1."""
         code = self.outcome.exit_code
-        open_ended = any(a["status"] in ("unknown", "vacuous") for a in self.document["assertions"])
-        return 1 if code == 0 and self.strict and open_ended else code
+        loose = any(
+            a["status"] in ("unknown", "vacuous") or (a["severity"] == "warning" and a["status"] != "true")
+            for a in self.document["assertions"]
+        )
+        return 1 if code == 0 and self.strict and loose else code
 
 
 def document(
@@ -92,6 +97,7 @@ def document(
         mission = {
             "id": missions[0].id,
             "satisfied": satisfied,
+            "status": next((v.status for v in missions if v.status != Status.TRUE), Status.TRUE).word,
             "robustness": plain(float(np.min([v.robustness for v in missions]))),  # NaN wherever one is
         }
     return {
@@ -118,6 +124,7 @@ def _assertion(v: FinalVerdict, scenario: Scenario) -> dict[str, Any]:
         "robustness": plain(v.robustness),
         "robustness_scaled": plain(v.robustness_scaled),
         "worst_t_s": None if v.worst_tick is None else v.worst_tick / scenario.control_hz,
+        "violated_t_s": None if v.violated_tick is None else v.violated_tick / scenario.control_hz,
     }
 
 

@@ -24,6 +24,7 @@ from healing_runtime.supervisor.memoir import Memoir
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.result import IncidentStory, RunResult
 from healing_runtime.supervisor.settings import Settings
+from healing_runtime.supervisor.telling import lost_signals, told
 
 Narrate = Callable[[str], None]
 ABORTED = "aborted"
@@ -94,7 +95,8 @@ class Run:
         incident = self._freeze(broken[0])
         story = self.memoir.incident(incident)
         t_s = incident.tick / self.prepared.scenario.control_hz
-        self.narrate(f"t = {t_s:.2f} s: {incident.english.removesuffix('.')}: paused")
+        story.lost = self._lost(incident)
+        self.narrate(f"t = {t_s:.2f} s: {told(incident, self._requirement(incident.assertion), story.lost)}")
         if self.settings.brain == "none":
             return self._unhealed(story, "no_brain")
         if self._freezes and self._is_mission(incident.assertion):
@@ -153,6 +155,18 @@ class Run:
             snapshot=deck.freeze(),
         )
 
+    def _requirement(self, assertion: str) -> Any:
+        """The assertion as bound from the files; None for what the controller's own code asks."""
+        return next((r for r in self.prepared.requirements if r.id == assertion), None)
+
+    def _lost(self, incident: Incident) -> dict[str, str]:
+        """Signals without a value at an incident."""
+        recorder, tick = self.deck.recorder, incident.tick
+        action = recorder.packed[tick][self.deck.slot.live.interface.slices["action"]]
+        rows = (recorder.true[tick], recorder.observed[tick], action)
+        requirement, hz = self._requirement(incident.assertion), self.prepared.scenario.control_hz
+        return lost_signals(incident, requirement, self.prepared.table, rows, hz)
+
     # ------------------------------------------------------------ repairing
     def _repair(self, incident: Incident, story: IncidentStory, deadline: float) -> Repaired | Refused:
         scenario, deck = self.prepared.scenario, self.deck
@@ -168,17 +182,17 @@ class Run:
         )
         judge = self.examiner.judge_for(incident, deck, self.source)
 
-        def told(judged: Judged) -> None:
+        def tell(judged: Judged) -> None:
             self.attempts_left -= 1
             self.memoir.attempt(story, judged)
             refusal = judged.decision.refusal
             said = f"refused by {refusal.stage}: {refusal.reason}" if refusal else "accepted"
             self.narrate(f"patch by {judged.attempt.brain}: {said}")
 
-        return self._ask(request, judge, Budget(self.attempts_left, deadline), told, story)
+        return self._ask(request, judge, Budget(self.attempts_left, deadline), tell, story)
 
     def _ask(
-        self, request: Any, judge: Any, budget: Budget, told: Callable[[Judged], None], story: IncidentStory
+        self, request: Any, judge: Any, budget: Budget, tell: Callable[[Judged], None], story: IncidentStory
     ) -> Repaired | Refused:
         """Ask the brain; where it cannot be reached, the embedded one goes on if that is allowed."""
         try:
@@ -187,7 +201,7 @@ class Run:
             outcome: Repaired | Refused = Refused(Reason.BRAIN_UNAVAILABLE, str(error))
         else:
             self.narrate(f"asking {brain.name}")
-            outcome = repair(request, brain, judge, budget, told)
+            outcome = repair(request, brain, judge, budget, tell)
         if (
             isinstance(outcome, Refused)
             and outcome.reason is Reason.BRAIN_UNAVAILABLE
@@ -203,7 +217,7 @@ class Run:
             self.brain = catalogue.make("embedded", self._context())
             tried = tuple(attempt for attempt, _ in story.attempts)
             request = dataclasses.replace(request, attempts=tried)
-            outcome = repair(request, self.brain, judge, dataclasses.replace(budget, attempts=self.attempts_left), told)
+            outcome = repair(request, self.brain, judge, dataclasses.replace(budget, attempts=self.attempts_left), tell)
         return outcome
 
     def _live_brain(self) -> Brain:

@@ -57,6 +57,7 @@ def test_a_picture_and_a_page_are_written_and_named(home, capsys):
     assert plot("flight.csv", "--assertions", "rules.yaml") == 0
     said = capsys.readouterr().out.splitlines()
     assert said[-2:] == ["flight-assertions.png", "flight-assertions.html"]
+    assert said[0].split("  ") == ["assertion", "status", "violated at", "worst at"]
     assert said[1].split() == ["slow", "false", "1.200", "s", "1.200", "s"]
     assert (home / "flight-assertions.png").read_bytes().startswith(PNG)
     page = (home / "flight-assertions.html").read_text()

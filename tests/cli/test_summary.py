@@ -6,7 +6,9 @@ import pytest
 
 from healing_runtime.app import history
 from healing_runtime.cli import doctor, incidents, replay, run
+from healing_runtime.core.status import Outcome
 from healing_runtime.ledger.store import Ledger
+from healing_runtime.supervisor.result import RunResult
 
 DETAIL = "GEMINI_API_KEY is not set; set it, or choose another brain."
 INCIDENT = {"id": "0001-soft", "assertion": "soft", "t_s": 1.0, "tick": 10, "robustness": -0.5, "attempts": []}
@@ -41,6 +43,64 @@ def test_an_aborted_run_ends_with_its_reason():
 def test_a_margin_without_a_bound_is_no_number():
     lines = run.summary(RUN, Path("runs/a"))
     assert "mission satisfied" in lines and not any("inf" in line.split() for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("incident", "said"),
+    [
+        ({}, "incident 0001-soft: soft violated at 1 s (tick 10), robustness -0.5"),
+        ({"robustness": "-inf"}, "incident 0001-soft: soft violated at 1 s (tick 10)"),
+        (
+            {"status": "vacuous", "robustness": "inf"},
+            "incident 0001-soft: mission soft ended vacuous: it was never asked for, at 1 s (tick 10)",
+        ),
+        (
+            {"status": "unknown", "robustness": "inf"},
+            "incident 0001-soft: mission soft ended unknown: the run was over before it was decided, at 1 s (tick 10)",
+        ),
+        (
+            {"status": "invalid", "robustness": None, "lost_signals": {"observed(altitude)": "stale (0.3 s old)"}},
+            "incident 0001-soft: soft invalid at 1 s (tick 10): observed(altitude) is stale (0.3 s old)",
+        ),
+    ],
+)
+def test_an_incident_says_what_became_of_the_promise(incident, said):
+    told = {**INCIDENT, "status": "false", "healed": False, "detail": DETAIL, **incident}
+    assert said in run.summary({**RUN, "incidents": [told]}, Path("runs/a"))
+
+
+def test_a_vacuous_mission_is_missed_because_it_was_never_asked_for():
+    mission = {"id": "m", "satisfied": False, "status": "vacuous", "robustness": "inf"}
+    lines = run.summary({**RUN, "mission": mission}, Path("runs/a"))
+    assert "mission not satisfied: ended vacuous: it was never asked for" in lines
+
+
+def test_broken_warnings_are_named_with_the_time_they_broke():
+    def entry(name, severity, status, at):
+        return {"id": name, "status": status, "severity": severity, "robustness": -1.0, "violated_t_s": at}
+
+    found = [
+        entry("fuel-reserve", "warning", "false", 3.2),
+        entry("kept", "warning", "true", None),
+        entry("fatal", "critical", "false", 4.0),
+        entry("sensor", "warning", "invalid", 0.5),
+    ]
+    lines = run.summary({**RUN, "assertions": found}, Path("runs/a"))
+    assert "warnings broken: fuel-reserve at 3.2 s, sensor at 0.5 s (invalid)" in lines
+    assert not any("warnings broken" in line for line in run.summary(RUN, Path("runs/a")))
+
+
+@pytest.mark.parametrize(
+    ("severity", "status", "code"),
+    [
+        ("warning", "true", 0), ("warning", "false", 1), ("warning", "invalid", 1), ("warning", "vacuous", 1),
+        ("warning", "unknown", 1), ("critical", "vacuous", 1),
+    ],
+)  # fmt: skip
+def test_strict_is_1_for_a_broken_warning_as_for_an_open_end(severity, status, code):
+    document = {"assertions": [{"id": "a", "severity": severity, "status": status}]}
+    assert RunResult(document, Outcome.SUCCEEDED, Path("a"), strict=True).exit_code == code
+    assert RunResult(document, Outcome.SUCCEEDED, Path("a")).exit_code == 0
 
 
 def test_a_replay_without_a_recorded_digest_does_not_claim_one():

@@ -145,7 +145,7 @@ def test_a_page_holds_the_worst_instant_and_the_violation(drawn):
     tick, status, margin, *_ = line["customdata"][at]
     assert (tick, status, margin) == (22, "✗ false", "−0.4")
     labels = [note["text"] for note in figure_["layout"]["annotations"]]
-    assert "<b>violated at 2 s (tick 20)</b>" in labels and "decides: 0.9 m/s, margin −0.4 m/s" in labels
+    assert "<b>violated at 2 s (tick 20)</b>" in labels and "worst: 0.9 m/s, margin −0.4 m/s" in labels
     assert "v_max = 0.5 m/s" in labels
     assert "<td class=\"bad\">✗ false  −0.4 m/s</td>" in text
 

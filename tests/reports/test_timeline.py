@@ -11,6 +11,7 @@ from healing_runtime import stl
 from healing_runtime.core.errors import InputError, UnknownSignalError
 from healing_runtime.core.status import Status
 from healing_runtime.reports.scales import free_corner
+from healing_runtime.reports.sentences import in_short
 from healing_runtime.reports.timeline import MAX_ROWS, timelines
 from healing_runtime.stl.formula import walk
 
@@ -67,6 +68,15 @@ def test_parentheses_that_matter_stay(drawn):
 def test_equality_is_drawn_as_the_two_ends_of_its_tolerance(drawn):
     (found,) = drawn(landing(), "always (tilt == 2 deg)", tolerance="30 deg")
     assert [pytest.approx(t.value) for t in found.rows[1].thresholds] == [32.0, -28.0]
+
+
+def test_large_numbers_are_written_out(drawn):
+    recording = dataclasses.replace(
+        landing(), signals={**landing().signals, "altitude": np.full(61, 9.0), "speed": np.full(61, 5e6)}
+    )
+    (found,) = drawn(recording, "always (speed < 2 * 4000 km/s)")
+    assert found.rows[1].thresholds[0].label == "2 * 4000 km/s = 8000 km/s"
+    assert in_short(found) == "✓ true  3000 km/s"
 
 
 def test_components_and_calculated_thresholds(drawn):
@@ -139,16 +149,16 @@ def test_a_violation_is_told_in_its_tick_and_latched(drawn):
     assert found.rows[0].status.tolist() == [UNKNOWN] * 20 + [FALSE] * 41
     assert np.flatnonzero(found.strip == FALSE).tolist() == [20, 21, 22]
     row = found.rows[1]
-    assert (row.mark, row.why, row.binding) == (22, "decides", True)
-    assert "decided by 'speed < v_max' at 2.2 s (tick 22)" in found.reason
+    assert (row.mark, row.why, row.binding) == (22, "worst", True)
+    assert "worst: 'speed < v_max' at 2.2 s (tick 22)" in found.reason
 
 
-def test_the_clause_that_broke_is_marked_beside_the_one_that_decided(drawn):
+def test_the_clause_that_broke_is_marked_beside_the_worst_one(drawn):
     recording = with_signal(landing(), "tilt", slice(46, 50), np.radians(6.0))
     recording = with_signal(recording, "tilt", 49, np.radians(60.0))
     (found,) = drawn(recording, "always (near_ground implies tilt < 5 deg)")
     assert found.violation == 46 and found.cause == "tilt < 5 deg"
-    assert {row.text: row.why for row in found.rows}["near_ground"] == "decides"
+    assert {row.text: row.why for row in found.rows}["near_ground"] == "worst"
 
 
 def test_where_nothing_was_asked_the_strip_says_so(drawn):
@@ -161,6 +171,26 @@ def test_where_nothing_was_asked_the_strip_says_so(drawn):
 def test_a_trigger_that_never_came_true_is_vacuous(drawn):
     (found,) = drawn(landing(), "always (altitude > 9 m implies speed < v_max)")
     assert found.verdict is Status.VACUOUS and set(found.strip.tolist()) == {int(Status.VACUOUS)}
+
+
+def test_a_vacuous_verdict_is_drawn_as_vacuous_in_every_sample(drawn):
+    """Once decided it is true in flight, but nothing was asked for: no part of the strip says `true`."""
+    vacuous = {int(Status.VACUOUS)}
+    once, windowed, both = drawn(
+        landing(),
+        "contact implies eventually[0 s, 2 s] (altitude < 1 m)",
+        "always[0 s, 3 s] (contact implies speed < v_max)",
+        "always ((contact and altitude > 9 m implies speed < v_max) and (altitude > 8 m implies speed < v_max))",
+    )
+    assert {found.verdict for found in (once, windowed, both)} == {Status.VACUOUS}
+    assert set(once.strip.tolist()) == set(once.rows[0].status.tolist()) == vacuous
+    assert set(windowed.strip.tolist()) == {UNKNOWN} | vacuous and set(both.strip.tolist()) == vacuous
+
+
+def test_nothing_that_was_kept_is_called_worst_or_decided(drawn):
+    (found,) = drawn(landing(), "always (altitude < 5 m)")
+    assert found.reason == "closest: 'altitude < 5 m' at 0 s (tick 0)"
+    assert {row.why for row in found.rows} == {"closest"} and found.rows[1].mark == 0
 
 
 def test_a_sample_without_a_value_is_invalid_and_no_number_stands_for_it(drawn):

@@ -171,6 +171,22 @@ def test_equality_says_its_tolerance_with_a_unit():
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "tolerance", "said"),
+    [
+        ("tilt == 30 deg", "10 deg", "30 deg to within 10 deg"),
+        ("tilt == abs(tilt) * 2", "10 deg", "abs(tilt) * 2 to within 10 deg"),
+        ("tilt == abs(tilt) * 2", "0.1 rad", "abs(tilt) * 2 to within 0.1 rad"),
+        ("tilt == 0.5 rad", "10 deg", "0.5 rad to within 0.174533 rad"),
+        ("altitude == 80 cm", "5 cm", "80 cm to within 5 cm"),
+        ("altitude / speed == 200 ms", "20 ms", "200 ms to within 20 ms"),
+        ("altitude / altitude == 1", "0.1", "1 to within 0.1"),
+    ],
+)
+def test_a_tolerance_is_told_in_the_units_that_people_wrote(text, tolerance, said):
+    assert stl.explain(parse(f"always ({text})", tolerance=tolerance)).endswith(f"is equal to {said}.")
+
+
 def test_a_mission_is_what_the_flight_is_for():
     def english(text):
         return stl.explain(parse(text), mission=True)

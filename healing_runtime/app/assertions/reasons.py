@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from healing_runtime.core import units
+from healing_runtime.core.numerals import significant
 from healing_runtime.core.recording import Recording
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.core.status import Status
@@ -47,9 +48,9 @@ class Reasons:
         found, first = judged.decided_by, judged.violated_by
         match judged.status:
             case Status.TRUE:
-                return f"true{self._closest(found)}"
+                return f"true{self._closest(found, holds=False)}"
             case Status.VACUOUS:
-                return f"vacuous: never triggered{self._closest(found)}"
+                return f"vacuous: never triggered{self._closest(found, holds=True)}"
             case Status.UNKNOWN:
                 return f"unknown: {self._said(found)}" if found else "unknown"
         assert judged.violated_at is not None
@@ -63,24 +64,26 @@ class Reasons:
 
     def _sides(self, found: Decision, told_at: int) -> str:
         """What decided and what failed beside it, in the order of the text; each at its instant, if not told yet."""
-        sides = sorted((found, *_all_beside(found)), key=lambda d: 0 if isinstance(d.part, Outside) else d.part.place)
         said = []
-        for side in sides:
-            elsewhere = side.tick != told_at and side.why in ("value", "nan")
-            said.append((f"at {self.at(side.tick)} " if elsewhere else "") + self._said(side, violated=True))
-            told_at = side.tick
-        return " and ".join(dict.fromkeys(said))
+        for side in _in_the_text((found, *_all_beside(found))):
+            words = self._said(side, holds=True)
+            if side.why in ("value", "nan"):  # the others name their instant, or have none
+                words = words if side.tick == told_at else f"at {self.at(side.tick)} {words}"
+                told_at = side.tick
+            said.append(words)
+        return " and ".join(said)
 
-    def _closest(self, found: Decision | None) -> str:
+    def _closest(self, found: Decision | None, *, holds: bool) -> str:
         if found is None or found.why != "value":
             return ""
         if isinstance(found.part, Flag):
             return f"; {found.part.text} is {_truth(found.sign * found.value > 0)} at {self.at(found.tick)}"
         if not isinstance(found.part, Predicate):
             return ""
-        return f"; closest at {self.at(found.tick)}: {self._said(found)}"
+        return f"; closest at {self.at(found.tick)}: {self._said(found, holds=holds)}"
 
-    def _said(self, found: Decision, *, violated: bool = False) -> str:
+    def _said(self, found: Decision, *, holds: bool = True) -> str:
+        """A part and its values; `holds` is whether it does where it is read negated."""
         part = found.part
         clause = f"'{text}'" if (text := text_of(part)) else "a clause"
         if found.why == "end" and isinstance(part, Apply):
@@ -96,7 +99,7 @@ class Reasons:
         if isinstance(part, Flag):
             return f"{part.text} is {_truth(found.sign < 0)}"
         if isinstance(part, Predicate):
-            return self._compared(part, found, holds=violated and found.sign < 0)
+            return self._compared(part, found, holds=_told_to_hold(found, holds))
         return f"{clause} decides"
 
     def _missing(self, part: Apply, tick: int) -> str:
@@ -106,7 +109,7 @@ class Reasons:
         short = tick + ticks[1] - (len(self._recording) - 1)
         return f"; {short * self._recording.dt_s:.6g} s are missing" if short > 0 else ""
 
-    def _compared(self, part: Predicate, found: Decision, *, holds: bool) -> str:
+    def _compared(self, part: Predicate, found: Decision, *, holds: bool | None) -> str:
         tested, limit, relation = part.left, part.right, part.relation
         if not any(references(tested)):
             tested, limit = limit, tested
@@ -122,8 +125,10 @@ class Reasons:
         asking = f"'{part.text}' asks for {_ASKS[relation]}{asked}"
         if not isinstance(tested, Reference):
             asking += f" and gets {shown}"
-        if holds:
-            asking = f"so '{part.text}' holds ({_ASKS[relation]}{asked})"
+        if holds is not None:
+            asking = f"so '{part.text}' {'holds' if holds else 'does not hold'} ({_ASKS[relation]}{asked})"
+            if not isinstance(tested, Reference):
+                asking += f" with {shown}"
         return f"{', '.join(said)}, {asking}" if said else asking
 
     def _shown(self, reference: Reference, tick: int, part: Predicate) -> str:
@@ -131,7 +136,7 @@ class Reasons:
         value = np.ravel(self._read(reference)[tick]) / _factor(unit)
         if value.size == 1:
             return _quantity(float(value[0]), unit)
-        return f"({', '.join(f'{v:.4g}' for v in value)}){' ' + unit if unit else ''}"
+        return f"({', '.join(significant(v, 4) for v in value)}){' ' + unit if unit else ''}"
 
     # ------------------------------------------------ values
     def signals(self, part: Formula, tick: int) -> dict[str, dict[str, Any]]:
@@ -173,6 +178,19 @@ def _all_beside(found: Decision) -> list[Decision]:
     return [side for other in found.beside for side in (other, *_all_beside(other))]
 
 
+def _told_to_hold(found: Decision, negated: bool) -> bool | None:
+    """Whether a comparison is told as one that holds, or does not; None where it is told as what was asked for."""
+    if found.sign < 0:
+        return negated
+    return False if found.given else None
+
+
+def _in_the_text(sides: Iterable[Decision]) -> list[Decision]:
+    """Each once, in the order of the text; what stands at one place in the order of time."""
+    once = {(side.part, side.tick, side.sign, side.why): side for side in sides}
+    return sorted(once.values(), key=lambda d: (0 if isinstance(d.part, Outside) else d.part.place, d.tick))
+
+
 def text_of(part: Formula) -> str:
     """A part of a formula as its author wrote it; empty for one that was made up."""
     return "" if isinstance(part, Outside) else part.text
@@ -199,10 +217,10 @@ def _factor(unit: str) -> float:
 
 
 def _quantity(value: float, unit: str) -> str:
-    return f"{value:.4g} {unit}".rstrip()
+    return f"{significant(value, 4)} {unit}".rstrip()
 
 
 def _apart(value: float, bound: float, unit: str) -> tuple[str, str]:
     """Both numbers with as many digits as tell them apart."""
-    digits = next((d for d in range(4, 18) if f"{value:.{d}g}" != f"{bound:.{d}g}"), 4)
-    return f"{value:.{digits}g} {unit}".rstrip(), f"{bound:.{digits}g} {unit}".rstrip()
+    digits = next((d for d in range(4, 18) if significant(value, d) != significant(bound, d)), 4)
+    return f"{significant(value, digits)} {unit}".rstrip(), f"{significant(bound, digits)} {unit}".rstrip()

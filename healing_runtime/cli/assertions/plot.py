@@ -60,7 +60,7 @@ def _text(document: dict[str, Any]) -> list[str]:
         (entry["id"], entry["status"], _seconds(entry["violated_t_s"]), _seconds(entry["worst_t_s"]))
         for entry in document["assertions"]
     ]
-    lines = output.table(rows, ("assertion", "status", "violated at", "decided at"))
+    lines = output.table(rows, ("assertion", "status", "violated at", "worst at"))
     lines += [f"note: {note}" for note in document["notes"]]
     return [*lines, "", *(f"{file['path']}{' (replaced)' * file['replaced']}" for file in document["files"])]
 
