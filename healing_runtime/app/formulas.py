@@ -29,7 +29,7 @@ class Formulas:
         table = self._table(file)
         if not self._each(file, table, control_hz, frozenset()) and table is not None:
             bound = stl.bind([file], table, control_hz)
-            self._names(file, table)
+            self._names([*analysis.names(file, table), *analysis.idle_scales(file, bound)], file)
             self._note(analysis.examine(bound, table))
 
     def rest(self, reading: workspace.Reading, where: Location) -> None:
@@ -92,9 +92,9 @@ class Formulas:
             self._report.mistake(error, read_document(Path(file.path)).where_key(key))
         return wrong
 
-    def _names(self, file: AssertionFile, table: SignalTable) -> None:
+    def _names(self, found: Sequence[analysis.NameFinding], file: AssertionFile) -> None:
         document = read_document(Path(file.path))
-        for key, message in analysis.names(file, table):
+        for key, message in found:
             self._report.add("warning", message, document.where_key(key))
 
     def _note(self, findings: Sequence[analysis.Finding]) -> None:

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from healing_runtime.core import units
 from healing_runtime.core.errors import UnitError
+from healing_runtime.stl.dimensions import usual_unit
 from healing_runtime.stl.expressions import EXPRESSIONS, ExpressionReader, Written, could_be_flag
 from healing_runtime.stl.formula import (
     Apply,
@@ -26,6 +27,7 @@ from healing_runtime.stl.formula import (
 )
 from healing_runtime.stl.operators import OPERATORS
 from healing_runtime.stl.parse import Raw, Text, name_of
+from healing_runtime.stl.remedies import one_of
 from healing_runtime.stl.vocabulary import Vocabulary
 
 MAX_NODES, MAX_LEVELS, MAX_WINDOWS = 2000, 120, 10
@@ -166,7 +168,9 @@ class _Checker(ExpressionReader):
         for side, part in ((left, left_raw), (right, right_raw)):
             if side.size:
                 name = self.text(part)
-                self.fail(f"'{name}' has {side.size} components; name one, or write 'norm({name})'.", part)
+                self.fail(
+                    f"'{name}' has {side.size} components; {one_of(side, self.words)}, or write 'norm({name})'.", part
+                )
         self.same_dimension(left, right, left_raw, right_raw)
         relation, tolerance = sign.parts[0], 0.0
         if relation == "==":
@@ -178,6 +182,9 @@ class _Checker(ExpressionReader):
             if given.dimension != left.dimension:
                 unit = units.symbols(left.dimension)
                 what = f"the tolerance '{given.text}' has another unit than '{self.text(raw)}'; write it in {unit}."
+                if not given.dimension:
+                    usual = usual_unit(left.dimension)
+                    what = f"the tolerance '{given.text}' has no unit; give it one, as in '{given.text} {usual}'."
                 self.fail(what, sign, UnitError)
             tolerance = given.value
             if tolerance < 0:

@@ -53,7 +53,7 @@ SAID_ELSEWHERE = {
 }
 
 UNITS_ELSEWHERE = {
-    **dict.fromkeys(("meter", "meters", "metre", "metres", "mtr"), "m"), "mps": "m/s", "kmh": "km/min",
+    **dict.fromkeys(("meter", "meters", "metre", "metres", "mtr"), "m"), "mps": "m/s",
     **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"), **dict.fromkeys(("minute", "minutes", "mins"), "min"),
     **dict.fromkeys(("degree", "degrees", "degs", "°"), "deg"), **dict.fromkeys(("radian", "radians", "rads"), "rad"),
     **dict.fromkeys(("hz", "hertz"), "Hz"), **dict.fromkeys(("newton", "newtons", "n"), "N"), "kgs": "kg",
@@ -62,6 +62,8 @@ UNITS_ELSEWHERE = {
     "steps": "ticks", "m": "m", "rpm": "rpm", "radps": "rad/s", "degps": "deg/s",
 }  # fmt: skip
 """A unit's other name -> ours."""
+HOURS = ("h", "hr", "hrs", "hour", "hours")
+KILOMETRES_PER_HOUR = ("kmh", "kph", "kmph")
 
 FUNCTIONS_ELSEWHERE = {
     "hypot": "norm",

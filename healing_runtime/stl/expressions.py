@@ -14,9 +14,10 @@ from typing import NoReturn
 from healing_runtime.core import units
 from healing_runtime.core.errors import InputError, UnitError, UnknownSignalError
 from healing_runtime.core.signals import Signal
-from healing_runtime.stl.dimensions import PER_SECOND, RADIANS_PER_SECOND, product, usual_unit
+from healing_runtime.stl.dimensions import PER_SECOND, RADIANS_PER_SECOND, product
 from healing_runtime.stl.elsewhere import FUNCTIONS_ELSEWHERE, NO_SIGNALS, nearest_names
 from healing_runtime.stl.formula import Arithmetic, Expression, Formula, Number, Reference
+from healing_runtime.stl.remedies import one_of, quotient, without_unit, word_elsewhere
 from healing_runtime.stl.text import WORDS, Raw, Text
 from healing_runtime.stl.vocabulary import FUNCTIONS, Definition, Vocabulary, quantity
 
@@ -81,14 +82,10 @@ class ExpressionReader(abc.ABC):
         """Refuse two numbers that cannot be compared or added."""
         if left.dimension == right.dimension:
             return
-        bare = [(side, raw) for side, raw in ((right, right_raw), (left, left_raw)) if _bare(side)]
-        if bare:
-            number, raw = bare[0]
-            other = left if number is right else right
-            text, unit = self.text(raw), usual_unit(other.dimension)
-            meets = units.symbols(other.dimension)
-            what = f"'{text}' has no unit and meets {meets}; give '{text}' a unit, as in '{text} {unit}'."
-            self.fail(what, raw, UnitError)
+        for side, raw, other in ((right, right_raw, left), (left, left_raw, right)):
+            if isinstance(side, Number) and not side.dimension:
+                text = self.text(raw)
+                self.fail(without_unit(side, text, other.dimension, text in self.parameters), raw, UnitError)
         advice = "make the units agree"
         if {left.dimension, right.dimension} == {PER_SECOND, RADIANS_PER_SECOND}:
             advice = "an angle's rate is written in 'rad/s', 'deg/s' or 'rpm', a frequency in 'Hz'"
@@ -128,6 +125,8 @@ class ExpressionReader(abc.ABC):
 
     def _on_arithmetic(self, raw: Raw) -> Expression:
         sign, left_raw, right_raw = raw.parts
+        if sign == "/" and left_raw.tag == "quantity" and right_raw.tag == "name":
+            self._refuse_unit(left_raw, right_raw)
         left, right = self.number(left_raw), self.number(right_raw)
         if left.size and right.size and left.size != right.size:
             what = f"{left.size} and {right.size} components do not go together; name one of each."
@@ -141,15 +140,25 @@ class ExpressionReader(abc.ABC):
         power = 1 if sign == "*" else -1
         return Arithmetic(sign, (left, right), product(left.dimension, right.dimension, power), size)
 
+    def _refuse_unit(self, number: Raw, unit: Raw) -> None:
+        """`3 km/h`, `3 m/sec`: a unit that there is not, where it would be looked up as a signal."""
+        text, word = self.text(number), self.text(unit)
+        if word in self.parameters or word in self.words.constants or word in self.words.definitions:
+            return
+        if self.words.true is None or word in self.words.true:
+            return
+        if (ours := quotient(text, word)) is not None:
+            self.fail(f"'{word}' is not a unit; write '{ours}'.", unit, UnitError)
+
     def _on_component(self, raw: Raw) -> Expression:
         base_raw, name = raw.parts
         base, signal = self._vector(self.number(base_raw), base_raw)
         wanted = name.parts[0]
         if wanted not in signal.components:
-            known = ", ".join(signal.components) or "none by name; write an index, as in [0]"
-            near = nearest_names(wanted, signal.components)
-            known = f"did you mean '{near[0]}'?" if near else f"it has {known}."
-            self.fail(f"'{self.text(base_raw)}' has no component '{wanted}'; {known}", name)
+            near, vector = nearest_names(wanted, signal.components), self.text(base_raw)
+            known = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(signal.components)}."
+            known = known if signal.components else f"its components have no names: write '{vector}[0]' for the first."
+            self.fail(f"'{vector}' has no component '{wanted}'; {known}", name)
         return self._entry(base, signal.components.index(wanted), raw)
 
     def _on_entry(self, raw: Raw) -> Expression:
@@ -211,6 +220,7 @@ class ExpressionReader(abc.ABC):
         if word in WORDS:
             self._no_value(word, arguments, raw)
         if word not in FUNCTIONS:
+            self._refuse_word(word, arguments, raw)
             near = nearest_names(word, [*FUNCTIONS_ELSEWHERE, *FUNCTIONS, "observed", *self.words.definitions, *WORDS])
             near = [FUNCTIONS_ELSEWHERE.get(n, n) for n in near if len(n) > 1]
             advice = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(FUNCTIONS))} and observed."
@@ -220,6 +230,12 @@ class ExpressionReader(abc.ABC):
             takes = f"{low if low == high else f'{low} to {high}'} argument{'s' if high > 1 else ''}"
             self.fail(f"{word} takes {takes}, not {len(arguments)}; give it so many.", raw)
         return self._function(word, tuple(map(self.number, arguments)), arguments, raw)
+
+    def _refuse_word(self, word: str, arguments: list[Raw], raw: Raw) -> None:
+        """`never(p)`: a word of another language, written like a function."""
+        said = word_elsewhere(word, self.text(arguments[0]) if len(arguments) == 1 else "…")
+        if said is not None:
+            self.fail(f"'{word}' is not part of the language; {said}.", raw)
 
     def _no_value(self, word: str, arguments: list[Raw], raw: Raw) -> NoReturn:
         """`altitude > prev(altitude)`: an operator where a number was to come."""
@@ -236,7 +252,8 @@ class ExpressionReader(abc.ABC):
         if reduces and not values[0].size:
             self.fail(f"{word} of one number says nothing; write 'abs({self.text(raws[0])})', or give it more.", raw)
         if not reduces and word != "abs" and any(v.size for v in values):
-            self.fail(f"{word} of several arguments takes single numbers; name components.", raw)
+            vector = next(value for value in values if value.size)
+            self.fail(f"{word} of several arguments takes single numbers; {one_of(vector, self.words)}.", raw)
         return Arithmetic(word, values, values[0].dimension, values[0].size if word == "abs" else 0)
 
     def _observed(self, arguments: list[Raw], raw: Raw) -> Expression:
@@ -280,7 +297,3 @@ class ExpressionReader(abc.ABC):
 def could_be_flag(found: Expression | Formula) -> bool:
     """Whether it may stand for true or false by itself: a signal without a unit."""
     return isinstance(found, Reference) and not found.dimension and not found.size
-
-
-def _bare(side: Expression) -> bool:
-    return isinstance(side, Number) and not side.dimension

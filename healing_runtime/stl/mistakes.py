@@ -15,7 +15,14 @@ from typing import NamedTuple, NoReturn
 import lark
 
 from healing_runtime.core.errors import AssertionSyntaxError, InputError, UnitError
-from healing_runtime.stl.elsewhere import SAID_ELSEWHERE, SIGNS, SIGNS_IN_WORDS, UNITS_ELSEWHERE, WORDS_ELSEWHERE
+from healing_runtime.stl.elsewhere import (
+    KILOMETRES_PER_HOUR,
+    SAID_ELSEWHERE,
+    SIGNS,
+    SIGNS_IN_WORDS,
+    UNITS_ELSEWHERE,
+    WORDS_ELSEWHERE,
+)
 from healing_runtime.stl.operators import OPERATORS
 from healing_runtime.stl.text import NUMBER, QUANTITY, WORDS, Text
 
@@ -221,6 +228,8 @@ def _unit(stop: _Stop) -> _Advice | None:
     if number is None or word is None or word[0] in WORDS or word[0].lower() in WORDS:
         return None
     near = UNITS_ELSEWHERE.get(word[0]) or UNITS_ELSEWHERE.get(word[0].lower())
+    if word[0].lower() in KILOMETRES_PER_HOUR:
+        near = f"{number[1]} km / (3600 s)"
     advice = f"write '{near}'" if near else "write for example m, m/s, deg, rad/s, N, s or ticks"
     return _Advice(f"'{word[0]}' is not a unit; {advice}.", stop.place, UnitError)
 

@@ -20,6 +20,8 @@ FUNCTIONS: Mapping[str, tuple[int, int]] = {
     "clamp": (3, 3),
 }
 _HEAD = re.compile(r"^\s*([A-Za-z_]\w*)\s*(?:\(\s*([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)?\s*\))?\s*$")
+_SHARE = r"%|\bpercent\b"
+_SHARE_OF_UNIT = re.compile(rf"(?:{_SHARE})[\s*]*[A-Za-zµμ]|[A-Za-zµμ0-9][\s*]+(?:{_SHARE})")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,9 +61,18 @@ def quantity(text: str, where: Location | None = None) -> Number:
         UnitError: not a quantity, or one that no signal can be compared with.
     """
     try:
+        _refuse_share_of_unit(text)
         return Number(*units.quantity(text), text.strip())
     except UnitError as error:
         raise UnitError(error.message, where=where) from None
+
+
+def _refuse_share_of_unit(text: str) -> None:
+    """`10 % deg`: a share of what a signal can be is meant, and a tenth of a degree would be read."""
+    number, unit = units.split_quantity(text)
+    if _SHARE_OF_UNIT.search(unit):
+        amount = f"{float(number) / 100:g} {' '.join(re.sub(_SHARE, ' ', unit).replace('*', ' ').split())}"
+        raise UnitError(f"'{text.strip()}' has '%' beside another unit; write '{amount}' if that is meant.")
 
 
 def constants(texts: Mapping[str, str], where: Location | None = None) -> dict[str, Number]:

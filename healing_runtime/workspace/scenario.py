@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
@@ -108,10 +108,12 @@ def _located(document: Document, at: KeyPath, look_up: Callable[[], T]) -> T:
         raise NotFoundInCatalogue(f"{dotted(at)}: {error.message}", where=document.where(at)) from None
 
 
-def _section(model: type[BaseModel], document: Document, value: Mapping[str, Any], at: KeyPath) -> Mapping[str, Any]:
+def _section(
+    model: type[BaseModel], document: Document, value: Mapping[str, Any], at: KeyPath, beside: Collection[str] = ()
+) -> Mapping[str, Any]:
     """A section that the robot declares; a text that is no quantity is reported where it stands."""
     try:
-        return resolve_section(model, document, value, at)
+        return resolve_section(model, document, value, at, beside)
     except UnitError as error:
         if error.where is not None:
             raise
@@ -204,7 +206,7 @@ def _faults(
             raise NotFoundInCatalogue(message, where=document.where((*at, "kind")))
         steps = _fault_steps(document, at, entry, file.rates.physics_hz, notes)
         written = {k: v for k, v in document.value["faults"][index].items() if k not in _FAULT_KEYS}
-        parameters = _section(robot.faults[entry.kind].Parameters, document, written, at)
+        parameters = _section(robot.faults[entry.kind].Parameters, document, written, at, FaultEntry.model_fields)
         specs.append(FaultSpec(entry.kind, parameters, steps["start"], steps.get("until"), steps.get("ramp", 0)))
         if specs[-1].until_step is not None and specs[-1].until_step <= specs[-1].start_step:
             message = f"{dotted(at)}: 'until' is not after 'start'; give the time at which the fault ends."

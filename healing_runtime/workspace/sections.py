@@ -7,7 +7,7 @@ bare name (`altitude: 30 cm`), and becomes a number in the suffix's unit.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 import numpy as np
@@ -30,15 +30,18 @@ class Limits(NamedTuple):
 
 
 def resolve_section(
-    model: type[BaseModel], document: Document, value: Mapping[str, Any], at: KeyPath
+    model: type[BaseModel], document: Document, value: Mapping[str, Any], at: KeyPath, beside: Collection[str] = ()
 ) -> Mapping[str, Any]:
     """Every key that the robot declares, defaults filled in, as numbers, tuples and nested mappings.
+
+    `beside` are keys that have been read already, for messages.
 
     Raises:
         FileFormatError: unknown keys, wrong types, values out of range.
         UnitError: a quantity without a unit or of another dimension.
     """
-    return _frozen(validate(model, document, _in_declared_units(model, document, value, at), at).model_dump())
+    declared = _in_declared_units(model, document, value, at)
+    return _frozen(validate(model, document, declared, at, beside=beside).model_dump())
 
 
 def unit_of_key(key: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -29,15 +29,19 @@ _ADVICE = {
 }
 
 
-def validate(model: type[Model], document: Document, value: Any, at: KeyPath = ()) -> Model:
+def validate(
+    model: type[Model], document: Document, value: Any, at: KeyPath = (), *, beside: Collection[str] = ()
+) -> Model:
     """`value`, which stands at `at` in the document, as an instance of `model`.
+
+    `beside` are keys that may stand there too and that another model has read; they are named where one is unknown.
 
     Validated as JSON and strictly: lists become tuples, but no text becomes a number and no Boolean becomes one.
 
     Raises:
         FileFormatError: the first mistake in the order of the file; `more` holds the others.
     """
-    found = read(model, document, value, at)
+    found = read(model, document, value, at, beside)
     if isinstance(found, Mistakes):
         raise in_order([mistake.error for mistake in found.told])
     return found
@@ -57,14 +61,16 @@ class Mistakes(NamedTuple):
     told: list[Mistake]
 
 
-def read(model: type[Model], document: Document, value: Any, at: KeyPath = ()) -> Model | Mistakes:
+def read(
+    model: type[Model], document: Document, value: Any, at: KeyPath = (), beside: Collection[str] = ()
+) -> Model | Mistakes:
     """As `validate`, with the mistakes as values."""
     try:
         return model.model_validate_json(json.dumps(_with_units_spelled(model, value)), strict=True)
     except ValidationError as error:
         entries = error.errors(include_url=False, include_context=True)
         unknown = any(entry["type"] == "extra_forbidden" for entry in entries)
-        lines = [(e["type"], Mistake(_path(document, e, at), _line(model, document, e, at))) for e in entries]
+        lines = [(e["type"], Mistake(_path(document, e, at), _line(model, document, e, at, beside))) for e in entries]
         told = [mistake for kind, mistake in lines if kind != "missing" or not unknown]
         return Mistakes([mistake for _, mistake in lines], told)
 
@@ -97,12 +103,14 @@ def _with_units_spelled(model: type[BaseModel], value: Any) -> Any:
     return out
 
 
-def _line(model: type[BaseModel], document: Document, entry: Mapping[str, Any], at: KeyPath) -> FileFormatError:
+def _line(
+    model: type[BaseModel], document: Document, entry: Mapping[str, Any], at: KeyPath, beside: Collection[str]
+) -> FileFormatError:
     path = _path(document, entry, at)
     name = dotted(path)
     kind, given = entry["type"], entry["input"]
     if kind == "extra_forbidden":
-        known = _known_keys(model, entry["loc"][:-1])
+        known = [*_known_keys(model, entry["loc"][:-1]), *(beside if len(entry["loc"]) == 1 else ())]
         hint = suggestion(str(path[-1]), known, what="Known keys") or " Remove it."
         return FileFormatError(f"unknown key '{path[-1]}'.{hint}", where=document.where_key(path))
     if kind == "missing":
@@ -116,9 +124,11 @@ def _line(model: type[BaseModel], document: Document, entry: Mapping[str, Any], 
         return FileFormatError(f"{name}: {_shown(given)} is not a name; {what}.", where=document.where(path))
     if kind in _FORMS:
         what = f"{name or 'the file'}: must be {_FORMS[kind]}"
-        if given is None:
-            what = f"{name} is empty; write it, or remove the key"
-        elif kind == "string_type" and isinstance(given, int | float):
+        if given is None and path and isinstance(path[-1], str):
+            # The parser puts what is not there at the next key.
+            what = f"{name} is empty; write it, or remove the key."
+            return FileFormatError(what, where=document.where_key(path))
+        if kind == "string_type" and isinstance(given, int | float):
             what = f"{name}: must be text, not {_shown(given)}; put it in quotes"
         return FileFormatError(f"{what}.", where=document.where(path))
     message = entry["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")

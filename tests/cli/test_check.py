@@ -36,6 +36,7 @@ assertions:
   - id: airborne
     formula: always (not contact)
     tolerance: 1 cm
+    scale: {m/s: 2}
 """
 SCENARIO = """\
 robot: lander
@@ -124,6 +125,7 @@ def test_what_the_analysis_finds_stands_at_its_place(home, capsys):
         ("bad.yaml:6:3", "'low' does not use its parameter 'h'"),
         ("bad.yaml:7:3", "no assertion uses the definition 'idle'"),
         ("bad.yaml:21:5", "'airborne' has a tolerance and compares nothing with '=='"),
+        ("bad.yaml:22:13", "'airborne' has a scale for 'm/s' and compares nothing in it"),
     ]
 
 

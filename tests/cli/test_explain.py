@@ -59,9 +59,20 @@ def test_one_formula_is_read_without_a_file(home, capsys):
     assert document["english"] == "At all times fuel is above 100 kg."
 
 
+def test_the_tolerance_of_a_formula_is_given_beside_it(home, capsys):
+    formula = ["--formula", "fuel == 100 kg", "--robot", "lander"]
+    english = "At all times fuel is equal to 100 kg to within 2 kg.\n"
+    assert explain(capsys, *formula, "--tolerance", "2 kg") == english
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--formula", "fuel == 1 kg", "--robot", "lander"], "'==' needs a tolerance"),
+        (["--formula", "fuel == 1 kg", "--robot", "lander", "--tolerance", "2"], "the tolerance '2' has no unit"),
+        (["--formula", "fuel == 1 kg", "--robot", "lander", "--tolerance", "x"], "'x' is not a quantity"),
+        (["--formula", "fuel == 1 kg", "--robot", "lander", "--tolerance", "-2 kg"], "is negative"),
+        (["own.yaml", "--tolerance", "2 kg"], "--tolerance belongs to --formula"),
         (["own.yaml", "sofd"], "own.yaml: own has no assertion or mission 'sofd'. Did you mean 'soft'?"),
         (["own.yaml", "xyz"], "It has: landed, odd-rate, soft."),
         (["none.yaml"], "none.yaml"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from healing_runtime import stl
@@ -326,6 +328,18 @@ def test_names_that_hide_a_signal():
     hidden = named(["landed and near(1 m/s) and fuel < 3 kg"], constants={"fuel": "3 kg"}, definitions=definitions)
     assert [key[1] for key, _ in hidden] == ["fuel", "landed", "near(v)"]
     assert all("rename it" in message for _, message in hidden)
+
+
+def test_scales_in_which_nothing_is_compared():
+    def idle(formula, **scale):
+        one = file([formula])
+        one = dataclasses.replace(one, assertions=(dataclasses.replace(one.assertions[0], scale=scale),))
+        return [found.key[-1] for found in analysis.idle_scales(one, stl.bind([one], TABLE, 10))]
+
+    assert idle("always (v < 1 m/s)", m=5.0) == ["m"]
+    assert idle("always (near implies v < 1 m/s)", m=5.0, kg=2.0, **{"m/s": 1.0, "km/min": 1.0}) == ["kg"]
+    assert idle("always contact", m=5.0) == ["m"]
+    assert idle("always (near)", cm=5.0) == []
 
 
 # ---------------------------------------------------------------- the flight's length

@@ -44,13 +44,13 @@ def explain(name: str, ids: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
-def explain_formula(text: str, robot: str) -> dict[str, Any]:
-    """One formula over a robot's signals.
+def explain_formula(text: str, robot: str, tolerance: str | None = None) -> dict[str, Any]:
+    """One formula over a robot's signals; `tolerance` is what `==` allows for.
 
     Raises:
         InputError: there is no such robot, or the formula is wrong; line:column.
     """
     table = workspace.open().robot(robot).signals
-    written = AssertionText("formula", text, Location("formula", 1, 1))
+    written = AssertionText("formula", text, Location("formula", 1, 1), tolerance=tolerance)
     (bound,) = stl.bind([AssertionFile("formula", "formula", "", robot, (written,))], table, None)
     return {"robot": robot, "formula": text, "english": stl.explain(bound.formula)}

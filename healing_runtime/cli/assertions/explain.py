@@ -22,6 +22,7 @@ def explain(
     ids: Annotated[list[str] | None, typer.Argument(help="Assertions and missions; all if left out.")] = None,
     formula: Annotated[str | None, typer.Option("--formula", help="Read this formula instead of a file.")] = None,
     robot: Annotated[str | None, typer.Option("--robot", help="Whose signals --formula uses.")] = None,
+    tolerance: Annotated[str | None, typer.Option("--tolerance", help="What '==' allows for in --formula.")] = None,
     as_json: output.JsonFlag = False,
 ) -> None:
     """Say in English what each assertion of a file demands."""
@@ -32,8 +33,10 @@ def explain(
         raise InputError("give an assertion file, or --formula with --robot.")
     if (formula is None) != (robot is None):
         raise InputError("--formula and --robot belong together; give both.")
+    if tolerance is not None and formula is None:
+        raise InputError("--tolerance belongs to --formula; in a file it is a key of the assertion.")
     if formula is not None and robot is not None:
-        document = explain_formula(formula, robot)
+        document = explain_formula(formula, robot, tolerance)
         output.emit(document, as_json, lambda: [document["english"]])
     else:
         document = read(file or "", ids or ())

@@ -12,12 +12,12 @@ from healing_runtime.core.signals import SignalTable
 from healing_runtime.stl.analysis.alone import alone
 from healing_runtime.stl.analysis.duration import too_short
 from healing_runtime.stl.analysis.finding import Finding
-from healing_runtime.stl.analysis.names import NameFinding, names, rests_on, wrong_names
+from healing_runtime.stl.analysis.names import NameFinding, idle_scales, names, rests_on, wrong_names
 from healing_runtime.stl.analysis.search import Search
 from healing_runtime.stl.analysis.together import together
 from healing_runtime.stl.bind import Requirement
 
-__all__ = ["Finding", "NameFinding", "examine", "names", "rests_on", "too_short", "wrong_names"]
+__all__ = ["Finding", "NameFinding", "examine", "idle_scales", "names", "rests_on", "too_short", "wrong_names"]
 
 
 def examine(requirements: Sequence[Requirement], table: SignalTable) -> list[Finding]:

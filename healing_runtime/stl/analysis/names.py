@@ -1,14 +1,17 @@
-"""Names of an assertion file that nothing reads, or that are read in place of something else."""
+"""Names and keys of an assertion file that nothing reads, or that are read in place of something else."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from healing_runtime.core import units
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.records import AssertionFile
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.stl import vocabulary
+from healing_runtime.stl.bind import Requirement
+from healing_runtime.stl.formula import Predicate, walk
 from healing_runtime.stl.parse import Raw, Text, parse_text
 from healing_runtime.stl.vocabulary import Definition
 
@@ -36,6 +39,16 @@ def names(file: AssertionFile, table: SignalTable) -> list[NameFinding]:
         *_shadows(file, written, signals),
         *_tolerances(file, formulas, written),
     ]
+
+
+def idle_scales(file: AssertionFile, bound: Sequence[Requirement]) -> Iterator[NameFinding]:
+    """Scales for a unit in which the assertion compares nothing; `bound` are the file's requirements, in its order."""
+    for number, (assertion, requirement) in enumerate(zip(file.assertions, bound, strict=True)):
+        compared = {part.left.dimension for part in walk(requirement.formula) if isinstance(part, Predicate)}
+        for unit in assertion.scale:
+            if units.dimension(unit) not in compared:
+                what = f"'{assertion.id}' has a scale for '{unit}' and compares nothing in it; remove the scale."
+                yield NameFinding(("assertions", number, "scale", unit), what)
 
 
 def wrong_names(file: AssertionFile) -> Iterator[tuple[tuple[str, str], str, InputError]]:
