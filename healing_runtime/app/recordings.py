@@ -111,14 +111,18 @@ def _read(path: Path, robot: str, table: SignalTable, period_s: Fraction | None,
 
 
 def _without_stale(recording: Recording, table: SignalTable) -> Recording:
-    """What a sensor said is NaN while the recording says that it is older than two periods, as in flight."""
+    """What a sensor said is NaN unless the recording says that it is no older than two periods, as in flight.
+
+    Where the plain column stands for the sensor, what it says as the sensor goes stale as well.
+    """
     limit_s = STALE_PERIODS * recording.dt_s * (1 + 1e-6)
     signals = dict(recording.signals)
     for signal in table.observed:
         age, sensed = recording.signals.get(f"{signal.name}_age"), f"observed({signal.name})"
-        if age is not None and sensed in signals:
-            stale = age > limit_s
-            signals[sensed] = np.where(stale if signal.shape == () else stale[:, None], np.nan, signals[sensed])
+        said = signals.get(sensed, signals.get(signal.name))
+        if age is not None and said is not None:
+            fresh = age <= limit_s  # an age that is missing is no proof
+            signals[sensed] = np.where(fresh if signal.shape == () else fresh[:, None], said, np.nan)
     return dataclasses.replace(recording, signals=signals)
 
 

@@ -78,10 +78,10 @@ def online_all(
 ) -> Monitor:
     """One monitor of all requirements over a robot's flat vectors.
 
-    `update(state, true, observed)` takes vectors in the table's layouts and the dtype given here. `observed(x)` is NaN,
-    hence invalid, while `true` says that x is older than two control periods (`<x>_age`). `alone` suits a tick that is
-    called by itself (fewest operations); without it the monitor suits scans and batches (fewest memory accesses).
-    Verdicts are the same.
+    `update(state, true, observed)` takes vectors in the table's layouts and the dtype given here. Where `true` holds an
+    age of x (`<x>_age`), `observed(x)` is NaN, hence invalid, unless that is two control periods at most. `alone` suits
+    a tick that is called by itself (fewest operations); without it the monitor suits scans and batches (fewest memory
+    accesses). Verdicts are the same.
 
     Raises:
         AssertionSyntaxError: a formula is outside the online fragment.
@@ -99,7 +99,7 @@ def online_all(
             found, age = _column(observed, table.observed, reference), f"{reference.signal}_age"
             if age not in table.true:
                 return found
-            return jnp.where(true[table.true.slices[age].start] > limit_s, jnp.nan, found)
+            return jnp.where(true[table.true.slices[age].start] <= limit_s, found, jnp.nan)
 
         return program.update(state, read, jnp.zeros((), dtype))
 

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def read_csv(path: Path, period_s: Fraction | None = None, names: Names | None =
         raise FileFormatError("no column tells the time; name one 't [s]', or state the rate with --rate.", where=where)
     cells = [_Cells(heading, named, where) for heading, named in headings]
     lines: list[int] = []
+    last_digit = 0
     for line, row in rows:
         if len(row) != len(cells):
             raise FileFormatError(
@@ -61,6 +63,8 @@ def read_csv(path: Path, period_s: Fraction | None = None, names: Names | None =
         for column, cell in zip(cells, row, strict=True):
             column.add(cell, line)
         lines.append(line)
+        if timed:
+            last_digit = min(last_digit, _last_digit(row[timed[0]]))
     if not lines:
         raise FileFormatError("there are no samples below the header; record some.", where=where)
 
@@ -68,7 +72,7 @@ def read_csv(path: Path, period_s: Fraction | None = None, names: Names | None =
         return Location(str(path), lines[sample])
 
     if timed:
-        t_s, resolution_s = cells[timed[0]].seconds()
+        t_s, resolution_s = cells[timed[0]].seconds(last_digit)
         stamps = Stamps(t_s, resolution_s, place)
     else:
         assert period_s is not None
@@ -82,14 +86,13 @@ class _Cells:
     def __init__(self, heading: str, named: bool, where: Location) -> None:
         self._heading, self._named, self._where = heading, named, where
         self._values: list[float] = []
-        self._words, self._decimals = False, 0
+        self._words = False
         self._fault: FileFormatError | None = None
 
     def add(self, cell: str, line: int) -> None:
         """One more value; the first that is none is remembered."""
         word = cell.lower()
         self._words |= word in _WORDS
-        self._decimals = max(self._decimals, _decimals(word))
         try:
             self._values.append(_number(word))
         except ValueError:
@@ -104,12 +107,12 @@ class _Cells:
         """The column."""
         return Column(self._heading, self._where, np.array(self._values), self._words, self._fault, self._named)
 
-    def seconds(self) -> tuple[np.ndarray, float]:
-        """The column as time, and what its last digit is worth."""
+    def seconds(self, last_digit: int) -> tuple[np.ndarray, float]:
+        """The column as time, and what its last digit is worth: one of 10 ** `last_digit` as the file counts."""
         factor = _seconds(self._heading, self._where)
         if self._fault is not None:
             raise self._fault
-        return np.array(self._values) * factor, factor * 10.0**-self._decimals
+        return np.array(self._values) * factor, factor * 10.0**last_digit
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -185,15 +188,13 @@ def _number(word: str) -> float:
     return float(word)
 
 
-def _decimals(word: str) -> int:
-    """Digits behind the point, less the exponent."""
-    if "." not in word:
-        return 0
-    mantissa, _, exponent = word.partition("e")
+def _last_digit(cell: str) -> int:
+    """The power of ten that a number's last written digit counts: -3 in `0.125`, and in `1e-3` as well."""
     try:
-        return max(0, len(mantissa.partition(".")[2]) - int(exponent or 0))
-    except ValueError:
+        exponent = Decimal(cell).as_tuple().exponent
+    except InvalidOperation:
         return 0
+    return exponent if isinstance(exponent, int) else 0
 
 
 def _time(heading: str) -> tuple[str, str | None] | None:

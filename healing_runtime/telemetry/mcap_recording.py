@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mcap.reader import make_reader
 
 from healing_runtime.core.errors import FileFormatError, Location
 from healing_runtime.telemetry.columns import Column, Together
 from healing_runtime.telemetry.headings import Names
+from healing_runtime.telemetry.mcap_messages import Found, messages_of
 from healing_runtime.telemetry.sampling import Stamps
 
 _ONLY = ("data", "value")
@@ -49,17 +49,15 @@ def read_mcap(path: Path, names: Names | None = None) -> tuple[Together, ...]:
     return tuple(_together(topic, times[topic], fields[topic], groups[topic], names, path) for topic in times)
 
 
-def _messages(path: Path) -> Iterator[tuple[str, str, int, bytes]]:
-    """Topic, encoding, log time and bytes of every message, in the order of time."""
+def _messages(path: Path) -> list[Found]:
+    """Every message, in the order of time."""
     where = Location(str(path))
     try:
-        file = path.open("rb")
+        data = path.read_bytes()
     except OSError as error:
         raise FileFormatError(f"it cannot be read: {(error.strerror or str(error)).lower()}.", where=where) from None
     try:
-        with file:
-            for _, channel, message in make_reader(file, validate_crcs=True).iter_messages():
-                yield channel.topic, channel.message_encoding, message.log_time, message.data
+        return messages_of(data)
     except Exception as error:  # on damaged bytes the library raises whatever its parts raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise FileFormatError(f"it is no whole MCAP file ({reason}); record it again.", where=where) from None

@@ -131,6 +131,23 @@ def test_a_stale_sensor_is_invalid(judge):
     assert "observed(altitude) has no value" in found["reason"]
 
 
+def test_a_sensor_whose_age_is_missing_is_stale(judge):
+    text = "t [s],altitude [m],observed(altitude) [m],altitude_age [ms]\n"
+    text += "".join(f"{k / 10},50,50,{'' if k == 3 else 0}\n" for k in range(7))
+    found = one(judge, text, "sensor")
+    assert (found["status"], found["first_violation"]["tick"]) == ("invalid", 3)
+
+
+def test_a_plain_column_that_stands_for_a_stale_sensor_is_stale(judge):
+    text = "t [s],altitude [m],descent_rate [m/s],altitude_age [ms]\n"
+    text += "".join(f"{k / 10},50,1,{100 * max(0, k - 2)}\n" for k in range(7))
+    told = document(judge, text, "--id", "sensor", "--id", "slow-when-low", code=1)
+    by_id = {entry["id"]: entry for entry in told["assertions"]}
+    assert (by_id["sensor"]["status"], by_id["sensor"]["first_violation"]["tick"]) == ("invalid", 5)
+    assert by_id["slow-when-low"]["status"] == "true"
+    assert told["notes"] == ["no sensor's own column for altitude: observed(…) reads the plain one"]
+
+
 def test_a_hole_is_invalid_and_names_the_signal(judge):
     found = one(judge, FLIGHT.replace("0.1,59,11", "0.1,59,"), "slow-when-low")
     assert (found["status"], found["robustness"], found["first_violation"]["tick"]) == ("invalid", None, 1)

@@ -69,6 +69,8 @@ def test_a_stale_sensor_is_invalid_and_only_where_it_is_read():
     bound = stl.bind([file("observed(altitude) < high", "altitude < high")], TABLE, 10)
     words = fly(bound, [(1, 0, 0, 1, 0), (1, 0, 0, 1, 0.2), (1, 0, 0, 1, 0.3), (1, 0, 0, 1, 0)])
     assert [now for now, _ in words] == [["unknown"] * 2, ["unknown"] * 2, *[["invalid", "unknown"]] * 2]
+    words = fly(bound, [(1, 0, 0, 1, 0), (1, 0, 0, 1, float("nan"))])
+    assert [now for now, _ in words] == [["unknown"] * 2, ["invalid", "unknown"]]
 
 
 def test_true_and_observed_are_kept_apart():

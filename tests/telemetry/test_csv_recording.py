@@ -151,6 +151,16 @@ def test_a_sample_beside_its_tick_is_invalid_and_said(load):
     assert "1 of 7 samples are missing" in recording.notes[1]
 
 
+def test_a_digit_with_an_exponent_is_worth_what_it_counts(load):
+    written = ["0e0", "1e-1", "2e-1", "302e-3", "4.0E-1", "5e-1", "6009e-4"]
+    assert values(load(stamps(written), hz=10)) == [0, 1, 2, None, 4, 5, 6]
+    assert 1 / load(stamps([f"{k / 48:.6e}" for k in range(90)])).period_s == 48
+    with pytest.raises(FileFormatError, match="do not lie on ticks of"):
+        load(stamps([f"{t}e-1" for t in (0, 10, 23, 31, 46, 52, 65)]))
+    with pytest.raises(FileFormatError, match="two samples fall on one tick of 1 Hz"):
+        load(stamps(["0e0", "1e-2", "4e-1", "1e0", "2e0", "3e0"]), hz=1)
+
+
 def test_a_stated_rate_beats_the_measured_one(load):
     recording = load(stamps([0, 0.5, 1.0]), hz=4)
     assert values(recording) == [0, None, 1, None, 2]

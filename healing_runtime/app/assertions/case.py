@@ -18,7 +18,7 @@ from healing_runtime.core.recording import Recording
 from healing_runtime.core.records import AssertionFile
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.stl.formula import Atom, Reference, references
-from healing_runtime.telemetry.headings import nearest
+from healing_runtime.telemetry.headings import nearest, signal_name
 from healing_runtime.workspace.document import suggestion
 
 
@@ -81,7 +81,8 @@ def _case(source: str, names: Sequence[str], ids: Sequence[str], options: Mappin
         recording = load_recording(source, robot, table, **options)
         wanted = stl.bind(_only(files, ids), table, 1 / recording.period_s, online=False)
         # A file's numbers are judged as they stand there.
-        return Case(_with_notes(recording, wanted), table, _readable(wanted, recording), tuple(files), "float64", {})
+        noted = _with_notes(recording, wanted, table)
+        return Case(noted, table, _readable(wanted, recording), tuple(files), "float64", {})
     run = load_run(source, table, **options)
     hz, mission = run.scenario.control_hz, run.scenario.mission
     flown = stl.judging(stl.bind(run.files, table, hz), mission)
@@ -164,9 +165,10 @@ def _has(recording: Recording, reference: Reference) -> bool:
     return bool((~np.isnan(entries)).any(axis=0).all())
 
 
-def _with_notes(recording: Recording, requirements: Sequence[stl.Requirement]) -> Recording:
+def _with_notes(recording: Recording, requirements: Sequence[stl.Requirement], table: SignalTable) -> Recording:
     read = {r.signal for requirement in requirements for r in references(requirement.formula) if r.observed}
-    stood = sorted(name for name in read if f"observed({name})" not in recording.signals)
+    own = {signal_name(heading, table) for heading in recording.columns} or set(recording.signals)
+    stood = sorted(name for name in read if f"observed({name})" not in own)
     if not stood:
         return recording
     note = f"no sensor's own column for {', '.join(stood)}: observed(…) reads the plain one"
