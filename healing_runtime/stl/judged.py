@@ -48,8 +48,8 @@ class Judged(NamedTuple):
         worst_at: the first sample from which the robustness no longer changed; None for what no monitor can judge.
         decided_by: what the robustness rests on (see `diagnosis`).
         violated_by: what the violation rested on when it was first known.
-        running: arrays [N], the verdict while the recording went on, latched once decided; `vacuous` where it is true and
-            nothing has put it to the test yet. Of what no monitor can judge nothing is known until the violation is.
+        running: arrays [N], the verdict while the recording went on, latched once decided; `vacuous` where it is true
+            and nothing has tested it yet. Of what no monitor can judge nothing is known until the violation is.
         final: scalars, the verdict at the end, with its bounds.
     """
 
