@@ -65,6 +65,7 @@ FORMULAS = {
     ],
     "safety": [
         ever(("implies", R, KEEP)),
+        ever(("implies", R, ("eventually", (1, 3), Q))),
         ever(("implies", R, ("eventually", (2, 4), Q))),
         ("always", (1, 3), ("implies", R, ("always", (0, 2), Q))),
         ever(("not", ("and", SOON, R))),
