@@ -8,15 +8,29 @@ import threading
 from typing import Any
 
 AGAIN_S = 0.05
+_pressed = threading.Event()
 
 
 def insist() -> None:
-    """Ask again where Python swallows a `KeyboardInterrupt`.
+    """Ask again where Python swallows a `KeyboardInterrupt`, and remember that a key was pressed.
 
     It is raised wherever the main thread stands. In a finaliser or a garbage collection callback (JAX registers one)
-    Python drops what is raised, and the program would fly on as if nobody had pressed a key.
+    Python drops what is raised, and the program would fly on as if nobody had pressed a key. In the middle of an import
+    it can come out as another error. Where the shell has SIGINT ignored, as for a job in the background, it stays so.
     """
     sys.unraisablehook = _dropped
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _press)
+
+
+def pressed() -> bool:
+    """Whether Ctrl-C has come: what failed after it failed by it."""
+    return _pressed.is_set()
+
+
+def _press(number: int, frame: Any) -> None:
+    _pressed.set()
+    signal.default_int_handler(number, frame)
 
 
 def _dropped(unraisable: Any) -> None:

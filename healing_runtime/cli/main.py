@@ -50,6 +50,8 @@ def execute(arguments: Sequence[str]) -> int:
         where = Location(str(error.filename)) if error.filename else None
         return output.fail(f"{error.strerror or error}.", code, where=where, as_json=as_json)
     except Exception as error:
+        if interrupt.pressed():
+            return output.fail("interrupted.", INTERRUPTED, as_json=False)
         traceback.print_exc()
         return output.fail(f"this is a bug in heal: {type(error).__name__}: {error}", 4, as_json=as_json)
     if code == INTERRUPTED:

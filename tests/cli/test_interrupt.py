@@ -1,4 +1,4 @@
-"""A Ctrl-C that meets a finaliser, where Python drops exceptions, still ends the program."""
+"""A Ctrl-C that meets a finaliser, where Python drops exceptions, or an import that fails by it, ends the program."""
 
 import subprocess
 import sys
@@ -43,3 +43,30 @@ def test_other_dropped_exceptions_are_still_told():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert "told" in done.stderr
+
+
+def test_what_fails_by_an_interrupt_is_an_interrupt():
+    """In the middle of an import a `KeyboardInterrupt` can come out as an `ImportError`."""
+    program = """
+import os, signal, sys
+import typer
+from healing_runtime.cli import interrupt, main
+def command():
+    if {interrupted}:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt:
+            pass
+    raise ImportError("half of a module")
+program = typer.Typer(pretty_exceptions_enable=False)
+program.command()(command)
+main.build = lambda: program
+interrupt.insist()
+sys.exit(main.execute([]))
+"""
+    cases = (True, 130, "heal: interrupted."), (False, 4, "this is a bug in heal: ImportError")
+    for interrupted, code, words in cases:
+        command = [sys.executable, "-c", program.format(interrupted=interrupted)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == code and words in done.stderr, done.stderr
+        assert ("Traceback" in done.stderr) is not interrupted
