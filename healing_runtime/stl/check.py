@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from fractions import Fraction
+from typing import NoReturn
 
 from healing_runtime.core import units
 from healing_runtime.core.errors import UnitError
@@ -32,6 +33,8 @@ from healing_runtime.stl.vocabulary import Vocabulary
 
 MAX_NODES, MAX_LEVELS, MAX_WINDOWS = 2000, 120, 10
 """Parts, levels and operators with a future or a past inside one another, definitions written out."""
+
+_ENDLESS = ("inf", "infinity", "end", "oo")
 
 
 # ---------------------------------------------------------------- the check
@@ -116,6 +119,8 @@ class _Checker(ExpressionReader):
         return Apply(operator.name, tuple(map(self.formula, arguments)), window, self.text(raw), self.place(raw))
 
     def window(self, raw: Raw, single: bool) -> Window:
+        if len(raw.parts) == 2 and self.text(raw.parts[1]).lower() in _ENDLESS:
+            self._refuse_endless(*raw.parts)
         ends = [self.duration(part) for part in raw.parts]
         if len(ends) != (1 if single else 2):
             one = ends[0].text
@@ -133,12 +138,18 @@ class _Checker(ExpressionReader):
             self.fail(f"the lower bound {low.text} lies above {high.text}; exchange them: write '{exchanged}'.", raw)
         return Window(low, high)
 
+    def _refuse_endless(self, low_raw: Raw, high_raw: Raw) -> NoReturn:
+        """`[2 s, inf]`: without bounds an operator looks from here to the end, which is not from 2 s on."""
+        low = self.duration(low_raw)
+        advice = "leave both bounds out to look to the end of the run"
+        if low.amount:
+            advice = f"'(once[{low.text}, {low.text}] true) implies (…)' under 'always' asks for it from {low.text} on"
+        self.fail(f"'{self.text(high_raw)}' is no bound; {advice}.", high_raw)
+
     def duration(self, raw: Raw) -> Duration:
         text = self.text(raw)
         if raw.tag == "name":
             value = self.words.constants.get(text) or self.parameters.get(text)
-            if text.lower() in ("inf", "infinity", "end", "oo"):
-                self.fail(f"'{text}' is no bound; leave both bounds out to look to the end of the run.", raw)
             if not isinstance(value, Number):
                 self.fail(f"'{text}' is not a constant; write a duration, as in '2 s' or '20 ticks'.", raw)
             written = value.text

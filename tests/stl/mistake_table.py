@@ -404,6 +404,13 @@ ROWS = (
         "leave both bounds out to look to the end of the run.",
     ),
     Row(
+        "always[2 s, inf] contact",
+        SYNTAX,
+        12,
+        "'inf' is no bound",
+        "'(once[2 s, 2 s] true) implies (…)' under 'always' asks for it from 2 s on.",
+    ),
+    Row(
         "always[0 s, altitude] contact",
         SYNTAX,
         12,
