@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 import re
@@ -21,6 +22,7 @@ from healing_runtime.core.signals import Layout, SignalTable
 from healing_runtime.supervisor.memoir import MANIFEST_FORMAT
 from healing_runtime.telemetry.mcap import LogContents, LogMessage, digest_of, read_log
 from healing_runtime.telemetry.record import RunFolder
+from healing_runtime.telemetry.sampling import too_long
 
 _BRANCH = re.compile(r"^/branch/\d+(?=/)")
 _STATE, _SENSED, _ASSERT = "/sim/state", "/sim/sensed", "/assert/"
@@ -66,7 +68,7 @@ def read_run(path: Path, table: SignalTable) -> RecordedRun:
     if result is not None and flight.branch != result.get("final_branch"):
         raise RecordError(f"{folder.path}: the log ends on another branch than result.json; the run cannot be judged.")
     rows = flight.rows if result is not None else _whole(flight.rows)
-    for tick, row in rows.items():
+    for tick, row in flight.rows.items():
         if row.t_ns != scenario.t_ns(tick):
             raise RecordError(
                 f"{folder.path}: tick {tick} was logged at {row.t_ns} ns, which is not {scenario.control_hz} Hz as the "
@@ -95,13 +97,27 @@ def read_own_log(path: Path, robot: str, table: SignalTable) -> Recording:
     log = read_log(path)
     if not log.complete and not log.truncated:
         raise RecordError(f"{path} is damaged ({log.broken_at}); it cannot be judged.")
-    rows = _whole(_Flight.of(log.messages).rows)
+    flown = _Flight.of(log.messages).rows
+    rows = _whole(flown)
     ticks = sorted(rows)
     if len(ticks) < 2:
         raise RecordError(f"{path} holds fewer than two samples, so it has no rate; give the run's folder.")
-    span = ticks[-1] - ticks[0]
-    hz = round(span * 10**9 / (rows[ticks[-1]].t_ns - rows[ticks[0]].t_ns))
+    hz = _rate(path, flown, ticks)
     return _recording(rows, str(path), robot, table, Fraction(1, hz), _cut_off(log))
+
+
+def _rate(path: Path, flown: Mapping[int, _Row], ticks: Sequence[int]) -> int:
+    """The whole rate at which every row was logged, as the first and the last of `ticks` tell it."""
+    span_ns = flown[ticks[-1]].t_ns - flown[ticks[0]].t_ns
+    hz = round((ticks[-1] - ticks[0]) * 10**9 / span_ns) if span_ns > 0 else 0
+    if hz <= 0:
+        raise RecordError(f"{path}: its ticks were logged at no whole rate; give the run's folder.")
+    for tick, row in flown.items():
+        if row.t_ns != tick * 10**9 // hz:
+            raise RecordError(
+                f"{path}: tick {tick} was logged at {row.t_ns} ns, which is not {hz} Hz; the log cannot be judged."
+            )
+    return hz
 
 
 # ---------------------------------------------------------------- the log, as it was flown
@@ -130,12 +146,12 @@ class _Flight:
                 flight._event(content)
             else:
                 topic = _BRANCH.sub("", message.topic)
-                row = flight.rows.setdefault(int(content["tick"]), _Row(message.t_ns))
+                row = flight.rows.setdefault(content["tick"], _Row(message.t_ns))
                 row.topics[topic] = content
         return flight
 
     def _event(self, content: Mapping[str, Any]) -> None:
-        kind, tick = content.get("event"), int(content.get("tick", 0))
+        kind, tick = content.get("event"), content["tick"]
         if kind == "incident":
             self._at_incident = (dict(self.rows), self.branch)
         elif kind == "swap" and "incident" in content:  # the change of mode has the same name
@@ -148,11 +164,13 @@ class _Flight:
 
 
 def _content(message: LogMessage) -> Mapping[str, Any]:
+    """A message as a mapping with a tick; its values and atoms are mappings too."""
     try:
         content = json.loads(message.data)
-        if isinstance(content, dict) and "tick" in content:
+        ticked = isinstance(content, dict) and type(content.get("tick")) is int and content["tick"] >= 0
+        if ticked and all(isinstance(content.get(part, {}), dict) for part in ("values", "atoms")):
             return content
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     raise RecordError(f"a message of {message.topic} at {message.t_ns} ns is not ours; the log cannot be judged.")
 
@@ -184,6 +202,7 @@ def _recording(
     if not rows:
         raise RecordError(f"{name} holds no sample; there is nothing to judge.")
     first, count = min(rows), max(rows) - min(rows) + 1
+    _must_be_one(rows, name, count)
     signals = {}
     for topic, layout, form in ((_STATE, table.true, "{}"), (_SENSED, table.observed, "observed({})")):
         for signal, samples in _samples(rows, topic, layout, first, count).items():
@@ -193,6 +212,14 @@ def _recording(
         notes.append(f"{missing} of {count} samples are missing: invalid")
     t_s = (first + np.arange(count)) * period_s.numerator / period_s.denominator
     return Recording(name, robot, period_s, t_s, signals, tuple(notes))
+
+
+def _must_be_one(rows: Mapping[int, _Row], name: str, count: int) -> None:
+    """A recording with few rows for its length is none."""
+    if too_long(count, len(rows)):
+        ticks = sorted(rows)
+        gap, before = max((after - before, before) for before, after in itertools.pairwise(ticks))
+        raise RecordError(f"{name}: {gap} ticks pass after tick {before} without a sample; cut the recording there.")
 
 
 def _samples(rows: Mapping[int, _Row], topic: str, layout: Layout, first: int, count: int) -> dict[str, np.ndarray]:
@@ -206,7 +233,10 @@ def _samples(rows: Mapping[int, _Row], topic: str, layout: Layout, first: int, c
                 continue
             shape = (count,) if signal.shape == () else (count, signal.size)
             samples = out.setdefault(signal.name, np.full(shape, np.nan))
-            samples[tick - first] = np.reshape(_numbers(value), shape[1:])
+            try:
+                samples[tick - first] = np.reshape(_numbers(value), shape[1:])
+            except (ValueError, RecursionError):
+                raise _no_sample(topic, tick, key, signal.size) from None
     return out
 
 
@@ -219,7 +249,11 @@ def _atoms(rows: Mapping[int, _Row], count: int) -> dict[str, dict[str, np.ndarr
             if topic.startswith(_ASSERT):
                 values = out.setdefault(topic.removeprefix(_ASSERT), {})
                 for text, value in content.get("atoms", {}).items():
-                    values.setdefault(text, np.full(count, np.nan))[tick - first] = _number(value)
+                    samples = values.setdefault(text, np.full(count, np.nan))
+                    try:
+                        samples[tick - first] = _number(value)
+                    except ValueError:
+                        raise _no_sample(topic, tick, text, 1) from None
     return out
 
 
@@ -228,7 +262,18 @@ def _numbers(value: Any) -> Any:
 
 
 def _number(value: Any) -> float:
-    return math.nan if value is None else float(value)
+    """NaN for null, and for what no float holds. ValueError for what is no number."""
+    if isinstance(value, list | dict):
+        raise ValueError("not one number")
+    try:
+        return math.nan if value is None else float(value)
+    except OverflowError:
+        return math.nan
+
+
+def _no_sample(topic: str, tick: int, key: str, size: int) -> RecordError:
+    wanted = "a number" if size == 1 else f"{size} numbers"
+    return RecordError(f"{topic} at tick {tick}: '{key}' is not {wanted}; the log cannot be judged.")
 
 
 def _scenario(manifest: Mapping[str, Any]) -> Scenario:
@@ -241,6 +286,8 @@ def _manifest(manifest: Mapping[str, Any]) -> tuple[Scenario, tuple[AssertionFil
         if manifest["format"] != MANIFEST_FORMAT:
             raise ValueError(f"format {manifest['format']}, expected {MANIFEST_FORMAT}")
         scenario = read(Scenario, manifest["scenario"])
+        if not isinstance(scenario.control_hz, int) or scenario.control_hz <= 0:
+            raise ValueError(f"control_hz is {scenario.control_hz}")
         files = tuple(read(AssertionFile, f) for f in manifest["assertion_files"])
     except (KeyError, TypeError, ValueError) as error:
         run = manifest.get("run_id", "this run")

@@ -69,7 +69,7 @@ def grid(stamps: Sequence[Stamps], period_s: Fraction | None) -> Grid:
     for each, own in zip(stamps, ticks, strict=True):
         _must_fit(each, own, period_s)
     count = max(int(t.max()) for t in ticks) + 1
-    if count > _LONGEST * len(longest.t_s) + 1000:
+    if too_long(count, len(longest.t_s)):
         gap = int(np.argmax(np.diff(longest.t_s)))
         raise FileFormatError(
             f"{np.diff(longest.t_s)[gap]:g} s pass without a sample; cut the recording there.",
@@ -81,6 +81,11 @@ def grid(stamps: Sequence[Stamps], period_s: Fraction | None) -> Grid:
         notes.append(f"times count from the first sample, at {t_s[0]:.3f} s")
         t_s = np.arange(count) * period_s.numerator / period_s.denominator
     return Grid(period_s, t_s, tuple(ticks), (*notes, *_notes(ticks, t_s, period_s)))
+
+
+def too_long(ticks: int, samples: int) -> bool:
+    """Whether a recording has so few samples for its ticks that it is not one recording."""
+    return ticks > _LONGEST * samples + 1000
 
 
 def rate_text(period_s: Fraction) -> str:

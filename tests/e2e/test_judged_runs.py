@@ -146,6 +146,8 @@ def test_a_manifest_that_is_not_the_runs_is_refused(unhealed, tmp_path, capsys):
     assert "is not one of this version" in changed(lambda m: m.pop("assertion_files"))
     assert "is not one of this version" in changed(lambda m: m["assertion_files"][0].pop("robot"))
     assert "is not one of this version" in changed(lambda m: m.update(assertion_files=[7]))
+    assert "control_hz is 0" in changed(lambda m: m["scenario"].update(control_hz=0))
+    assert "control_hz is -10" in changed(lambda m: m["scenario"].update(control_hz=-10))
     said = changed(lambda m: m["scenario"].update(control_hz=7))
     assert "tick 1 was logged at 100000000 ns, which is not 7 Hz" in said
     assert "names the mission 'orbit'" in changed(lambda m: m["scenario"].update(mission="orbit"))

@@ -7,6 +7,7 @@ import pytest
 
 from healing_runtime.core.errors import RecordError
 from healing_runtime.core.signals import Layout, Signal, SignalTable
+from healing_runtime.supervisor import recordings
 from healing_runtime.supervisor.journal import schema_of
 from healing_runtime.supervisor.recordings import is_own_log, read_own_log
 from healing_runtime.telemetry.mcap import LogWriter
@@ -104,6 +105,69 @@ def test_a_log_that_was_changed_is_refused(load, tmp_path):
     path.write_bytes(data)
     with pytest.raises(RecordError, match="damaged"):
         read_own_log(path, "quad", TABLE)
+
+
+def state(at, **content):
+    return "/sim/state", at, {"values": {"altitude_m": 0}, **content}
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (state(4, tick="abc"), "a message of /sim/state at 83333333 ns is not ours"),
+        (state(4, tick=None), "is not ours"),
+        (state(4, tick=1.5), "is not ours"),
+        (state(4, tick=-1), "is not ours"),
+        (state(4, values=[1, 2]), "is not ours"),
+        (state(4, values={"altitude_m": "abc"}), "/sim/state at tick 4: 'altitude_m' is not a number"),
+        (state(4, values={"altitude_m": [1, 2]}), "'altitude_m' is not a number"),
+        (state(4, values={"altitude_m": {"a": 1}}), "'altitude_m' is not a number"),
+        (state(4, values={"velocity_mps": 1}), "'velocity_mps' is not 2 numbers"),
+        (state(4, values={"velocity_mps": [1, [2]]}), "'velocity_mps' is not 2 numbers"),
+        (state(4, tick=2 * 10**9), "1999999997 ticks pass after tick 3 without a sample; cut the recording there"),
+        (state(4, tick=10**4), "9997 ticks pass after tick 3"),
+        (state(4, tick=5), "tick 1 was logged at 20833333 ns, which is not 60 Hz"),
+    ],
+)
+def test_a_message_that_is_none_of_ours_is_refused_in_one_line(load, monkeypatch, message, said):
+    if "ticks pass" in said:
+        monkeypatch.setattr(recordings, "_rate", lambda *_: HZ)
+    with pytest.raises(RecordError) as found:
+        load(*(state(k) for k in range(4)), message)
+    assert said in str(found.value) and "\n" not in str(found.value)
+
+
+def test_an_integer_that_no_float_holds_is_invalid(load):
+    recording = load(state(0), state(1, values={"altitude_m": 10**401}), state(2))
+    assert np.isnan(recording.signals["altitude"]).tolist() == [False, True, False]
+
+
+def written(path, rows):
+    with LogWriter(path, schema_of) as log:
+        for tick, t_ns in rows:
+            log.write("/sim/state", t_ns, {"tick": tick, "values": {"altitude_m": 0}})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([(k, 7) for k in range(4)], "at no whole rate"),
+        ([(k, 9 - k) for k in range(4)], "at no whole rate"),
+        ([(k, k * 10**12) for k in range(4)], "at no whole rate"),
+        ([(k, k * 10**8 + 5 * (k == 2)) for k in range(4)], "tick 2 was logged at 200000005 ns, which is not 10 Hz"),
+        ([(k, k * 10**8 + 5) for k in range(4)], "tick 0 was logged at 5 ns, which is not 10 Hz"),
+    ],
+)
+def test_a_log_alone_must_have_been_logged_at_one_rate(tmp_path, rows, said):
+    with pytest.raises(RecordError, match=said):
+        read_own_log(written(tmp_path / "log.mcap", rows), "quad", TABLE)
+
+
+@pytest.mark.parametrize("hz", [1, 7, 48, 240, 1000])
+def test_whole_rates_are_found(tmp_path, hz):
+    path = written(tmp_path / "log.mcap", [(k, k * 10**9 // hz) for k in range(3, 9)])
+    assert read_own_log(path, "quad", TABLE).period_s.denominator == hz
 
 
 def test_one_row_has_no_rate(load):
