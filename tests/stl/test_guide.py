@@ -29,6 +29,8 @@ CLAIMS = [
     ("always (prev(p) implies q)", "0000", "0000", "false vacuous vacuous vacuous"),
     ("always (fall(p) implies q)", "0000", "0000", "false vacuous vacuous vacuous"),
     ("always (fall(p) implies q)", "0000", "1000", "true vacuous vacuous vacuous"),
+    ("always (not fall(p))", "0000", "0000", "false true true true"),
+    ("always (not ((once p) and fall(p)))", "0000", "0000", "true true true true"),
     ("(once[1 ticks, 1 ticks] p) implies q", "0100", "1101", "vacuous vacuous false vacuous"),
     ("(once[1 ticks, 1 ticks] p) implies q", "1100", "0010", "vacuous false true vacuous"),
     ("((once p) and fall(p)) implies q", "0101", "0000", "vacuous vacuous false vacuous"),
