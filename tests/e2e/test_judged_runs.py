@@ -153,6 +153,37 @@ def test_a_manifest_that_is_not_the_runs_is_refused(unhealed, tmp_path, capsys):
     assert "names the mission 'orbit'" in changed(lambda m: m["scenario"].update(mission="orbit"))
 
 
+def test_a_verdict_that_is_not_the_results_is_refused(unhealed, tmp_path, capsys):
+    """Formulas of the manifest, or verdicts of the result, that were changed after the run."""
+    folder = Path(shutil.copytree(unhealed, tmp_path / "changed"))
+
+    def refused(name, change, *options):
+        document = json.loads((unhealed / name).read_text())
+        change(document)
+        (folder / name).write_text(json.dumps(document))
+        assert execute(["assertions", "test", str(folder), *options]) == 2
+        shutil.copy(unhealed / name, folder / name)
+        said = capsys.readouterr().err
+        assert len(said.splitlines()) == 1
+        return said
+
+    def loosen(manifest):
+        for written in manifest["assertion_files"][0]["assertions"]:
+            written["formula"] = f"({written['formula']}) or altitude > -900 m"
+
+    said = refused("manifest.json", loosen, "--id", "braking-distance")
+    assert "'braking-distance' is true by the manifest and the log, and false in result.json" in said
+    said = refused("result.json", lambda r: r["assertions"].pop(0))
+    assert "and missing in result.json" in said
+    said = refused("result.json", lambda r: r["mission"].update(satisfied=True))
+    assert "'landed' is unknown by the manifest and the log, and true in result.json" in said
+    assert "does not tell its verdicts" in refused("result.json", lambda r: r.update(assertions=[7]))
+    (tmp_path / "new.yaml").write_text(
+        "robot: lander\nassertions:\n  - {id: braking-distance, severity: warning, formula: always (altitude > -1 m)}\n"
+    )
+    assert execute(["assertions", "test", str(folder), "--assertions", str(tmp_path / "new.yaml")]) == 0
+
+
 def test_what_is_not_for_a_run_is_refused(unhealed):
     table = workspace.open().robot("lander").signals
     with pytest.raises(InputError, match="was recorded at 10 Hz; leave --rate out"):

@@ -51,7 +51,7 @@ def reason(text, **signals):
 
 def parts(sentence):
     """Every value and every clause of a sentence, with the time that was told last."""
-    t_s = None
+    t_s = float("nan")
     for instant, name, value, clause, verb in SAID.findall(sentence):
         if instant:
             t_s = float(instant)

@@ -13,11 +13,12 @@ from healing_runtime import stl, workspace
 from healing_runtime.app.assertions.logged import logged_atoms
 from healing_runtime.app.recordings import load_recording, load_run, own_robot
 from healing_runtime.core import units
-from healing_runtime.core.errors import InputError, UnitError, UnknownSignalError
+from healing_runtime.core.errors import InputError, RecordError, UnitError, UnknownSignalError
 from healing_runtime.core.recording import Recording
 from healing_runtime.core.records import AssertionFile
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.stl.formula import Atom, Reference, references
+from healing_runtime.supervisor.recordings import RecordedRun
 from healing_runtime.telemetry.headings import nearest, signal_name
 from healing_runtime.workspace.document import suggestion
 
@@ -33,6 +34,7 @@ class Case:
         files: the assertion files they are from.
         dtype: number format in which they are judged: a run's own, `float64` for a file's numbers.
         known: values of atoms that the run itself has logged.
+        told: id -> what the run's own result says of it, where its own requirements are judged.
     """
 
     recording: Recording
@@ -41,6 +43,21 @@ class Case:
     files: tuple[AssertionFile, ...]
     dtype: str
     known: Mapping[Atom, np.ndarray]
+    told: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def must_be_as_told(self, statuses: Mapping[str, str]) -> None:
+        """Raise RecordError for a verdict that is not the one in the run's result: one of the two was changed."""
+        for wanted, status in statuses.items() if self.told else ():
+            # Of a mission the result tells only whether it was met.
+            found = {status, "true" if status == "true" else NOT_TRUE}
+            if (told := self.told.get(wanted)) not in found:
+                raise RecordError(
+                    f"{self.recording.name}: '{wanted}' is {status} by the manifest and the log, and "
+                    f"{told or 'missing'} in result.json; one of them was changed after the run; it cannot be judged."
+                )
+
+
+NOT_TRUE = "not true"
 
 
 def case_of(
@@ -92,7 +109,22 @@ def _case(source: str, names: Sequence[str], ids: Sequence[str], options: Mappin
         wanted = stl.judging(stl.bind(_only(run.files, ids), table, hz), mission)
     wanted = _readable(wanted, run.recording)
     known = logged_atoms(flown, run.atoms)
-    return Case(run.recording, table, wanted, tuple(files) or run.files, run.scenario.dtype, known)
+    told = _told(run) if run.result is not None and not files else {}
+    return Case(run.recording, table, wanted, tuple(files) or run.files, run.scenario.dtype, known, told)
+
+
+def _told(run: RecordedRun) -> dict[str, str]:
+    """What a run's result says of its assertions and of its mission. RecordError where it says nothing."""
+    result = run.result or {}
+    try:
+        told = {str(entry["id"]): str(entry["status"]) for entry in result["assertions"]}
+        if (mission := result.get("mission")) is not None:
+            told[str(mission["id"])] = "true" if mission["satisfied"] else NOT_TRUE
+    except (KeyError, TypeError):
+        raise RecordError(
+            f"the result of {run.recording.name} does not tell its verdicts; it cannot be judged."
+        ) from None
+    return told
 
 
 def _robot_of(files: Sequence[AssertionFile], source: str) -> str:

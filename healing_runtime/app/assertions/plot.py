@@ -65,6 +65,7 @@ def plot(
     recording = case.recording
     with jax.enable_x64(case.dtype == "float64"):
         drawn = timelines(case.requirements, case.files, recording, case.known)
+    case.must_be_as_told({timeline.id: timeline.verdict.word for timeline in drawn})
     contents = {target: DRAWN[target.suffix.lower()](drawn, recording) for target in dict.fromkeys(targets)}
     if out_dir is not None:
         _made(out_dir)

@@ -41,6 +41,7 @@ def test(
     case = case_of(source, files, ids, rate=rate, columns=columns)
     with jax.enable_x64(case.dtype == "float64"):
         judged = judge(case.requirements, case.recording.signals, np.dtype(case.dtype), case.known)
+        case.must_be_as_told({j.requirement.id: j.status.word for j in judged})
         return _document(source, case, judged)
 
 
