@@ -86,7 +86,7 @@ def _forbids(core: list[Requirement], owner: Requirement, trigger: Formula, sear
     else:
         while_ = _listed(core)
         what = (
-            f"while {while_} holds, the trigger '{shown(trigger)}' of '{owner.id}' cannot come true{why}; correct one"
+            f"while {while_} {'holds' if len(core) == 1 else 'hold'}, the trigger '{shown(trigger)}' of '{owner.id}' cannot come true{why}; correct one"
         )
         return Finding("warning", what + " of them.", place(owner, trigger))
     return Finding("warning", f"{what}, or write 'not ({shown(trigger)})'.", place(last))
