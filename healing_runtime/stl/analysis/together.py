@@ -84,10 +84,8 @@ def _forbids(core: list[Requirement], owner: Requirement, trigger: Formula, sear
     if owner in core:
         what = f"'{last.id}' and {_listed(others)} together forbid '{shown(trigger)}'{why}; correct one of them"
     else:
-        while_ = _listed(core)
-        what = (
-            f"while {while_} {'holds' if len(core) == 1 else 'hold'}, the trigger '{shown(trigger)}' of '{owner.id}' cannot come true{why}; correct one"
-        )
+        while_ = f"{_listed(core)} {'holds' if len(core) == 1 else 'hold'}"
+        what = f"while {while_}, the trigger '{shown(trigger)}' of '{owner.id}' cannot come true{why}; correct one"
         return Finding("warning", what + " of them.", place(owner, trigger))
     return Finding("warning", f"{what}, or write 'not ({shown(trigger)})'.", place(last))
 
