@@ -2,14 +2,14 @@
 
 A field is called by its path in the message (`altitude_m`, `velocity_mps.z`, `rotor_speed[2]`). A message whose only
 number is `data` or `value` is called by the last part of its topic. A reader may say what a field is, under that name
-or under `<topic>.<path>`. Time is the log time.
+or under `<topic>.<path>`. Time is the log time. A field that a message has twice is refused.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def read_mcap(path: Path, names: Names | None = None) -> tuple[Together, ...]:
             others.add(f"{topic} ({encoding})")
             continue
         times.setdefault(topic, []).append(t_ns)
-        fields.setdefault(topic, []).append(dict(_numbers(_parsed(data, topic, len(times[topic]), path))))
+        fields.setdefault(topic, []).append(_fields(data, topic, len(times[topic]), path))
     if not times:
         found = f"; it has {', '.join(sorted(others))}" if others else ""
         raise FileFormatError(f"it holds no JSON messages{found}; record JSON.", where=Location(str(path)))
@@ -63,13 +63,36 @@ def _messages(path: Path) -> list[Found]:
         raise FileFormatError(f"it is no whole MCAP file ({reason}); record it again.", where=where) from None
 
 
-def _parsed(data: bytes, topic: str, number: int, path: Path) -> Any:
+def _fields(data: bytes, topic: str, number: int, path: Path) -> dict[str, float | bool]:
+    """Every number of one message. FileFormatError if it is no JSON, or says something twice."""
+    where = Location(str(path))
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
+        # An integer beyond any float becomes infinite, as 1e400 does: a sample without a value.
+        return each_once(_numbers(json.loads(data, parse_int=float, object_pairs_hook=each_once)))
+    except Twice as twice:
         raise FileFormatError(
-            f"message {number} of {topic} is no JSON; record it again.", where=Location(str(path))
+            f"message {number} of {topic} has two fields '{twice.name}'; record it once.", where=where
         ) from None
+    except (ValueError, RecursionError):
+        raise FileFormatError(f"message {number} of {topic} is no JSON; record it again.", where=where) from None
+
+
+class Twice(ValueError):
+    """A name that stands twice in one message."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"'{name}' stands there twice")
+        self.name = name
+
+
+def each_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Names and values as a mapping. Raises Twice rather than forget a value."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Twice(name)
+        found[name] = value
+    return found
 
 
 def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float | bool]]:
