@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from healing_runtime.core.errors import FileFormatError, Location
-from healing_runtime.telemetry.columns import Column, Together
+from healing_runtime.telemetry.columns import Column, Together, must_be_few
 from healing_runtime.telemetry.headings import Names
 from healing_runtime.telemetry.mcap_messages import Found, messages_of
 from healing_runtime.telemetry.sampling import Stamps
@@ -44,7 +44,7 @@ def read_mcap(path: Path, names: Names | None = None) -> tuple[Together, ...]:
         found = f"; it has {', '.join(sorted(others))}" if others else ""
         raise FileFormatError(f"it holds no JSON messages{found}; record JSON.", where=Location(str(path)))
     names = names or Names()
-    groups = {topic: _headings(topic, fields[topic]) for topic in times}
+    groups = {topic: _headings(topic, fields[topic], path) for topic in times}
     names.must_be_in((h for group in groups.values() for both in group.values() for h in both), Location(str(path)))
     return tuple(_together(topic, times[topic], fields[topic], groups[topic], names, path) for topic in times)
 
@@ -109,12 +109,13 @@ def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float | bool]]:
         yield name, _WORDS.get(value or "nan", math.nan)
 
 
-def _headings(topic: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
+def _headings(topic: str, rows: Sequence[Mapping[str, Any]], path: Path) -> dict[str, tuple[str, str]]:
     """Path of a field -> what it is called, and what it is called beside other topics."""
-    paths = list(dict.fromkeys(path for row in rows for path in row))
+    paths = list(dict.fromkeys(field for row in rows for field in row))
+    must_be_few(len(paths), f"the messages of {topic} have {len(paths)} fields", Location(str(path)))
     own = topic.rstrip("/").rpartition("/")[2]
     short = len(paths) == 1 and paths[0] in _ONLY
-    return {path: (own if short else path, f"{topic}.{path}") for path in paths}
+    return {field: (own if short else field, f"{topic}.{field}") for field in paths}
 
 
 def _together(

@@ -119,6 +119,14 @@ def test_a_field_that_a_message_has_twice_is_refused(load, message, name):
     assert f"message 2 of /odom has two fields '{name}'; record it once." in str(found.value)
 
 
+def test_a_topic_may_have_so_many_fields(load):
+    rows = [("/odom", k * 10**8, {"altitude_m": 1, "scan": [k] * 9_999}) for k in range(2)]
+    assert len(load(rows).columns) == 10_000
+    rows[1][2]["scan"].append(0)
+    with pytest.raises(FileFormatError, match=r"the messages of /odom have 10001 fields, and 10000 at most are read"):
+        load(rows)
+
+
 @pytest.mark.parametrize("depth", [900, 1500, 100_000])
 def test_a_deep_message_is_read_or_refused(load, depth):
     message = f'{{"altitude_m": 1, "q": {"[" * depth}{"]" * depth}}}'.encode()
