@@ -21,6 +21,7 @@ from healing_runtime.core.records import AssertionFile, Scenario
 from healing_runtime.core.signals import Layout, SignalTable
 from healing_runtime.supervisor.memoir import MANIFEST_FORMAT
 from healing_runtime.telemetry.mcap import LogContents, LogMessage, digest_of, read_log
+from healing_runtime.telemetry.mcap_recording import each_once
 from healing_runtime.telemetry.record import RunFolder
 from healing_runtime.telemetry.sampling import too_long
 
@@ -166,7 +167,7 @@ class _Flight:
 def _content(message: LogMessage) -> Mapping[str, Any]:
     """A message as a mapping with a tick; its values and atoms are mappings too."""
     try:
-        content = json.loads(message.data)
+        content = json.loads(message.data, object_pairs_hook=each_once)
         ticked = isinstance(content, dict) and type(content.get("tick")) is int and content["tick"] >= 0
         if ticked and all(isinstance(content.get(part, {}), dict) for part in ("values", "atoms")):
             return content

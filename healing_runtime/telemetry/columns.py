@@ -15,6 +15,15 @@ from healing_runtime.core.signals import SignalTable
 from healing_runtime.telemetry.headings import Meaning, meaning, signal_name, split_unit
 from healing_runtime.telemetry.sampling import Stamps, grid
 
+MOST_COLUMNS = 10_000
+"""Columns of a file, or fields of a topic; more of them are no table of signals."""
+
+
+def must_be_few(count: int, what: str, where: Location) -> None:
+    """Raise FileFormatError for a file that is too wide."""
+    if count > MOST_COLUMNS:
+        raise FileFormatError(f"{what}, and {MOST_COLUMNS} at most are read; record fewer.", where=where)
+
 
 @dataclasses.dataclass(frozen=True)
 class Column:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -14,7 +15,7 @@ import numpy as np
 
 from healing_runtime.core import units
 from healing_runtime.core.errors import FileFormatError, Location, UnitError
-from healing_runtime.telemetry.columns import Column, Together
+from healing_runtime.telemetry.columns import Column, Together, must_be_few
 from healing_runtime.telemetry.headings import Names, split_unit
 from healing_runtime.telemetry.sampling import Stamps
 
@@ -159,13 +160,14 @@ def _separator(header: str) -> str:
 
 
 def _must_name(names: list[str], where: Location) -> None:
+    must_be_few(len(names), f"the line names {len(names)} columns", where)
     for number, name in enumerate(names, 1):
         if not name:
             raise FileFormatError(f"column {number} has no name; the first line names the columns.", where=where)
         if _is_number(name):
             raise FileFormatError(f"'{name}' is no name; the first line names the columns.", where=where)
-    double = next((name for name in names if names.count(name) > 1), None)
-    if double is not None:
+    double, times = Counter(names).most_common(1)[0]  # of equals the first
+    if times > 1:
         raise FileFormatError(f"two columns are called '{double}'; keep one.", where=where)
 
 

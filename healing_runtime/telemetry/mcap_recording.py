@@ -2,21 +2,21 @@
 
 A field is called by its path in the message (`altitude_m`, `velocity_mps.z`, `rotor_speed[2]`). A message whose only
 number is `data` or `value` is called by the last part of its topic. A reader may say what a field is, under that name
-or under `<topic>.<path>`. Time is the log time.
+or under `<topic>.<path>`. Time is the log time. A field that a message has twice is refused.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from healing_runtime.core.errors import FileFormatError, Location
-from healing_runtime.telemetry.columns import Column, Together
+from healing_runtime.telemetry.columns import Column, Together, must_be_few
 from healing_runtime.telemetry.headings import Names
 from healing_runtime.telemetry.mcap_messages import Found, messages_of
 from healing_runtime.telemetry.sampling import Stamps
@@ -39,12 +39,12 @@ def read_mcap(path: Path, names: Names | None = None) -> tuple[Together, ...]:
             others.add(f"{topic} ({encoding})")
             continue
         times.setdefault(topic, []).append(t_ns)
-        fields.setdefault(topic, []).append(dict(_numbers(_parsed(data, topic, len(times[topic]), path))))
+        fields.setdefault(topic, []).append(_fields(data, topic, len(times[topic]), path))
     if not times:
         found = f"; it has {', '.join(sorted(others))}" if others else ""
         raise FileFormatError(f"it holds no JSON messages{found}; record JSON.", where=Location(str(path)))
     names = names or Names()
-    groups = {topic: _headings(topic, fields[topic]) for topic in times}
+    groups = {topic: _headings(topic, fields[topic], path) for topic in times}
     names.must_be_in((h for group in groups.values() for both in group.values() for h in both), Location(str(path)))
     return tuple(_together(topic, times[topic], fields[topic], groups[topic], names, path) for topic in times)
 
@@ -63,13 +63,36 @@ def _messages(path: Path) -> list[Found]:
         raise FileFormatError(f"it is no whole MCAP file ({reason}); record it again.", where=where) from None
 
 
-def _parsed(data: bytes, topic: str, number: int, path: Path) -> Any:
+def _fields(data: bytes, topic: str, number: int, path: Path) -> dict[str, float | bool]:
+    """Every number of one message. FileFormatError if it is no JSON, or says something twice."""
+    where = Location(str(path))
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
+        # An integer beyond any float becomes infinite, as 1e400 does: a sample without a value.
+        return each_once(_numbers(json.loads(data, parse_int=float, object_pairs_hook=each_once)))
+    except Twice as twice:
         raise FileFormatError(
-            f"message {number} of {topic} is no JSON; record it again.", where=Location(str(path))
+            f"message {number} of {topic} has two fields '{twice.name}'; record it once.", where=where
         ) from None
+    except (ValueError, RecursionError):
+        raise FileFormatError(f"message {number} of {topic} is no JSON; record it again.", where=where) from None
+
+
+class Twice(ValueError):
+    """A name that stands twice in one message."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"'{name}' stands there twice")
+        self.name = name
+
+
+def each_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Names and values as a mapping. Raises Twice rather than forget a value."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Twice(name)
+        found[name] = value
+    return found
 
 
 def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float | bool]]:
@@ -86,12 +109,13 @@ def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float | bool]]:
         yield name, _WORDS.get(value or "nan", math.nan)
 
 
-def _headings(topic: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
+def _headings(topic: str, rows: Sequence[Mapping[str, Any]], path: Path) -> dict[str, tuple[str, str]]:
     """Path of a field -> what it is called, and what it is called beside other topics."""
-    paths = list(dict.fromkeys(path for row in rows for path in row))
+    paths = list(dict.fromkeys(field for row in rows for field in row))
+    must_be_few(len(paths), f"the messages of {topic} have {len(paths)} fields", Location(str(path)))
     own = topic.rstrip("/").rpartition("/")[2]
     short = len(paths) == 1 and paths[0] in _ONLY
-    return {path: (own if short else path, f"{topic}.{path}") for path in paths}
+    return {field: (own if short else field, f"{topic}.{field}") for field in paths}
 
 
 def _together(

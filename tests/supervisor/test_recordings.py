@@ -142,6 +142,16 @@ def test_an_integer_that_no_float_holds_is_invalid(load):
     assert np.isnan(recording.signals["altitude"]).tolist() == [False, True, False]
 
 
+def test_a_message_that_says_something_twice_is_refused(tmp_path):
+    path = tmp_path / "log.mcap"
+    with LogWriter(path, schema_of) as log:
+        log.write("/sim/state", 0, {"tick": 0, "values": {"altitude_m": 0}})
+        twice = b'{"tick": 1, "values": {"altitude_m": 9, "altitude_m": 0}}'
+        log._append(log._contents.message(log._ids["/sim/state"], 10**8, twice))
+    with pytest.raises(RecordError, match="at 100000000 ns is not ours"):
+        read_own_log(path, "quad", TABLE)
+
+
 def written(path, rows):
     with LogWriter(path, schema_of) as log:
         for tick, t_ns in rows:

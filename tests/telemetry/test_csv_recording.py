@@ -245,6 +245,22 @@ def test_a_wrong_rate_is_refused(load, hz, said):
         load(stamps([f"{k / 4:.2f}" for k in range(12)] if hz == 7 else [0, 0.5, 1, 1.005]), hz=hz)
 
 
+def wide(columns):
+    return f"t [s],altitude [m],{','.join(f'c{i}' for i in range(columns - 2))}\n" + "".join(
+        f"{t},{','.join(['1'] * (columns - 1))}\n" for t in range(3)
+    )
+
+
+def test_a_file_may_be_wide_but_not_without_end(load):
+    assert len(load(wide(10_000)).columns) == 9_999
+    with pytest.raises(
+        FileFormatError, match=r"flight.csv:1: the line names 10001 columns, and 10000 at most are read"
+    ):
+        load(wide(10_001))
+    with pytest.raises(FileFormatError, match="two columns are called 'c7'"):
+        load(wide(10_000).replace(",c9000,", ",c7,"))
+
+
 def test_a_wrong_name_for_a_column_is_refused(load):
     with pytest.raises(FileFormatError, match="there is no column 'alt'; there are altitude"):
         load(f"{HEAD}0,1\n1,1\n", names={"alt": "altitude [m]"})

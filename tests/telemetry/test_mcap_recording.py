@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from fractions import Fraction
 
@@ -93,6 +94,44 @@ def test_bad_input_is_one_line_with_its_place(load, messages, said):
     with pytest.raises(FileFormatError) as found:
         load(messages)
     assert said in str(found.value) and "flight.mcap" in str(found.value) and "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("integer", ["1" + "0" * 400, "-" + "9" * 5000])
+def test_an_integer_that_no_float_holds_is_invalid(load, integer):
+    message = f'{{"altitude_m": {integer}, "mode": {integer}}}'.encode()
+    recording = load([("/odom", k * 10**8, message if k == 1 else {"altitude_m": k}) for k in range(3)])
+    assert np.isnan(recording.signals["altitude"]).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        (b'{"altitude_m": 9, "altitude_m": 1}', "altitude_m"),
+        (b'{"frame": "map", "frame": 1}', "frame"),
+        (b'{"velocity_mps": {"x": 1}, "velocity_mps.x": 2}', "velocity_mps.x"),
+        (b'{"rotor_speed_radps": [1], "rotor_speed_radps[0]": 2}', "rotor_speed_radps[0]"),
+        (b'{"a": {"b": 1, "b": 2}}', "b"),
+    ],
+)
+def test_a_field_that_a_message_has_twice_is_refused(load, message, name):
+    with pytest.raises(FileFormatError) as found:
+        load([("/odom", 0, {"altitude_m": 1}), ("/odom", 10**8, message)])
+    assert f"message 2 of /odom has two fields '{name}'; record it once." in str(found.value)
+
+
+def test_a_topic_may_have_so_many_fields(load):
+    rows = [("/odom", k * 10**8, {"altitude_m": 1, "scan": [k] * 9_999}) for k in range(2)]
+    assert len(load(rows).columns) == 10_000
+    rows[1][2]["scan"].append(0)
+    with pytest.raises(FileFormatError, match=r"the messages of /odom have 10001 fields, and 10000 at most are read"):
+        load(rows)
+
+
+@pytest.mark.parametrize("depth", [900, 1500, 100_000])
+def test_a_deep_message_is_read_or_refused(load, depth):
+    message = f'{{"altitude_m": 1, "q": {"[" * depth}{"]" * depth}}}'.encode()
+    with contextlib.suppress(FileFormatError):
+        load([("/odom", k * 10**8, message) for k in range(3)])
 
 
 def test_other_encodings_are_named(load):
