@@ -35,7 +35,7 @@ class Flight:
 
     @classmethod
     def of(cls, messages: Iterable[LogMessage]) -> Flight:
-        """The live rows after the last message."""
+        """The live rows after the last message. RecordError for a message that is none of ours."""
         flight = cls()
         for message in messages:
             content = _content(message)
@@ -44,6 +44,11 @@ class Flight:
             else:
                 topic = _BRANCH.sub("", message.topic)
                 row = flight.rows.setdefault(content["tick"], Row(message.t_ns))
+                if message.t_ns != row.t_ns:
+                    raise RecordError(
+                        f"tick {content['tick']} was logged at {row.t_ns} ns and, in {topic}, at {message.t_ns} ns; "
+                        "the log cannot be judged."
+                    )
                 row.topics[topic] = content
         return flight
 
