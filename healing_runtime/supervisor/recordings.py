@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,15 +17,13 @@ from healing_runtime.core.errors import RecordError
 from healing_runtime.core.recording import Recording
 from healing_runtime.core.records import AssertionFile, Scenario
 from healing_runtime.core.signals import Layout, SignalTable
+from healing_runtime.supervisor.flown import Flight, Row, whole
 from healing_runtime.supervisor.memoir import MANIFEST_FORMAT
-from healing_runtime.telemetry.mcap import LogContents, LogMessage, digest_of, read_log
-from healing_runtime.telemetry.mcap_recording import each_once
+from healing_runtime.telemetry.mcap import LogContents, digest_of, read_log
 from healing_runtime.telemetry.record import RunFolder
 from healing_runtime.telemetry.sampling import too_long
 
-_BRANCH = re.compile(r"^/branch/\d+(?=/)")
 _STATE, _SENSED, _ASSERT = "/sim/state", "/sim/sensed", "/assert/"
-_COMMAND = "/control/cmd_applied"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,10 +61,10 @@ def read_run(path: Path, table: SignalTable) -> RecordedRun:
     scenario, files = _manifest(manifest)
     log = read_log(folder.log_path)
     notes = _must_be_whole(folder, log, result)
-    flight = _Flight.of(log.messages)
+    flight = Flight.of(log.messages)
     if result is not None and flight.branch != result.get("final_branch"):
         raise RecordError(f"{folder.path}: the log ends on another branch than result.json; the run cannot be judged.")
-    rows = flight.rows if result is not None else _whole(flight.rows)
+    rows = flight.rows if result is not None else whole(flight.rows)
     for tick, row in flight.rows.items():
         if row.t_ns != scenario.t_ns(tick):
             raise RecordError(
@@ -98,8 +94,8 @@ def read_own_log(path: Path, robot: str, table: SignalTable) -> Recording:
     log = read_log(path)
     if not log.complete and not log.truncated:
         raise RecordError(f"{path} is damaged ({log.broken_at}); it cannot be judged.")
-    flown = _Flight.of(log.messages).rows
-    rows = _whole(flown)
+    flown = Flight.of(log.messages).rows
+    rows = whole(flown)
     ticks = sorted(rows)
     if len(ticks) < 2:
         raise RecordError(f"{path} holds fewer than two samples, so it has no rate; give the run's folder.")
@@ -107,7 +103,7 @@ def read_own_log(path: Path, robot: str, table: SignalTable) -> Recording:
     return _recording(rows, str(path), robot, table, Fraction(1, hz), _cut_off(log))
 
 
-def _rate(path: Path, flown: Mapping[int, _Row], ticks: Sequence[int]) -> int:
+def _rate(path: Path, flown: Mapping[int, Row], ticks: Sequence[int]) -> int:
     """The whole rate at which every row was logged, as the first and the last of `ticks` tell it."""
     span_ns = flown[ticks[-1]].t_ns - flown[ticks[0]].t_ns
     hz = round((ticks[-1] - ticks[0]) * 10**9 / span_ns) if span_ns > 0 else 0
@@ -119,68 +115,6 @@ def _rate(path: Path, flown: Mapping[int, _Row], ticks: Sequence[int]) -> int:
                 f"{path}: tick {tick} was logged at {row.t_ns} ns, which is not {hz} Hz; the log cannot be judged."
             )
     return hz
-
-
-# ---------------------------------------------------------------- the log, as it was flown
-@dataclasses.dataclass
-class _Row:
-    t_ns: int
-    topics: dict[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
-
-
-class _Flight:
-    """Replays what a deck does with its rows: a swap forgets what comes after it, a rollback brings it back."""
-
-    def __init__(self) -> None:
-        self.rows: dict[int, _Row] = {}
-        self.branch = 0
-        self._branches = 0
-        self._at_incident: tuple[dict[int, _Row], int] = ({}, 0)
-
-    @classmethod
-    def of(cls, messages: Iterable[LogMessage]) -> _Flight:
-        """The live rows after the last message."""
-        flight = cls()
-        for message in messages:
-            content = _content(message)
-            if message.topic == "/event":
-                flight._event(content)
-            else:
-                topic = _BRANCH.sub("", message.topic)
-                row = flight.rows.setdefault(content["tick"], _Row(message.t_ns))
-                row.topics[topic] = content
-        return flight
-
-    def _event(self, content: Mapping[str, Any]) -> None:
-        kind, tick = content.get("event"), content["tick"]
-        if kind == "incident":
-            self._at_incident = (dict(self.rows), self.branch)
-        elif kind == "swap" and "incident" in content:  # the change of mode has the same name
-            self._branches += 1
-            self.branch = self._branches
-            self.rows = {t: row for t, row in self.rows.items() if t < tick}
-        elif kind == "probation_failed":
-            rows, self.branch = self._at_incident
-            self.rows = dict(rows)
-
-
-def _content(message: LogMessage) -> Mapping[str, Any]:
-    """A message as a mapping with a tick; its values and atoms are mappings too."""
-    try:
-        content = json.loads(message.data, object_pairs_hook=each_once)
-        ticked = isinstance(content, dict) and type(content.get("tick")) is int and content["tick"] >= 0
-        if ticked and all(isinstance(content.get(part, {}), dict) for part in ("values", "atoms")):
-            return content
-    except (ValueError, RecursionError):
-        pass
-    raise RecordError(f"a message of {message.topic} at {message.t_ns} ns is not ours; the log cannot be judged.")
-
-
-def _whole(rows: Mapping[int, _Row]) -> dict[int, _Row]:
-    """Without the last row of a log that was cut off, if a part of it is missing."""
-    ticks = sorted(rows)
-    wanted = set(rows[ticks[0]].topics) - {_COMMAND} if ticks else set()
-    return {t: rows[t] for t in ticks if t != ticks[-1] or wanted <= set(rows[t].topics)}
 
 
 def _must_be_whole(folder: RunFolder, log: LogContents, result: Mapping[str, Any] | None) -> list[str]:
@@ -198,7 +132,7 @@ def _cut_off(log: LogContents) -> list[str]:
 
 # ---------------------------------------------------------------- samples
 def _recording(
-    rows: Mapping[int, _Row], name: str, robot: str, table: SignalTable, period_s: Fraction, notes: Sequence[str]
+    rows: Mapping[int, Row], name: str, robot: str, table: SignalTable, period_s: Fraction, notes: Sequence[str]
 ) -> Recording:
     if not rows:
         raise RecordError(f"{name} holds no sample; there is nothing to judge.")
@@ -215,7 +149,7 @@ def _recording(
     return Recording(name, robot, period_s, t_s, signals, tuple(notes))
 
 
-def _must_be_one(rows: Mapping[int, _Row], name: str, count: int) -> None:
+def _must_be_one(rows: Mapping[int, Row], name: str, count: int) -> None:
     """A recording with few rows for its length is none."""
     if too_long(count, len(rows)):
         ticks = sorted(rows)
@@ -223,7 +157,7 @@ def _must_be_one(rows: Mapping[int, _Row], name: str, count: int) -> None:
         raise RecordError(f"{name}: {gap} ticks pass after tick {before} without a sample; cut the recording there.")
 
 
-def _samples(rows: Mapping[int, _Row], topic: str, layout: Layout, first: int, count: int) -> dict[str, np.ndarray]:
+def _samples(rows: Mapping[int, Row], topic: str, layout: Layout, first: int, count: int) -> dict[str, np.ndarray]:
     """The signals that the topic's rows hold; NaN where a row lacks one."""
     out: dict[str, np.ndarray] = {}
     for tick, row in rows.items():
@@ -241,7 +175,7 @@ def _samples(rows: Mapping[int, _Row], topic: str, layout: Layout, first: int, c
     return out
 
 
-def _atoms(rows: Mapping[int, _Row], count: int) -> dict[str, dict[str, np.ndarray]]:
+def _atoms(rows: Mapping[int, Row], count: int) -> dict[str, dict[str, np.ndarray]]:
     """Robustness of every logged atom."""
     first = min(rows)
     out: dict[str, dict[str, np.ndarray]] = {}

@@ -47,10 +47,11 @@ class Column:
 
 
 class Together(NamedTuple):
-    """Columns that were sampled together."""
+    """Columns that were sampled together, and what a reader must know of the file."""
 
     columns: tuple[Column, ...]
     stamps: Stamps
+    notes: tuple[str, ...] = ()
 
 
 def recording_of(
@@ -77,7 +78,8 @@ def recording_of(
             if means is not None:
                 _must_be_first(first, column, means)
                 _place(signals, column, means, rows, len(ticks.t_s))
-    notes = [*ticks.notes, *_ignored(column.heading for group in found for column, m in group if m is None)]
+    said = dict.fromkeys(note for group in groups for note in group.notes)
+    notes = [*said, *ticks.notes, *_ignored(column.heading for group in found for column, m in group if m is None)]
     return Recording(name, robot, ticks.period_s, ticks.t_s, signals, tuple(notes), headings)
 
 

@@ -35,14 +35,17 @@ class Found(NamedTuple):
     data: bytes
 
 
-def messages_of(data: bytes) -> list[Found]:
-    """All messages of a file, in the order of time; those of one instant as they were written.
+def messages_of(data: bytes) -> tuple[list[Found], bool]:
+    """All messages of a file, in the order of time, and whether checksums vouch for all of them.
+
+    Messages of one instant are in the order written.
 
     Raises:
         ValueError: what is damaged, missing or too large. On damaged bytes the format's library raises what its parts
             raise: any exception means that the file is not whole.
     """
-    return sorted(_File(data).messages(), key=lambda found: found.t_ns)
+    file = _File(data)
+    return sorted(file.messages(), key=lambda found: found.t_ns), file.checked
 
 
 class _File:
@@ -54,6 +57,8 @@ class _File:
         self._channels: dict[int, Channel] = {}
         self._chunks: set[int] = set()
         self._count = self._unpacked = 0
+        self.checked = True
+        """Whether checksums vouch for all messages; known once they are read."""
 
     def messages(self) -> Iterator[Found]:
         """In the order written."""
@@ -63,14 +68,20 @@ class _File:
         if not data.endswith(MAGIC) or len(data) < 2 * len(MAGIC):
             raise ValueError("its end is missing")
         records = _records(data, len(MAGIC), len(data) - len(MAGIC))
+        unchecked = False
         for at, opcode, body in records:
             if opcode == Opcode.DATA_END:
-                _must_match("data section", DataEnd.read(_stream(body)).data_section_crc, memoryview(data)[:at])
+                stated = DataEnd.read(_stream(body)).data_section_crc
+                _must_match("data section", stated, memoryview(data)[:at])
+                self.checked = bool(stated) or not unchecked
                 break
             if opcode == Opcode.CHUNK:
+                chunk = Chunk.read(_stream(body))
+                unchecked |= not chunk.uncompressed_crc
                 self._chunks.add(at)
-                yield from self._taken(_records(self._unpack(Chunk.read(_stream(body)))))
+                yield from self._taken(_records(self._unpack(chunk)))
             else:
+                unchecked |= opcode == Opcode.MESSAGE
                 yield from self._taken([(at, opcode, body)])
         else:
             raise ValueError("the end of its data section is missing")

@@ -21,6 +21,7 @@ from healing_runtime.telemetry.headings import Names
 from healing_runtime.telemetry.mcap_messages import Found, messages_of
 from healing_runtime.telemetry.sampling import Stamps
 
+_UNCHECKED = "the file states no checksum for some of its data: damage there is not seen"
 _ONLY = ("data", "value")
 _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -34,7 +35,8 @@ def read_mcap(path: Path, names: Names | None = None) -> tuple[Together, ...]:
     times: dict[str, list[int]] = {}
     fields: dict[str, list[dict[str, float | bool]]] = {}
     others: set[str] = set()
-    for topic, encoding, t_ns, data in _messages(path):
+    messages, checked = _messages(path)
+    for topic, encoding, t_ns, data in messages:
         if encoding != "json":
             others.add(f"{topic} ({encoding})")
             continue
@@ -46,11 +48,12 @@ def read_mcap(path: Path, names: Names | None = None) -> tuple[Together, ...]:
     names = names or Names()
     groups = {topic: _headings(topic, fields[topic], path) for topic in times}
     names.must_be_in((h for group in groups.values() for both in group.values() for h in both), Location(str(path)))
-    return tuple(_together(topic, times[topic], fields[topic], groups[topic], names, path) for topic in times)
+    together = (_together(topic, times[topic], fields[topic], groups[topic], names, path) for topic in times)
+    return tuple(group._replace(notes=() if checked else (_UNCHECKED,)) for group in together)
 
 
-def _messages(path: Path) -> list[Found]:
-    """Every message, in the order of time."""
+def _messages(path: Path) -> tuple[list[Found], bool]:
+    """As `messages_of`."""
     where = Location(str(path))
     try:
         data = path.read_bytes()

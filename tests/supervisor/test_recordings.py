@@ -126,6 +126,7 @@ def state(at, **content):
         (state(4, values={"velocity_mps": [1, [2]]}), "'velocity_mps' is not 2 numbers"),
         (state(4, tick=2 * 10**9), "1999999997 ticks pass after tick 3 without a sample; cut the recording there"),
         (state(4, tick=10**4), "9997 ticks pass after tick 3"),
+        (state(4, tick=3), "tick 3 was logged at 62500000 ns and, in /sim/state, at 83333333 ns"),
         (state(4, tick=5), "tick 1 was logged at 20833333 ns, which is not 60 Hz"),
     ],
 )

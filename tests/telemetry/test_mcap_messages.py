@@ -14,7 +14,9 @@ from mcap.records import Chunk
 from mcap.writer import CompressionType, IndexType, Writer
 
 from healing_runtime.telemetry import mcap_messages
+from healing_runtime.telemetry.columns import recording_of
 from healing_runtime.telemetry.mcap_messages import messages_of
+from healing_runtime.telemetry.mcap_recording import read_mcap
 
 ALTITUDES = [1, 2, 3, 4, 5, 9, 7, 8]
 FORMS = {
@@ -43,7 +45,7 @@ def written(compression=CompressionType.NONE, lost=0, **options):
 
 
 def altitudes(data):
-    return [json.loads(found.data)["altitude_m"] for found in messages_of(data)]
+    return [json.loads(found.data)["altitude_m"] for found in messages_of(data)[0]]
 
 
 @pytest.mark.parametrize("compression", list(CompressionType))
@@ -57,6 +59,24 @@ def test_a_value_that_was_changed_is_told_by_a_checksum(form):
     data = written(**FORMS[form]).replace(b'"altitude_m": 9', b'"altitude_m": 1')
     with pytest.raises(ValueError, match=r"the checksum of its (chunk|data section) differs"):
         messages_of(data)
+
+
+@pytest.mark.parametrize(
+    ("checked", "options"),
+    [
+        (True, {}),
+        (True, {"enable_data_crcs": True}),
+        (True, {"enable_data_crcs": True, "use_chunking": False}),
+        (False, {"use_chunking": False}),
+        (False, {"enable_crcs": False}),
+    ],
+)
+def test_it_is_known_whether_checksums_vouch_for_a_file(tmp_path, table, checked, options):
+    data = written(**options)
+    assert messages_of(data)[1] is checked
+    (tmp_path / "flight.mcap").write_bytes(data)
+    recording = recording_of(read_mcap(tmp_path / "flight.mcap"), "flight.mcap", "quad", table, None)
+    assert any("states no checksum" in note for note in recording.notes) is not checked
 
 
 def test_a_changed_summary_is_told_by_its_checksum():
