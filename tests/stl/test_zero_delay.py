@@ -136,7 +136,7 @@ def test_a_steady_sample_is_found(text):
         "always (2 < 1)",
         "always (abs(x) < 0)",
         "always (x * x < 0)",
-        "always (p or prev(0 / 0 < 1))",  # never valid
+        "always (p or prev(0 / (1 - 1) < 1))",  # never valid
         "always ((not (eventually[0 ticks, 2 ticks] (x > 1))) and (eventually[0 ticks, 2 ticks] (x > 2)))",
         "always (p and (eventually[0 ticks, 2 ticks] (not p)))",
         "eventually[0 ticks, 2 ticks] (p > 0.4 and p < 0.3)",
