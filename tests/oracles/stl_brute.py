@@ -26,6 +26,7 @@ def bounds(f, data, t, end, seen=None):
     seen = {} if seen is None else seen
     key = (id(f), t)
     if key not in seen:
+        seen[id(f)] = f  # kept alive, lest its id go to another formula
         seen[key] = _bounds(f, data, t, end, seen)
     return seen[key]
 
