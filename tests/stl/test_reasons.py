@@ -65,7 +65,7 @@ def values(sentence):
     return [part for part in parts(sentence) if part[1] in "xypq"]
 
 
-@pytest.mark.parametrize("seed", [51, 52, 53])
+@pytest.mark.parametrize("seed", [51, 53])
 def test_what_a_sentence_says_of_an_instant_is_so_in_the_recording(brute, seed):
     formulas = brute.Formulas(seed=seed)
     texts, data = [brute.text(formulas.online()) for _ in range(40)], formulas.trace(LENGTH)

@@ -72,9 +72,9 @@ def judge(continuations, seed, count):
 
 @pytest.mark.timeout(600)
 def test_generated_formulas_against_all_continuations(continuations):
-    seen = judge(continuations, 1, 60)
+    seen = judge(continuations, 1, 36)
     # The judgement is worth something only if formulas of each kind go wrong, and some of the rest are late.
-    assert min(seen["exact, doomed"], seen["bound, doomed"]) >= 10 and seen["bound, late"] >= 1, seen
+    assert min(seen["exact, doomed"], seen["bound, doomed"]) >= 5 and seen["bound, late"] >= 1, seen
 
 
 @pytest.mark.slow
