@@ -214,7 +214,7 @@ def ask_flights(
     actions = np.zeros(0) if recipe is None else np.ascontiguousarray(recipe, np.float64)
     carries = [np.ascontiguousarray(part).tobytes() for leg in legs if leg.carry is not None for part in leg.carry]
     message = Message({"request": request, "program": header}, (*blobs, actions.tobytes(), *carries))
-    return sandbox.submit(Job("healing_runtime.gate.flights:fly_job", message, FLIGHT_LIMITS))
+    return sandbox.submit(Job("healing_runtime.gate.flights:fly_job", message, FLIGHT_LIMITS.reading(sim_root)))
 
 
 def reports_of(answer: Message) -> tuple[FlightReport, ...]:

@@ -173,7 +173,8 @@ class Host:
             self._next_job += 1
             number = self._next_job
             self._exits[number] = exit_
-            request = {"fork": number, "limits": vars(job.limits), "nproc": job.nproc}
+            limits = vars(job.limits) | {"readable": [*self._path, *job.limits.readable]}
+            request = {"fork": number, "limits": limits, "nproc": job.nproc}
             try:
                 socket.send_fds(self._control, [json.dumps(request).encode()], [far.fileno(), log])
             except OSError:
