@@ -59,7 +59,10 @@ def export_patch(
     out: output.RunsOption = None,
     as_json: output.JsonFlag = False,
 ) -> None:
-    """Write a patch for review: a diff that git applies, and its evidence as JSON."""
+    """Write a patch and its evidence for review.
+
+    The patch is a diff that git applies in the workspace; the evidence is JSON.
+    """
     from healing_runtime.app import patches
 
     document = patches.export(patch, to, out)
@@ -67,9 +70,9 @@ def export_patch(
 
 
 def apply_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.JsonFlag = False) -> None:
-    """Write a patch that stayed in its flight into this workspace's controller.
+    """Write a patch into this workspace's controller.
 
-    The file must still be the one that the patch was written for.
+    Only one that stayed in its flight. The file must still be the one that the patch was written for.
     """
     from healing_runtime.app import patches
 
@@ -78,7 +81,7 @@ def apply_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.J
 
 
 def rollback_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.JsonFlag = False) -> None:
-    """Write the controller back that an applied patch took the place of.
+    """Take an applied patch back.
 
     The file must still be the patched one.
     """
