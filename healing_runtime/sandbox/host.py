@@ -142,8 +142,7 @@ class Host:
     def perform(self, job: Job) -> Message:
         """Run one job to its answer, its error, or its end."""
         deadline = time.monotonic() + job.limits.wall_s
-        near, far = socket.socketpair()
-        log = os.memfd_create("worker-output")
+        near, far, log = _ends()
         try:
             number, exit_ = self._fork(job, far, log)
             try:
@@ -204,6 +203,20 @@ class _Exit:
         """The status, or None if nobody can tell."""
         self._event.wait(timeout_s)
         return self._status
+
+
+def _ends() -> tuple[socket.socket, socket.socket, int]:
+    """Both ends of a job's connection and the file of its output. SandboxFailed where there are no more of them."""
+    try:
+        near, far = socket.socketpair()
+        try:
+            return near, far, os.memfd_create("worker-output")
+        except OSError:
+            near.close()
+            far.close()
+            raise
+    except OSError as error:
+        raise SandboxFailed("no worker could be had", str(error)) from None
 
 
 def _framed(job: Job) -> bytes:

@@ -100,6 +100,8 @@ def test_jax_starts_its_backend_in_the_worker_only():
     ("name", "reason"),
     [
         ("kill_myself", "killed by SIGKILL"),
+        ("real_time_signal", "killed by signal 40"),
+        ("flood_output", "killed by SIGXFSZ|File too large"),
         ("crash", "killed by SIGABRT: .*on fire"),
         ("leave", "exited with status 7"),
         ("eat_memory", "ran out of memory"),

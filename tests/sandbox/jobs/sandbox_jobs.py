@@ -66,6 +66,16 @@ def kill_myself(message):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def real_time_signal(message):
+    os.kill(os.getpid(), 40)
+
+
+def flood_output(message):
+    while True:
+        os.write(1, b"all is well\n" * 4096)
+        os.write(2, b"all is well\n" * 4096)
+
+
 def crash(message):
     os.write(2, b"the compiler is on fire\n")
     os.abort()
