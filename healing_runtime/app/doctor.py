@@ -21,7 +21,7 @@ def examine() -> dict[str, Any]:
     return {
         "platform": platform,
         "devices": _devices(),
-        "confinement": _confinement(),
+        **_confinement(),
         "brains": _brains(),
         "workspace": str(home.root),
         "catalogue": str(home.catalogue),
@@ -60,15 +60,20 @@ def _devices() -> list[str]:
     return [f"{device.platform}:{device.id} ({device.device_kind})" for device in devices.default()]
 
 
-def _confinement() -> str:
-    """What a worker achieves here, or why none can be had."""
+def _confinement() -> dict[str, Any]:
+    """What a worker achieves here, or why none can be had; and what would make it stricter."""
+    from healing_runtime.sandbox import confinement
     from healing_runtime.sandbox.zygote import Sandbox
 
     try:
         with Sandbox(workers=1, modules=()) as sandbox:
-            return sandbox.confinement
+            achieved = sandbox.confinement
     except (HealingError, OSError) as error:
-        return f"none: {error}"
+        return {"confinement": f"none: {error}", "confinement_lacks": list(confinement.REMEDIES.values())}
+    return {
+        "confinement": achieved,
+        "confinement_lacks": [confinement.REMEDIES[word] for word in confinement.missing(achieved)],
+    }
 
 
 def _brains() -> dict[str, str]:

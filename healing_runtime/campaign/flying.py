@@ -93,4 +93,5 @@ class Fleet:
     def _ask(self, scenarios: Sequence[Scenario]) -> Future[Message]:
         header, blobs = wire.blob_message(self._program)
         message = Message({"request": FlightsRequest(self._sim_root, tuple(scenarios)), "program": header}, blobs)
-        return self._sandbox.submit(Job("healing_runtime.campaign.flying:fly_job", message, FLIGHT_LIMITS))
+        limits = FLIGHT_LIMITS.reading(self._sim_root)
+        return self._sandbox.submit(Job("healing_runtime.campaign.flying:fly_job", message, limits))

@@ -51,4 +51,4 @@ def _lines(key: str, value: Any) -> list[str]:
     title = key.replace("_", " ")
     if isinstance(value, dict):
         return [title, *(f"  {k}: {output.number(v)}" for k, v in value.items())]
-    return [f"{title}: {', '.join(map(str, value)) if isinstance(value, list) else output.number(value)}"]
+    return [f"{title}: {', '.join(map(str, value)) or 'nothing' if isinstance(value, list) else output.number(value)}"]

@@ -64,5 +64,5 @@ def _details(document: dict[str, Any]) -> list[str]:
     for n, attempt in enumerate(document["attempts"], 1):
         reason = f" at {attempt['stage']}: {attempt['reason']}" if attempt["verdict"] == "refused" else ""
         lines += ["", f"attempt {n}, {attempt['brain']}: {output.word(attempt['verdict'])}{reason}"]
-        lines += [f"  {attempt['diagnosis']}"] if attempt.get("diagnosis") else []
+        lines += [f"  {output.printable(attempt['diagnosis'])}"] if attempt.get("diagnosis") else []
     return lines

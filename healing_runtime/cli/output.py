@@ -50,12 +50,17 @@ def emit(document: Any, as_json: bool, text: Callable[[], Iterable[str]]) -> Non
     Raises:
         ReaderGone: nobody reads our output any more (`heal … | head`).
     """
-    lines = [json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False)] if as_json else text()
+    lines = [_as_json(document)] if as_json else text()
     try:
         for line in lines:
             typer.echo(line)
     except BrokenPipeError:
         raise ReaderGone from None
+
+
+def _as_json(document: Any) -> str:
+    text = json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace").decode()  # half of a pair, which no stream takes, is escaped
 
 
 def fail(message: str, code: int, *, where: Location | None = None, as_json: bool) -> int:
@@ -65,6 +70,11 @@ def fail(message: str, code: int, *, where: Location | None = None, as_json: boo
         place = {"path": where.path, "line": where.line or None, "column": where.column or None} if where else None
         typer.echo(json.dumps({"error": {"message": message, "where": place, "exit_code": code}}, indent=2))
     return code
+
+
+def printable(text: str) -> str:
+    """Somebody else's words, of which none moves a terminal or cannot be written."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
 
 
 def first_line(message: str) -> str:

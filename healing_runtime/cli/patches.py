@@ -1,7 +1,8 @@
-"""`heal patches list | show | diff`."""
+"""`heal patches list | show | diff | export | apply | rollback`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,9 @@ def register(program: typer.Typer) -> None:
     group.command("list", epilog="Example: heal patches list --json")(list_patches)
     group.command("show", epilog="Example: heal patches show 1c9e")(show_patch)
     group.command("diff", epilog="Example: heal patches diff 1c9e | less")(diff_patch)
+    group.command("export", epilog="Example: heal patches export 1c9e --to review")(export_patch)
+    group.command("apply", epilog="Example: heal patches apply 1c9e")(apply_patch)
+    group.command("rollback", epilog="Example: heal patches rollback 1c9e")(rollback_patch)
     program.add_typer(group, name="patches")
 
 
@@ -47,6 +51,44 @@ def diff_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.Js
     document = history.patch(patch, out)
     short = {"sha256": document["sha256"], "controller": document["controller"], "diff": document["diff"]}
     output.emit(short, as_json, lambda: document["diff"].splitlines())
+
+
+def export_patch(
+    patch: PatchId,
+    to: Annotated[Path, typer.Option(help="The folder that gets the files.")] = Path(),
+    out: output.RunsOption = None,
+    as_json: output.JsonFlag = False,
+) -> None:
+    """Write a patch and its evidence for review.
+
+    The patch is a diff that git applies in the workspace; the evidence is JSON.
+    """
+    from healing_runtime.app import patches
+
+    document = patches.export(patch, to, out)
+    output.emit(document, as_json, lambda: document["files"])
+
+
+def apply_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.JsonFlag = False) -> None:
+    """Write a patch into this workspace's controller.
+
+    Only one that stayed in its flight. The file must still be the one that the patch was written for.
+    """
+    from healing_runtime.app import patches
+
+    document = patches.apply(patch, out)
+    output.emit(document, as_json, lambda: [f"{document['done']}: {document['file']}"])
+
+
+def rollback_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.JsonFlag = False) -> None:
+    """Take an applied patch back.
+
+    The file must still be the patched one.
+    """
+    from healing_runtime.app import patches
+
+    document = patches.rollback(patch, out)
+    output.emit(document, as_json, lambda: [f"{document['done']}: {document['file']}"])
 
 
 def _rows(patches: list[dict[str, Any]]) -> list[str]:

@@ -53,7 +53,9 @@ def canonical(value: Any) -> bytes:
 
 def digest(value: Any) -> str:
     """`sha256:` and the hash of the canonical form; bytes and text are hashed as they are."""
-    data = value if isinstance(value, bytes) else value.encode() if isinstance(value, str) else canonical(value)
+    if isinstance(value, str):
+        value = value.encode(errors="surrogatepass")  # a brain's JSON may hold half of a pair
+    data = value if isinstance(value, bytes) else canonical(value)
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 

@@ -76,6 +76,7 @@ class Policy:
     probation_ticks: int = 96
     max_attempts: int = 8
     wall_budget_s: float = 60.0
+    confinement: Literal["required", "preferred"] = "preferred"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,9 +6,8 @@ controller and the assertion files, and returns an executable.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from healing_runtime import stl
@@ -16,10 +15,11 @@ from healing_runtime.compile import export, key, programs, wire
 from healing_runtime.compile.export import ExportedController
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.codec import digest, read
-from healing_runtime.core.errors import HealingError, SandboxFailed, SubsetError, WorkerFailed
+from healing_runtime.core.errors import HealingError, InputError, SandboxFailed, SubsetError, WorkerFailed
 from healing_runtime.core.records import AssertionFile, Source
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.core.status import Stage
+from healing_runtime.gate.answers import in_the_schema
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Candidate, Context, Course, Traced
 from healing_runtime.gate.warming import warm_up
@@ -126,7 +126,7 @@ def ask_trace(sandbox: Sandbox, source: Source, original: Source, course: Course
     scenario = course.scenario
     request = TraceRequest(source, original, table, scenario.control_hz, scenario.dtype)
     answer = sandbox.run(Job("healing_runtime.gate.build:trace_job", Message(vars(request)), TRACE_LIMITS))
-    with _in_the_schema():
+    with in_the_schema():
         return _traced(answer)
 
 
@@ -136,17 +136,6 @@ def _traced(answer: Message) -> Traced:
     if "exported" in answer.header:
         return Traced(findings, wire.read_exported_message(answer.header["exported"], answer.blobs))
     return Traced(findings, None, str(answer.header["error"]), answer.header["line"])
-
-
-@contextlib.contextmanager
-def _in_the_schema() -> Iterator[None]:
-    """Whatever a worker's answer lacks or has too much of is the worker's failure: it may be in hostile hands."""
-    try:
-        yield
-    except HealingError:
-        raise
-    except Exception as error:
-        raise WorkerFailed("answered outside the schema", f"{type(error).__name__}: {error}"[:300]) from error
 
 
 def ask_build(
@@ -169,7 +158,7 @@ def ask_build(
         if (program := _kept_and_loads(sandbox, kept, known)) is not None:
             return program
         answer = sandbox.run(Job("healing_runtime.gate.build:build_job", message, BUILD_LIMITS))
-        with _in_the_schema():
+        with in_the_schema():
             program = wire.read_blob(answer.header, answer.blobs)
         kept.keep(known, program)
         return program
@@ -241,7 +230,7 @@ def tracer(sandbox: Sandbox, original: Source, course: Course, table: SignalTabl
     def check(candidate: Candidate) -> Candidate:
         try:
             traced = ask_trace(sandbox, candidate.source, original, course, table)
-        except SubsetError as error:
+        except InputError as error:  # a SubsetError, or whatever a worker says it is
             return candidate.stopped(Stage.TRACE, error.message, error.where.line if error.where else None)
         except SandboxFailed:
             raise
@@ -276,7 +265,7 @@ def exporter(
             program = ask_build(sandbox, traced.exported, course, table, kept)
         except SandboxFailed:
             raise
-        except SubsetError as error:
+        except InputError as error:
             return candidate.stopped(Stage.EXPORT, error.message)
         except WorkerFailed as error:
             return candidate.stopped(Stage.EXPORT, f"compiling did not end well: {error}")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from healing_runtime.core.status import Stage
 from healing_runtime.gate.records import Candidate
 
 MAX_SOURCE_BYTES = 64 << 10
 MAX_TEXT_BYTES = 16 << 10
 MAX_ASSUMPTIONS = 32
+_ODD = frozenset({"Cc", "Cs"})
+"""Unicode's control characters and halves of pairs: the first move a terminal, the second no file can hold."""
 
 
 def check(candidate: Candidate) -> Candidate:
@@ -23,7 +27,7 @@ def _fault(candidate: Candidate) -> str:
     if not isinstance(proposal.source, str) or not isinstance(proposal.diagnosis, str):
         return "diagnosis and source must be text."
     if proposal.edit_kind not in ("parameters", "file"):
-        return f"edit_kind is {proposal.edit_kind!r}; write 'parameters' or 'file'."
+        return f"edit_kind is {str(proposal.edit_kind)[:40]!a}; write 'parameters' or 'file'."
     if not all(isinstance(a, str) for a in proposal.changed_assumptions):
         return "changed_assumptions must be a list of text."
     if not proposal.source.strip():
@@ -34,6 +38,8 @@ def _fault(candidate: Candidate) -> str:
     texts = (proposal.diagnosis, *proposal.changed_assumptions)
     if len(texts) > MAX_ASSUMPTIONS + 1 or sum(map(len, texts)) > MAX_TEXT_BYTES:
         return f"diagnosis and assumptions are too long; at most {MAX_TEXT_BYTES} characters are kept."
+    if odd := next((c for text in texts for c in text if unicodedata.category(c) in _ODD and c not in "\n\r\t"), ""):
+        return f"diagnosis and assumptions are shown to people and hold the character {odd!a}; write plain text."
     if proposal.source == candidate.flying.text:
         return "source is the controller that failed, unchanged."
     return ""

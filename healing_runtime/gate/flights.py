@@ -19,6 +19,7 @@ from healing_runtime.core.plant import Plant
 from healing_runtime.core.records import FinalVerdict, Scenario
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.core.status import Severity, Status
+from healing_runtime.gate.answers import in_the_schema
 from healing_runtime.loop.rollout import Flight, FlightPlan, fly
 from healing_runtime.sandbox.messages import Job, Limits, Message
 from healing_runtime.sandbox.zygote import Sandbox
@@ -214,9 +215,19 @@ def ask_flights(
     actions = np.zeros(0) if recipe is None else np.ascontiguousarray(recipe, np.float64)
     carries = [np.ascontiguousarray(part).tobytes() for leg in legs if leg.carry is not None for part in leg.carry]
     message = Message({"request": request, "program": header}, (*blobs, actions.tobytes(), *carries))
-    return sandbox.submit(Job("healing_runtime.gate.flights:fly_job", message, FLIGHT_LIMITS))
+    return sandbox.submit(Job("healing_runtime.gate.flights:fly_job", message, FLIGHT_LIMITS.reading(sim_root)))
 
 
-def reports_of(answer: Message) -> tuple[FlightReport, ...]:
-    """The reports in a worker's answer, in the order of the legs; fewer where the list was cut short."""
-    return tuple(read(FlightReport, r) for r in answer.header["reports"])
+def reports_of(answer: Message, legs: Sequence[Leg]) -> tuple[FlightReport, ...]:
+    """The reports in a worker's answer, in the order of the legs; fewer where the list was cut short, never none.
+
+    WorkerFailed where they are not the reports of these legs.
+    """
+    with in_the_schema():
+        reports = tuple(read(FlightReport, r) for r in answer.header["reports"])
+        if not 1 <= len(reports) <= len(legs):
+            raise ValueError(f"{len(reports)} reports of {len(legs)} flights")
+        for report, leg in zip(reports, legs, strict=False):
+            if report.first_tick != leg.from_tick or report.kept == bool(report.fault):
+                raise ValueError("a report of another flight, or one that contradicts itself")
+    return reports

@@ -71,7 +71,7 @@ def examine(
         future = ask_flights(
             sandbox, program, legs, sim_root, until="failures", allowed_failures=max(allowed, 0), with_log=False
         )
-        return lambda: [report.kept for report in reports_of(future.result())]
+        return lambda: [report.kept for report in reports_of(future.result(), legs)]
 
     results = _in_order(start, scenarios, sandbox.workers)
     flown, passed = decide(results, samples, needed)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core import codec
-from healing_runtime.core.errors import FileFormatError, Location, SandboxFailed, SubsetError, WorkerFailed
+from healing_runtime.core.errors import FileFormatError, InputError, Location, SandboxFailed, SubsetError, WorkerFailed
 from healing_runtime.core.records import Decision, Incident, Proposal, Source
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.core.status import Stage
@@ -96,11 +96,12 @@ class Gate:
         for course in courses:
             with _not_passing():
                 legs = [Leg(course.scenario)]
-                flown.append((course, ask_flights(self._sandbox, garage.program(course), legs, self._context.sim_root)))
+                future = ask_flights(self._sandbox, garage.program(course), legs, self._context.sim_root)
+                flown.append((course, legs, future))
         passed = []
-        for course, future in flown:
+        for course, legs, future in flown:
             with _not_passing():
-                if reports_of(future.result())[0].kept:
+                if reports_of(future.result(), legs)[0].kept:
                     passed.append(course)
         return tuple(passed[:MAX_REGRESSIONS])
 
@@ -112,7 +113,7 @@ def _not_passing() -> Iterator[None]:
         yield
     except SandboxFailed:
         raise
-    except (SubsetError, WorkerFailed):
+    except (InputError, WorkerFailed):
         return
 
 

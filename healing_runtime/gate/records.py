@@ -18,6 +18,9 @@ from healing_runtime.core.status import Stage
 from healing_runtime.language.findings import Finding
 from healing_runtime.language.source import Parsed
 
+MAX_REASON = 4_000
+"""Characters of a reason."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Course:
@@ -114,6 +117,7 @@ class Candidate:
     def stopped(
         self, stage: Stage, reason: str, line: int | None = None, facts: Mapping[str, Any] | None = None
     ) -> Candidate:
-        """The candidate after a stage that refuses it."""
-        result = StageResult(stage, False, reason, line or None, codec.plain(facts or {}))
+        """The candidate after a stage that refuses it; the reason is one line of bounded size, whoever wrote it."""
+        told = "".join(c if c.isprintable() else "?" for c in " ".join(reason.split()))
+        result = StageResult(stage, False, told[:MAX_REASON], line or None, codec.plain(facts or {}))
         return dataclasses.replace(self, stages=(*self.stages, result))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 
 from healing_runtime.compile.programs import ProgramBlob
-from healing_runtime.core.errors import SandboxFailed, SubsetError, WorkerFailed
+from healing_runtime.core.errors import InputError, SandboxFailed, WorkerFailed
 from healing_runtime.core.records import Scenario
 from healing_runtime.core.status import Stage
 from healing_runtime.gate import neighbourhood
@@ -56,7 +56,7 @@ class Trials:
             return flown if flown.refused else self._held_out(flown, candidate.program)
         except SandboxFailed:
             raise
-        except (SubsetError, WorkerFailed) as error:
+        except (InputError, WorkerFailed) as error:
             return candidate.stopped(Stage.FLIGHTS, f"a flight did not end well: {error}")
 
     # ------------------------------------------------------------ what may be told to the brain
@@ -64,14 +64,15 @@ class Trials:
         """The incident, the scenario, its repetition, the regressions: flown side by side, judged in this order."""
         scenario = self._context.course.scenario
         least = scenario.acceptance.min_robustness
-        incident = self._fly_incident(candidate, program)
-        whole = self._fly(program, [Leg(scenario)])
-        again = self._fly(program, [Leg(scenario)])
+        resuming = [Leg(scenario, r.tick, r.carry_for(program), r.pardoned) for r in candidate.resumes]
+        incident = self._fly_incident(candidate, program, resuming)
+        start = [Leg(scenario)]
+        whole, again = self._fly(program, start), self._fly(program, start)
         regressions = self._fly_regressions(candidate, program)
 
-        tried = reports_of(incident.result())
-        first, repeated = reports_of(whole.result())[0], reports_of(again.result())[0]
-        regressed = [(course, reports_of(future.result())[0]) for course, future in regressions]
+        tried = reports_of(incident.result(), resuming)
+        first, repeated = reports_of(whole.result(), start)[0], reports_of(again.result(), start)[0]
+        regressed = [(course, reports_of(flown.result(), legs)[0]) for course, legs, flown in regressions]
 
         kept = tried[-1]
         if complaint := kept.complaint(least):
@@ -101,29 +102,31 @@ class Trials:
     def _fly(self, program: ProgramBlob, legs: Sequence[Leg]) -> Future[Message]:
         return ask_flights(self._sandbox, program, legs, self._context.sim_root)
 
-    def _fly_incident(self, candidate: Candidate, program: ProgramBlob) -> Future[Message]:
+    def _fly_incident(self, candidate: Candidate, program: ProgramBlob, legs: Sequence[Leg]) -> Future[Message]:
         """Resume candidates in order, in one worker, up to the first that keeps every promise."""
-        scenario = self._context.course.scenario
         return ask_flights(
             self._sandbox,
             program,
-            [Leg(scenario, r.tick, r.carry_for(program), r.pardoned) for r in candidate.resumes],
+            legs,
             self._context.sim_root,
             recipe=candidate.incident.snapshot.recipe_actions,
             until="first_kept",
-            min_robustness=scenario.acceptance.min_robustness,
+            min_robustness=self._context.course.scenario.acceptance.min_robustness,
         )
 
-    def _fly_regressions(self, candidate: Candidate, program: ProgramBlob) -> list[tuple[Course, Future[Message]]]:
+    def _fly_regressions(
+        self, candidate: Candidate, program: ProgramBlob
+    ) -> list[tuple[Course, list[Leg], Future[Message]]]:
         context = self._context
         if not context.course.scenario.acceptance.regressions:
             return []
         garage = Garage(self._sandbox, context, candidate.source, self._kept)
         garage.keep(context.course, candidate.traced, program)
-        return [
-            (course, self._fly(garage.program(course), [Leg(course.scenario)]))
-            for course in context.regressions[:MAX_REGRESSIONS]
-        ]
+        flown = []
+        for course in context.regressions[:MAX_REGRESSIONS]:
+            legs = [Leg(course.scenario)]
+            flown.append((course, legs, self._fly(garage.program(course), legs)))
+        return flown
 
     # ------------------------------------------------------------ what may not
     def _held_out(self, candidate: Candidate, program: ProgramBlob) -> Candidate:

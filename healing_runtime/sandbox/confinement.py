@@ -1,7 +1,8 @@
 """What a worker gives up before it touches its job.
 
-Applied right after the fork, while the process has one thread. The steps are a tuple so that further ones (system-call
-and file-system filters) join as entries; each returns the word under which `describe` reports it.
+Applied right after the fork, while the process has one thread: Landlock and seccomp hold for threads to come, not for
+those that run already. Each step returns the word under which `describe` reports it, or nothing where this machine has
+not got it; a worker that achieves less than the zygote's trial did does not start its job.
 """
 
 from __future__ import annotations
@@ -11,8 +12,13 @@ import math
 import os
 import resource
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from healing_runtime.core.errors import InputError
+from healing_runtime.core.records import Policy
+from healing_runtime.sandbox import landlock, system_calls
 from healing_runtime.sandbox.messages import Limits
 
 _PR_SET_PDEATHSIG = 1
@@ -20,6 +26,23 @@ _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _LIBC = ctypes.CDLL(None, use_errno=True)
+
+_SYSTEM = (
+    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/etc/localtime",
+    "/usr/share/zoneinfo", "/dev/urandom", "/dev/random", "/dev/zero", "/proc/self", "/proc/cpuinfo", "/proc/meminfo",
+    "/proc/stat", "/proc/sys/kernel", "/proc/sys/vm", "/sys/devices/system", "/sys/fs/cgroup",
+)  # fmt: skip
+"""What the interpreter, XLA and the C library read. Of `/proc` only what is the worker's own or says nothing of others:
+the environment of the process above holds the keys.
+"""
+STRICT = frozenset({"landlock", "seccomp"})
+"""What `policy.confinement: required` asks for beyond what every machine has."""
+
+REMEDIES = {
+    "landlock": "Landlock wants Linux 5.13 or later with 'landlock' among its security modules",
+    "seccomp": "seccomp wants the system's libseccomp (Debian: libseccomp2)",
+}
+"""What a machine without it needs."""
 
 Step = Callable[[Limits], str]
 
@@ -71,14 +94,50 @@ def resource_limits(limits: Limits) -> str:
     return "rlimits"
 
 
-STEPS: tuple[Step, ...] = (no_new_privileges, not_dumpable, resource_limits)
+def files_in_reach(limits: Limits) -> str:
+    """Read what Python and XLA need and what the job was given; write in its scratch folder, if it has one."""
+    if not landlock.version():
+        return ""
+    package = str(Path(__file__).resolve().parents[1])
+    given = (sys.prefix, sys.base_prefix, package, *limits.readable)
+    scratch = (limits.scratch,) if limits.scratch else ()
+    landlock.restrict((*_SYSTEM, *given, *scratch), ("/dev/null", *scratch))
+    return "landlock"
+
+
+def system_calls_in_reach(limits: Limits) -> str:
+    """No programs, processes, sockets; no hand on other processes, and no way out of the steps before."""
+    seccomp = system_calls.library()
+    if seccomp is None:
+        return ""
+    system_calls.restrict(seccomp)
+    return "seccomp"
+
+
+STEPS: tuple[Step, ...] = (no_new_privileges, not_dumpable, resource_limits, files_in_reach, system_calls_in_reach)
 
 
 def confine(limits: Limits) -> tuple[str, ...]:
-    """Apply every step to this process; the words achieved. OSError if one cannot be had."""
-    return tuple(step(limits) for step in STEPS)
+    """Apply every step to this process; the words achieved. OSError if the kernel refuses what it says it has."""
+    return tuple(word for word in (step(limits) for step in STEPS) if word)
 
 
-def describe(words: tuple[str, ...]) -> str:
+def describe(words: Sequence[str]) -> str:
     """The level as `doctor` and evidence records state it."""
     return "+".join(("process", "clean_env", "pdeathsig", *words))
+
+
+def missing(description: str) -> tuple[str, ...]:
+    """What a described level lacks of the strictest, sorted."""
+    return tuple(sorted(STRICT.difference(description.split("+"))))
+
+
+def refuse_weak(policy: Policy, description: str) -> None:
+    """InputError where the scenario requires the strictest level and this machine has less."""
+    lacks = missing(description)
+    if lacks and policy.confinement == "required":
+        remedies = "; ".join(REMEDIES[word] for word in lacks)
+        raise InputError(
+            f"policy.confinement is 'required', and workers here are confined without {' and '.join(lacks)}; "
+            f"{remedies}; or write 'preferred', if the machine itself may be at stake."
+        )

@@ -142,8 +142,7 @@ class Host:
     def perform(self, job: Job) -> Message:
         """Run one job to its answer, its error, or its end."""
         deadline = time.monotonic() + job.limits.wall_s
-        near, far = socket.socketpair()
-        log = os.memfd_create("worker-output")
+        near, far, log = _ends()
         try:
             number, exit_ = self._fork(job, far, log)
             try:
@@ -173,7 +172,8 @@ class Host:
             self._next_job += 1
             number = self._next_job
             self._exits[number] = exit_
-            request = {"fork": number, "limits": vars(job.limits), "nproc": job.nproc}
+            limits = vars(job.limits) | {"readable": [*self._path, *job.limits.readable]}
+            request = {"fork": number, "limits": limits, "nproc": job.nproc}
             try:
                 socket.send_fds(self._control, [json.dumps(request).encode()], [far.fileno(), log])
             except OSError:
@@ -203,6 +203,20 @@ class _Exit:
         """The status, or None if nobody can tell."""
         self._event.wait(timeout_s)
         return self._status
+
+
+def _ends() -> tuple[socket.socket, socket.socket, int]:
+    """Both ends of a job's connection and the file of its output. SandboxFailed where there are no more of them."""
+    try:
+        near, far = socket.socketpair()
+        try:
+            return near, far, os.memfd_create("worker-output")
+        except OSError:
+            near.close()
+            far.close()
+            raise
+    except OSError as error:
+        raise SandboxFailed("no worker could be had", str(error)) from None
 
 
 def _framed(job: Job) -> bytes:

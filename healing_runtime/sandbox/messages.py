@@ -11,6 +11,7 @@ import dataclasses
 import json
 import struct
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from healing_runtime.core import codec
@@ -40,6 +41,8 @@ class Limits:
         memory_bytes: address space; below 2.25 GB compiling crashes.
         file_bytes: largest file the worker can write.
         open_files: largest number of open descriptors.
+        readable: files and folders that may be read beside Python's, the package's and the sandbox's own `path`.
+        scratch: the one folder that may be written in; empty for none.
     """
 
     wall_s: float = 20.0
@@ -47,6 +50,12 @@ class Limits:
     memory_bytes: int = 6 << 30
     file_bytes: int = 16 << 20
     open_files: int = 256
+    readable: tuple[str, ...] = ()
+    scratch: str = ""
+
+    def reading(self, *paths: str | Path) -> Limits:
+        """The same, with these files and folders in reach of reading."""
+        return dataclasses.replace(self, readable=(*self.readable, *(str(Path(path).resolve()) for path in paths)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -47,7 +47,8 @@ def status_in_words(status: int) -> str:
         return f"exited with status {status} without an answer"
     if -status == signal.SIGXCPU:
         return "spent its CPU time"
-    return f"killed by {signal.Signals(-status).name}"
+    names = {number.value: number.name for number in signal.Signals}  # real-time signals have none
+    return f"killed by {names.get(-status, f'signal {-status}')}"
 
 
 def tail(log: IO[bytes] | int) -> str:

@@ -17,7 +17,9 @@ from healing_runtime.sandbox.messages import Limits, Message, pack, unpack
 MAX_TEXT = 4000
 
 
-def live(connection: socket.socket, log: int, limits: Limits, nproc: int | None, parent: int) -> NoReturn:
+def live(
+    connection: socket.socket, log: int, limits: Limits, nproc: int | None, parent: int, words: tuple[str, ...]
+) -> NoReturn:
     """Run as the forked child: never returns, never unwinds into the zygote's stack.
 
     Args:
@@ -26,6 +28,7 @@ def live(connection: socket.socket, log: int, limits: Limits, nproc: int | None,
         limits: what may be used.
         nproc: cores XLA may see, None for all.
         parent: the zygote's process id.
+        words: what the zygote's trial of the confinement achieved, and so must this one.
     """
     status = 1
     try:
@@ -44,7 +47,9 @@ def live(connection: socket.socket, log: int, limits: Limits, nproc: int | None,
             os.environ.pop("NPROC", None)
         else:
             os.environ["NPROC"] = str(nproc)
-        confinement.confine(limits)
+        achieved = confinement.confine(limits)
+        if achieved != words:
+            raise OSError(f"confined by {achieved} only, not by {words}")
         connection.sendall(pack(_answer(connection)))
         status = 0
     except BaseException as error:

@@ -17,7 +17,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from healing_runtime.sandbox import confinement, worker
+from healing_runtime.sandbox import confinement, system_calls, worker
 from healing_runtime.sandbox.messages import Limits
 
 
@@ -39,8 +39,9 @@ def preload(modules: Sequence[str]) -> list[str]:
 class Zygote:
     """Serves fork and kill requests on the control socket until its other end closes."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, words: tuple[str, ...]) -> None:
         self.control = control
+        self.words = words  # what the trial of the confinement achieved
         self.workers: dict[int, int] = {}  # process id -> job number
 
     def serve(self) -> None:
@@ -64,7 +65,7 @@ class Zygote:
                         self._reap()
 
     def _request(self) -> bool:
-        data, descriptors, _, _ = socket.recv_fds(self.control, 4096, 2)
+        data, descriptors, _, _ = socket.recv_fds(self.control, 65536, 2)
         if not data:
             return False
         request = json.loads(data)
@@ -77,7 +78,7 @@ class Zygote:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            worker.live(connection, log, Limits(**request["limits"]), request["nproc"], parent)
+            worker.live(connection, log, Limits(**request["limits"]), request["nproc"], parent, self.words)
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
         self.workers[pid] = request["fork"]
@@ -107,10 +108,10 @@ class Zygote:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.control.send(json.dumps(event).encode())
 
-    def ready(self, notes: Sequence[str], words: Sequence[str]) -> None:
+    def ready(self, notes: Sequence[str]) -> None:
         """Tell the supervisor that forks may be asked for."""
         threads = len(os.listdir("/proc/self/task"))
-        self._send({"ready": os.getpid(), "threads": threads, "notes": [n[:500] for n in notes], "words": list(words)})
+        self._send({"ready": os.getpid(), "threads": threads, "notes": [n[:500] for n in notes], "words": self.words})
 
 
 def children() -> list[int]:
@@ -151,11 +152,12 @@ def main(arguments: Sequence[str]) -> None:
     confinement.die_with_parent(parent)
     confinement.adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    zygote = Zygote(control)
     notes = preload(arguments[2:])
+    system_calls.library()  # it looks for the library with a program, which a worker may not start
+    zygote = Zygote(control, confinement_words())
     gc.collect()
     gc.freeze()  # a collection in a worker then does not touch, and so copy, the zygote's pages
-    zygote.ready(notes, confinement_words())
+    zygote.ready(notes)
     try:
         zygote.serve()
     finally:

@@ -13,6 +13,7 @@ from healing_runtime.compile.loader import Loader
 from healing_runtime.core.errors import OutsideError
 from healing_runtime.core.platform import pin_platform
 from healing_runtime.gate.kept_programs import KeptPrograms
+from healing_runtime.sandbox import confinement
 from healing_runtime.supervisor import preparation
 from healing_runtime.supervisor.examiner import Examiner
 from healing_runtime.supervisor.memoir import LEDGER, Memoir, refuse_bad_place
@@ -69,14 +70,15 @@ class Runtime:
         self._check_brain()
         refuse_bad_place(self._settings.out or prepared.workspace.runs)
         with Examiner.workers() as sandbox, self._kept(prepared) as kept, Loader() as loader:
+            confinement.refuse_weak(prepared.scenario.policy, sandbox.confinement)
             examiner = Examiner(sandbox, prepared, self._narrate, kept)
             self._narrate(f"building {prepared.source.name}")
             blob = examiner.admit()
             programs.use_dtype(blob.interface.controller.dtype)
             program = loader.load(blob).result()
             preparation.refuse_bad_start(prepared, program)
-            confinement = sandbox.confinement
-            memoir = Memoir.open(prepared, self._settings, blob, examiner.courses, confinement, started, self._narrate)
+            level = sandbox.confinement
+            memoir = Memoir.open(prepared, self._settings, blob, examiner.courses, level, started, self._narrate)
             kept.settle()
             try:
                 run = Run(prepared, self._settings, examiner, memoir, program, loader, self._narrate)

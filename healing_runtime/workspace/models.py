@@ -58,7 +58,7 @@ class PolicySection(FileModel):
     max_attempts: int = Field(default=8, ge=1, le=1000)
     wall_budget_s: float = Field(default=60.0, gt=0.0)
     approval: Literal["auto"] = "auto"
-    confinement: Literal["preferred"] = "preferred"
+    confinement: Literal["required", "preferred"] = "preferred"
 
 
 class Neighbourhood(FileModel):

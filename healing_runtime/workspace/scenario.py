@@ -251,6 +251,7 @@ def _policy(document: Document, file: ScenarioFile, lookups: Lookups, override: 
         probation_ticks=_ticks(document, ("policy", "probation"), section.probation, file.rates.control_hz),
         max_attempts=section.max_attempts,
         wall_budget_s=section.wall_budget_s,
+        confinement=section.confinement,
     )
 
 

@@ -33,7 +33,8 @@ class EmbeddedBrain:
         if context.sandbox is None or context.sim_root is None:
             raise BrainUnavailable("embedded: it searches in a sandbox on the robot's twin, and was given none.")
         header = {"request": codec.plain(request), "robot": context.robot_name, "sim_root": str(context.sim_root)}
-        answer = context.sandbox.run(Job(JOB, Message(header), LIMITS, nproc=None)).header
+        limits = LIMITS.reading(context.sim_root)
+        answer = context.sandbox.run(Job(JOB, Message(header), limits, nproc=None)).header
         for line in answer["story"]:
             context.narrate(f"embedded: {line}")
         return tuple(codec.read(Proposal, proposal) for proposal in answer["proposals"])

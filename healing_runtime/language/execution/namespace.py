@@ -124,6 +124,7 @@ _CHECKED: Mapping[str, Callable[..., Any]] = {
     **indexing.FUNCTIONS,
     **truth.FUNCTIONS,
     "jnp.full_like": updates.full_like,
+    "jnp.round": runtime.rounding(jnp.round),
 }
 """Functions of the vocabulary that refuse what JAX would change in silence."""
 

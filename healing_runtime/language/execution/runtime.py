@@ -18,6 +18,7 @@ from healing_runtime.language.messages.mistake import Mistake
 
 MAX_INTEGER_BITS = 62
 MAX_LENGTH = 4_096
+MAX_DIGITS = 400
 
 
 def _real(value: Any) -> Any:
@@ -176,6 +177,27 @@ def _taking_apart(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _joining(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A builtin that makes containers of what it is given: these grow like those that are written out."""
+
+    def call(*args: Any) -> Any:
+        return grown(function(*map(items, args)))
+
+    return call
+
+
+def rounding(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`round` that computes no power of ten with millions of digits."""
+
+    def call(number: Any, *rest: Any, **keywords: Any) -> Any:
+        for digits in (*rest, *keywords.values()):
+            if isinstance(digits, int) and abs(digits) > MAX_DIGITS:
+                raise Mistake(f"{digits} digits are more than a number has; write how many are meant")
+        return function(number, *rest, **keywords)
+
+    return call
+
+
 def _total(values: Any, start: Any = 0) -> Any:
     if isinstance(start, tuple | list):
         raise Mistake("sum adds numbers; write a + b for two lists or tuples")
@@ -183,9 +205,13 @@ def _total(values: Any, start: Any = 0) -> Any:
 
 
 BUILTINS: Mapping[str, Callable[..., Any]] = {
-    name: _taking_apart(getattr(builtins, name))
-    for name in ("enumerate", "float", "int", "list", "max", "min", "tuple", "zip")
-} | {"sum": _total}
+    **{name: _taking_apart(getattr(builtins, name)) for name in ("float", "int", "max", "min")},
+    **{name: _joining(getattr(builtins, name)) for name in ("list", "tuple")},
+    "enumerate": _joining(lambda *args: list(builtins.enumerate(*args))),
+    "round": rounding(builtins.round),
+    "sum": _total,
+    "zip": _joining(lambda *args: list(builtins.zip(*args, strict=False))),
+}
 """Builtins that iterate or convert, over `items` only."""
 
 

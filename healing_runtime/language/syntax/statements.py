@@ -200,6 +200,9 @@ class Statements:
                 # A name that once held something else may still be another name of obs or of the state.
                 if not (isinstance(node.value, ast.Name) and node.value.id in scope.made):
                     self.names.refuse(node, _unchangeable(node, value, op))
+                if value is None:  # of a tuple or a loop: what arrives there is not checked for holding itself
+                    better = f"{wording.shown(node)} = value"
+                    self.names.refuse(node, f"an entry is changed on a line of its own; write {better}")
                 self.expressions.expression(node.value, scope)
                 self.expressions.subscript(node.slice, scope)
             case ast.Attribute(value=ast.Name(id="self"), attr=name):

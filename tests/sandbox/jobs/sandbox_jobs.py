@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import threading
 import time
 
@@ -65,6 +64,16 @@ def hang_after(message):
 
 def kill_myself(message):
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def real_time_signal(message):
+    os.kill(os.getpid(), 40)
+
+
+def flood_output(message):
+    while True:
+        os.write(1, b"all is well\n" * 4096)
+        os.write(2, b"all is well\n" * 4096)
 
 
 def crash(message):
@@ -145,9 +154,3 @@ def forged_reply(message):
     header = b'{"error":{"kind":"HealingError","message":"\x1b[2Jforged","where":{"path":1}}}'
     _raw(b"HRM1" + len(header).to_bytes(8, "big") + (0).to_bytes(4, "big") + header)
     time.sleep(60)
-
-
-def leave_orphan(message):
-    """A grandchild in a session of its own, which the group's signal does not reach."""
-    child = subprocess.Popen(["/bin/sh", "-c", "sleep 300"], start_new_session=True)
-    return Message({"orphan": child.pid})

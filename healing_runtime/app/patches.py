@@ -1,0 +1,138 @@
+"""An accepted patch taken out of the ledger: packed for review, written into the workspace, taken back.
+
+Nothing here judges. What was accepted is what the gate accepted, with the sources that it saw, byte for byte.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from healing_runtime import workspace
+from healing_runtime.app import history
+from healing_runtime.core.codec import canonical, digest
+from healing_runtime.core.errors import InputError, Location, NotFoundInCatalogue
+
+Document = dict[str, Any]
+
+_KEPT = "active"
+
+
+def export(prefix: str, folder: Path, out: Path | None = None) -> Document:
+    """Write `<controller>-<hash>.patch`, which `git apply` takes in the workspace, and its evidence as JSON beside it.
+
+    Raises:
+        NotFoundInCatalogue: not one patch fits.
+        InputError: one of the files is there already with other contents.
+    """
+    patch = history.patch(prefix, out)
+    stem = f"{patch['controller'].replace('/', '-')}-{_short(patch)}"
+    evidence = {key: value for key, value in patch.items() if key not in ("before", "after", "diff")}
+    texts = {
+        folder / f"{stem}.patch": (_preamble(patch) + patch["diff"]).encode(),
+        folder / f"{stem}.evidence.json": canonical(evidence) + b"\n",
+    }
+    for path, content in texts.items():
+        if path.exists() and path.read_bytes() != content:
+            raise InputError("is there already and differs; export to another folder.", where=Location(str(path)))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in texts.items():
+            _replace(path, content)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}.", where=Location(str(folder))) from error
+    return {"sha256": patch["sha256"], "controller": patch["controller"], "files": [str(path) for path in texts]}
+
+
+def apply(prefix: str, out: Path | None = None) -> Document:
+    """Write the patched controller into the workspace, where the flown one stood.
+
+    A controller of the catalogue is copied into the workspace, patched; the catalogue stays as it is.
+
+    Raises:
+        NotFoundInCatalogue: not one patch fits, or its controller is not there.
+        InputError: the patch did not stay in its flight, or the file is not the one that it was written for.
+    """
+    patch = history.patch(prefix, out)
+    if patch["state"] != _KEPT:
+        raise InputError(
+            f"patch {_short(patch)} is '{patch['state']}', it did not stay in its flight; "
+            "only one that is 'active' is applied."
+        )
+    return _exchanged(patch, "before", "after", "applied")
+
+
+def rollback(prefix: str, out: Path | None = None) -> Document:
+    """Write the controller that the patch took the place of back into the workspace.
+
+    Raises:
+        NotFoundInCatalogue: not one patch fits, or its controller is not there.
+        InputError: the file is not the patched one.
+    """
+    return _exchanged(history.patch(prefix, out), "after", "before", "rolled back")
+
+
+def _exchanged(patch: Document, found: str, wanted: str, deed: str) -> Document:
+    home = workspace.open()
+    name = patch["controller"]
+    path = home.root / "controllers" / f"{name}.py"
+    if name not in home.controller_names():
+        raise NotFoundInCatalogue(
+            f"the controller '{name}' of patch {_short(patch)} is not in this workspace; "
+            f"take the patch out with heal patches export {_short(patch)}."
+        )
+    standing = home.controller(name).text
+    answer = {"sha256": patch["sha256"], "controller": name, "file": str(path)}
+    if standing == patch[wanted] and path.is_file():
+        return {**answer, "done": f"was {deed} already"}
+    if standing != patch[found]:
+        raise InputError(
+            f"is not the source that patch {_short(patch)} {'leaves' if found == 'after' else 'was written for'} "
+            f"(sha256 {digest(standing.encode()).removeprefix('sha256:')[:12]}); it was changed since. "
+            f"Merge by hand: heal patches export {_short(patch)}.",
+            where=Location(str(path)),
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, patch[wanted].encode())
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}.", where=Location(str(path))) from error
+    return {**answer, "done": deed}
+
+
+def _short(patch: Document) -> str:
+    return str(patch["sha256"]).removeprefix("sha256:")[:12]
+
+
+def _preamble(patch: Document) -> str:
+    """What a reviewer reads first; `git apply` passes over it."""
+    evidence = patch["evidence"]
+    stages = ", ".join(stage["stage"] for stage in evidence.get("stages", ()) if stage["accepted"])
+    lines = (
+        f"Patch:       {patch['sha256']}",
+        f"Controller:  {patch['controller']}",
+        f"Written by:  {patch['brain']}",
+        f"Scenario:    {patch['scenario']}, incident {patch['incident']}",
+        f"State:       {patch['state']}",
+        f"Passed:      {stages} (policy {evidence.get('policy', '?')}, confinement {evidence.get('confinement', '?')})",
+        f"Diagnosis:   {' '.join(str(patch['diagnosis']).split())}",
+    )
+    return "\n".join(lines) + "\n\n"
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """The file is the old one or the new one, whatever happens; its mode stays."""
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, mode)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
