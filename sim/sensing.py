@@ -1,7 +1,8 @@
 """What sensors deliver: the true values, spoilt by the faults that are on, with the age of every sensor's value.
 
-Faults that hold a value act first, on what the sensor measures; a delay acts on its way; those that add an error act on
-what is left of it, whatever the order in the scenario. So a sensor that is stuck and biased is off by its bias once.
+Faults that hold a value act first, on what the sensor measures; a delay acts on its way; what arrives is turned by a
+wrong frame, and those that add an error act on what is left of it, whatever the order in the scenario. So a sensor that
+is stuck and biased is off by its bias once.
 
 A sensor measures once a tick. What it measured counts from the first tick by which it has arrived, so a delay is worth
 a whole number of ticks, rounded up; a value never arrives before one that is older.
@@ -92,9 +93,10 @@ class Sensors:
             if fault.holds and not fault.sense(self._raw, last, tick, amount)
         }
         reading = self._arrive(tick, faults) if self._reach else self._raw.copy()
-        for fault, amount in faults:
-            if not fault.holds:
-                fault.sense(reading, last, tick, amount)
+        for turning in (True, False):
+            for fault, amount in faults:
+                if not fault.holds and fault.turns is turning:
+                    fault.sense(reading, last, tick, amount)
         self._missed = [
             count + 1 if columns.start in silent else 0
             for count, columns in zip(self._missed, self._columns, strict=True)

@@ -8,7 +8,7 @@ seen from above; rotors 1 and 3 turn so that their torque on the body is positiv
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
@@ -138,13 +138,22 @@ SIGNALS = SignalTable(
 class Condition(plant.Condition):
     """What may be wrong with the robot; faults act on it."""
 
-    __slots__ = ("force_n", "payload_kg", "rotor_efficiency", "rotor_lag_s", "wind_mps")
+    __slots__ = (
+        "com_offset_m", "downwash", "force_n", "payload_kg", "rotor_ceiling", "rotor_efficiency", "rotor_lag_s",
+        "rotor_stuck", "wind_mps",
+    )  # fmt: skip
+    fastest_rotor: ClassVar[float] = math.sqrt(THRUST_TO_WEIGHT)
+    """The healthy rotors' highest speed over hover speed under standard gravity."""
 
     def __init__(self) -> None:
         super().__init__()
         self.rotor_efficiency = [1.0, 1.0, 1.0, 1.0]
         self.rotor_lag_s = ROTOR_LAG_S
+        self.rotor_stuck: list[float | None] = [None, None, None, None]
+        self.rotor_ceiling = self.fastest_rotor
         self.payload_kg = 0.0
+        self.com_offset_m = [0.0, 0.0, 0.0]
+        self.downwash = 0.0
         self.force_n = [0.0, 0.0, 0.0]
         self.wind_mps = [0.0, 0.0, 0.0]
 
@@ -170,7 +179,7 @@ class QuadrotorPlant(BodyPlant):
         self._ground = environment.ground_effect * GROUND_EFFECT * (PROPELLER_RADIUS_M / 4.0) ** 2
         self._ground_reach_m = GROUND_EFFECT_REACH_M * math.sqrt(environment.ground_effect)
         hover = min(math.sqrt(MASS_KG * environment.gravity_mps2 / (4.0 * THRUST_NS2)), MAX_RADPS)
-        self._rotor_radps = self._command = (hover, hover, hover, hover)
+        self._rotor_radps = self._command = self._driven = (hover, hover, hover, hover)
         self._mass_kg = MASS_KG
         self._lift_n = 4.0 * THRUST_NS2 * hover * hover
         q = bullet.getQuaternionFromEuler([math.radians(a) for a in initial.attitude_rpy_deg])
@@ -180,12 +189,26 @@ class QuadrotorPlant(BodyPlant):
 
     def _obey(self, command: Command) -> None:
         self._command = command
+        self._driven = self._drive(command) if self._limited else command
+
+    def _drive(self, command: Command) -> Command:
+        """The speeds that the rotors follow, of those that are commanded."""
+        return tuple(
+            min(speed, self._ceiling_radps) if stuck is None else stuck * HOVER_RADPS
+            for speed, stuck in zip(command, self._stuck, strict=True)
+        )
 
     def _suffer(self, condition: Condition) -> None:
+        self._stuck = tuple(condition.rotor_stuck)
+        self._ceiling_radps = condition.rotor_ceiling * HOVER_RADPS
+        self._limited = self._ceiling_radps < MAX_RADPS or self._stuck != (None,) * 4
+        self._obey(self._command)
         self._thrust = [THRUST_NS2 * e for e in condition.rotor_efficiency]
         lag_s = condition.rotor_lag_s
         self._follow = 1.0 - math.exp(-self._dt_s / lag_s) if lag_s > 0.0 else 1.0
-        self._force = tuple(condition.force_n)
+        fx, fy, fz = condition.force_n
+        self._force = (fx, fy, fz - condition.downwash * MASS_KG * self._gravity_mps2)
+        self._offset = tuple(condition.com_offset_m[:2])
         self._wind = tuple(condition.wind_mps)
         mass_kg = max(MASS_KG + condition.payload_kg, 1e-3)
         self._mass_kg = mass_kg
@@ -197,11 +220,11 @@ class QuadrotorPlant(BodyPlant):
         read_pose, read_velocity = bullet.getBasePositionAndOrientation, bullet.getBaseVelocity
         link, world = bullet.LINK_FRAME, bullet.WORLD_FRAME
         touchdown = self._touchdown
-        c0, c1, c2, c3 = self._command
+        c0, c1, c2, c3 = self._driven
         w0, w1, w2, w3 = self._rotor_radps
         k0, k1, k2, k3 = self._thrust
         t0 = t1 = t2 = t3 = 0.0
-        follow, (ax, ay, az), (fx, fy, fz) = self._follow, self._wind, self._force
+        follow, (ax, ay, az), (fx, fy, fz), (ox, oy) = self._follow, self._wind, self._force, self._offset
         (nx, _, nz), reach_m = self._normal, self._ground_reach_m
         gain, fall = dt_s / self._mass_kg, dt_s * self._gravity_mps2
         position, (qx, qy, qz, qw), (vx, vy, vz), spin = self._pose
@@ -220,13 +243,17 @@ class QuadrotorPlant(BodyPlant):
             rx, ry, rz = vx - ax, vy - ay, vz - az
             total = w0 + w1 + w2 + w3
             drag = DRAG_XY * total
-            along = t0 + t1 + t2 + t3 - (DRAG_Z - DRAG_XY) * total * (rx * ux + ry * uy + rz * uz)
+            thrust = t0 + t1 + t2 + t3
+            along = thrust - (DRAG_Z - DRAG_XY) * total * (rx * ux + ry * uy + rz * uz)
             lift = along * uz - drag * rz + fz
             push(
                 body, -1, (along * ux - drag * rx + fx, along * uy - drag * ry + fy, lift), position, world,
                 physicsClientId=client,
             )  # fmt: skip
-            torque = (ROTOR_ARM_M * (t2 + t3 - t0 - t1), ROTOR_ARM_M * (t1 + t2 - t0 - t3), yaw_torque)
+            torque = (
+                ROTOR_ARM_M * (t2 + t3 - t0 - t1) - oy * thrust, ROTOR_ARM_M * (t1 + t2 - t0 - t3) + ox * thrust,
+                yaw_torque,
+            )  # fmt: skip
             twist(body, -1, torque, link, physicsClientId=client)
             advance(physicsClientId=client)
             down, free = -vz, vz + gain * lift - fall

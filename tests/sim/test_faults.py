@@ -17,8 +17,11 @@ GENERAL = {
 WANTED = {
     "cartpole": {"force_saturation", "payload", "pole_mass", "push"},
     "lander": {"force_saturation", "payload"},
-    "quadrotor": {"rotor_efficiency", "rotor_lag", "payload", "side_force", "wind"},
-}
+    "quadrotor": {
+        "com_offset", "downwash", "frame_error", "impulse", "payload", "rotor_efficiency", "rotor_lag", "rotor_stuck",
+        "rpm_ceiling", "side_force", "thrust_noise", "turbulence", "wind",
+    },
+}  # fmt: skip
 
 
 def every_fault():

@@ -1,0 +1,174 @@
+"""What every fault of the quadrotor does, in the quantity that physics says, against closed forms."""
+
+import math
+
+import numpy as np
+import pytest
+
+HOVER = 1515.6443359717355
+MASS, G, ARM, INERTIA = 0.027, 9.80665, 0.028, 1.4e-5
+HIGH = {"position_m": (0.0, 0.0, 20.0)}
+
+
+def flown(bench, *faults, action=HOVER, seconds=0.5, seed=0, **options):
+    chosen = bench.scenario(seconds=seconds, faults=faults, **{**HIGH, **options})
+    return bench.fly(chosen, np.broadcast_to(np.asarray(action, float), 4), seed=seed)
+
+
+def test_a_stuck_rotor_turns_at_its_own_speed_whatever_it_is_told(quadrotor):
+    log = flown(quadrotor, ("rotor_stuck", {"rotor": 2, "value": 0.8}, 24, 96), action=1.1 * HOVER)
+    t = np.arange(len(log.truth)) / 48
+    before = 1.1 - 0.1 * math.exp(-0.1 / 0.03)
+    stuck = HOVER * (0.8 + (before - 0.8) * np.exp(-(t - 0.1) / 0.03))
+    assert log.rotor_speed[5:20, 2] == pytest.approx(stuck[5:20], rel=1e-9)
+    assert log.rotor_speed[:, [0, 1, 3]] == pytest.approx(
+        np.repeat(HOVER * (1.1 - 0.1 * np.exp(-t / 0.03))[:, None], 3, axis=1), rel=1e-9
+    )
+    assert log.rotor_speed[-1, 2] > 1.05 * HOVER, "it listens again"
+
+
+def test_a_stuck_rotor_tilts_the_body_away_from_the_strong_side(quadrotor):
+    """Rotor 2 is at the rear left: with less thrust there the body rolls left and pitches up; thrust goes by speed²."""
+    log = flown(quadrotor, ("rotor_stuck", {"rotor": 2, "value": 0.8}), seconds=0.25)
+    dt = 1.0 / 240
+    speed = HOVER * (0.8 + 0.2 * np.exp(-dt * np.arange(1, 61) / 0.03))
+    lost_n = MASS * G / 4.0 * (1.0 - (speed / HOVER) ** 2)
+    expected = -np.cumsum(ARM * lost_n / INERTIA * dt)[4::5]
+    assert log.angular_velocity[1:4, 0] == pytest.approx(expected[:3], rel=1e-2)
+    assert log.angular_velocity[1:4, 1] == pytest.approx(expected[:3], rel=1e-2)
+
+
+def test_a_ceiling_cuts_what_is_faster_and_nothing_else(quadrotor):
+    action = np.array([0.9, 1.0, 1.2, 1.4]) * HOVER
+    log = flown(quadrotor, ("rpm_ceiling", {"value": 1.1}), action=action)
+    assert log.rotor_speed[-1] / HOVER == pytest.approx([0.9, 1.0, 1.1, 1.1], abs=1e-6)
+    half = flown(quadrotor, ("rpm_ceiling", {"value": 1.1}, 0, None, 480), action=np.full(4, 1.45 * HOVER), seconds=1)
+    assert half.rotor_speed[-1] / HOVER == pytest.approx(np.full(4, 1.5 - 0.4 * 0.5), abs=0.03), "half of the ramp"
+
+
+@pytest.mark.parametrize("offset_m", [(0.002, 0.0, 0.0), (0.0, -0.003, 0.0), (0.001, 0.002, 0.01)])
+def test_thrust_has_a_moment_about_a_centre_of_mass_that_is_off(quadrotor, offset_m):
+    """-d × T: angular acceleration (-d_y, d_x) m g / I in hover, at once."""
+    log = flown(quadrotor, ("com_offset", {"offset_m": offset_m}), seconds=1 / 48)
+    expected = np.array([-offset_m[1], offset_m[0], 0.0]) * MASS * G / INERTIA / 48
+    assert log.angular_velocity[-1] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_thrust_through_the_centre_of_mass_turns_nothing(quadrotor):
+    """Rotors trimmed so that their thrust acts at the offset: sum of (r_i - d) × T_i is zero."""
+    thrust = MASS * G / 4.0
+    rear, front = thrust * (1.0 - 0.002 / ARM), thrust * (1.0 + 0.002 / ARM)
+    speeds = HOVER * np.sqrt(np.array([front, rear, rear, front]) / thrust)
+    quick = ("rotor_lag", {"value_s": 0.0})
+    log = flown(quadrotor, ("com_offset", {"offset_m": (0.002, 0, 0)}), quick, action=speeds, seconds=1)
+    assert np.abs(log.angular_velocity).max() < 1e-6
+
+
+@pytest.mark.parametrize("over_s", [0.05, 0.0021, 1 / 240])
+def test_an_impulse_gives_its_momentum_whatever_the_steps(quadrotor, over_s):
+    log = flown(quadrotor, ("impulse", {"impulse": (0.02, 0.0, -0.01), "over_s": over_s}, 25), seconds=0.5)
+    after = log.velocity[10]
+    drag = math.exp(-9.1785e-7 * 4 * HOVER / MASS * 0.1)
+    assert np.abs(log.velocity[:6]).max() < 1e-12
+    assert after[0] * MASS == pytest.approx(0.02, rel=1.5 * (1 - drag))
+    assert after[2] * MASS == pytest.approx(-0.01, rel=1.5 * (1 - drag))
+    assert abs(log.velocity[-1, 0]) < abs(after[0]), "the push is over, though the fault has no end"
+
+
+def test_an_impulse_that_is_cut_short_gives_its_share(quadrotor):
+    log = flown(quadrotor, ("impulse", {"impulse": (0.02, 0.0, 0.0), "over_s": 0.1}, 24, 30), seconds=0.25)
+    assert log.velocity[-1, 0] * MASS == pytest.approx(0.02 * 6 / 24, rel=0.05)
+
+
+def test_downwash_is_a_share_of_the_weight(quadrotor):
+    drag = 10.311e-7 * 4 * HOVER * math.sqrt(5.0 / G) / MASS
+    # The rotors start at the hover speed of this gravity and are told to stay there.
+    log = flown(
+        quadrotor, ("downwash", {"value": 0.4}), seconds=0.125, environment={"gravity_mps2": 5.0},
+        action=HOVER * math.sqrt(5.0 / G),
+    )  # fmt: skip
+    assert log.velocity[-1, 2] == pytest.approx(-0.4 * 5.0 * 0.125, rel=drag * 0.125)
+
+
+def test_turbulence_has_its_strength_and_its_memory(quadrotor):
+    """The gusts themselves; and what they do is wind: the same gusts as `wind`, tick by tick, give the same flight."""
+    chosen = quadrotor.scenario(seconds=400, faults=[("turbulence", {"sigma_mps": 4.0, "memory_s": 0.5})])
+    gusts = winds(quadrotor, chosen, seed=1)
+    assert gusts.mean(axis=0) == pytest.approx(np.zeros(3), abs=0.5)
+    assert gusts.std(axis=0) == pytest.approx(np.full(3, 4.0), rel=0.08)
+    for lag in (12, 24, 48):
+        one = [np.corrcoef(gusts[:-lag, axis], gusts[lag:, axis])[0, 1] for axis in range(3)]
+        assert one == pytest.approx(np.full(3, math.exp(-lag / 48 / 0.5)), abs=0.08)
+    assert abs(np.corrcoef(gusts[:, 0], gusts[:, 1])[0, 1]) < 0.1
+    other = winds(quadrotor, chosen, seed=2)
+    assert abs(np.corrcoef(gusts[:, 0], other[:, 0])[0, 1]) < 0.1, "the seed draws them"
+
+
+def winds(bench, chosen, seed):
+    """The wind that the plant is told of, tick by tick, without flying."""
+    plant, rows = bench.plant, []
+    plant.reset(chosen, seed)
+    for tick in range(chosen.duration_ticks):
+        plant._step = tick * chosen.substeps
+        plant._change()
+        rows.append(plant._wind)
+    return np.array(rows)
+
+
+def test_gusts_act_as_wind_does(quadrotor):
+    gust = ("turbulence", {"sigma_mps": 4.0, "memory_s": 60.0})
+    chosen = quadrotor.scenario(seconds=0.5, faults=[gust], **HIGH)
+    wind = winds(quadrotor, chosen, seed=3)
+    steady = [("wind", {"velocity_mps": tuple(row.tolist())}, 5 * tick, 5 * tick + 5) for tick, row in enumerate(wind)]
+    gusty = flown(quadrotor, gust, seed=3)
+    assert gusty.truth.tobytes() == flown(quadrotor, *steady).truth.tobytes()
+    assert np.abs(gusty.velocity[-1]).max() > 0.01
+
+
+def test_thrust_noise_has_its_strength_on_every_rotor_alone(quadrotor):
+    chosen = quadrotor.scenario(seconds=40, faults=[("thrust_noise", {"value": 0.1})])
+    plant, rows = quadrotor.plant, []
+    plant.reset(chosen, 1)
+    for tick in range(chosen.duration_ticks):
+        plant._step = tick * chosen.substeps
+        plant._change()
+        rows.append(plant._thrust)
+    shares = np.array(rows) / (MASS * G / 4.0 / HOVER**2)
+    assert shares.mean(axis=0) == pytest.approx(np.ones(4), abs=0.01)
+    assert shares.std(axis=0) == pytest.approx(np.full(4, 0.1), rel=0.08)
+    assert np.abs(np.corrcoef(shares.T) - np.eye(4)).max() < 0.1
+    assert np.abs(np.corrcoef(shares[:-1, 0], shares[1:, 0])[0, 1]) < 0.1
+
+
+def test_thrust_noise_shakes_the_body(quadrotor):
+    """In hover four independent thrusts of 10 % each: the climb rate takes a random walk, once a control period."""
+    ends = [flown(quadrotor, ("thrust_noise", {"value": 0.1}), seed=seed, seconds=0.25) for seed in range(40)]
+    step = 0.1 * G / 2.0 / 48  # of the sum of four, over the weight
+    assert np.std([log.velocity[2, 2] for log in ends]) == pytest.approx(step * math.sqrt(2), rel=0.3)
+
+
+@pytest.mark.parametrize("signals", [("position", "velocity"), ("q_xyzw_world_body",)])
+def test_a_turned_frame_turns_what_is_measured_in_it(quadrotor, signals):
+    options = {"velocity_mps": (1.0, 2.0, 3.0), "attitude_rpy_deg": (10, 20, 30), "seconds": 0.25}
+    fault = ("frame_error", {"value_deg": 90.0, "signals": signals})
+    log = flown(quadrotor, fault, position_m=(3.0, 4.0, 20.0), **options)
+    for name in ("position", "velocity"):
+        true = getattr(log, name)
+        turned = np.stack([true[:, 1], -true[:, 0], true[:, 2]], axis=1)
+        assert log.reading(name) == pytest.approx(turned if name in signals else true, abs=1e-12)
+    x, y, z, w = log.reading("q_xyzw_world_body").T
+    yaw = np.arctan2(2 * (x * y + w * z), 1 - 2 * (y * y + z * z))
+    tilt = np.arccos(1 - 2 * (x * x + y * y))
+    assert yaw == pytest.approx(log.yaw - (math.pi / 2 if "q_xyzw_world_body" in signals else 0.0), abs=1e-9)
+    assert tilt == pytest.approx(log.tilt, abs=1e-9)
+    assert x * x + y * y + z * z + w * w == pytest.approx(np.ones(len(x)))
+    assert np.array_equal(log.reading("angular_velocity"), log.angular_velocity), "the body's axes are not the frame's"
+
+
+def test_a_bias_comes_on_top_of_a_turned_frame_whatever_the_order(quadrotor):
+    turned = ("frame_error", {"value_deg": 90.0})
+    bias = ("sensor_bias", {"signal": "velocity", "value": (5.0, 0.0, 0.0)})
+    for faults in ([turned, bias], [bias, turned]):
+        log = flown(quadrotor, *faults, velocity_mps=(1.0, 2.0, 0.0), seconds=0.1)
+        expected = np.stack([log.velocity[:, 1] + 5.0, -log.velocity[:, 0], log.velocity[:, 2]], axis=1)
+        assert log.reading("velocity") == pytest.approx(expected, abs=1e-12)
