@@ -8,10 +8,14 @@ from typing import NamedTuple
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
 
-from .world import World
+from .world import World, weighed
 
 Vector = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
+
+
+_OF_WHAT_STANDS = (2, -3)
+"""Bullet's collision group and mask of a fixed body: it meets everything but its like."""
 
 
 class Pad(BaseModel):
@@ -26,8 +30,13 @@ class Pad(BaseModel):
     @property
     def normal(self) -> Vector:
         """Unit normal in the world frame; exactly (0, 0, 1) on a level pad."""
-        slope = math.radians(self.slope_deg)
-        return (math.sin(slope), 0.0, math.cos(slope))
+        return slope_normal(self.slope_deg)
+
+
+def slope_normal(slope_deg: float) -> Vector:
+    """Unit normal of a plane that is tilted about the world's y axis."""
+    slope = math.radians(slope_deg)
+    return (math.sin(slope), 0.0, math.cos(slope))
 
 
 class Body(NamedTuple):
@@ -55,6 +64,8 @@ class FreeBody:
         self.id = -1
         self.pad = -1
         self._inertia: Vector = (0.0, 0.0, 0.0)
+        self._slope_deg = 0.0  # as built
+        self.pad_now: Vector = (0.0, 0.0, 0.0)  # slope in degrees, friction, restitution
 
     def build(self, pad: Pad, body: Body, pose: Pose) -> None:
         """Put pad and body into the cleared world."""
@@ -64,6 +75,7 @@ class FreeBody:
         bullet.changeDynamics(
             self.pad, -1, lateralFriction=pad.friction, restitution=pad.restitution, physicsClientId=client
         )
+        self._slope_deg, self.pad_now = pad.slope_deg, (pad.slope_deg, pad.friction, pad.restitution)
         box = bullet.createCollisionShape(bullet.GEOM_BOX, halfExtents=body.half_extents_m, physicsClientId=client)
         self.id = bullet.createMultiBody(
             body.mass_kg, box, basePosition=pose.position_m, baseOrientation=pose.q_xyzw, physicsClientId=client
@@ -82,12 +94,31 @@ class FreeBody:
         )
         bullet.resetBaseVelocity(self.id, pose.velocity_mps, pose.angular_velocity_radps, physicsClientId=client)
 
+    def change_pad(self, slope_deg: float, friction: float, restitution: float) -> None:
+        """The pad becomes another one; a call that changes nothing leaves Bullet alone."""
+        if (slope_deg, friction, restitution) == self.pad_now:
+            return
+        self.put_pad((slope_deg, friction, restitution))
+        # Points of contact keep the friction that they were made with. A pad that is let in anew makes new ones: at
+        # once, for Bullet does not restore that there were none.
+        client = self._world.client
+        bullet.setCollisionFilterGroupMask(self.pad, -1, *_OF_WHAT_STANDS, physicsClientId=client)
+        bullet.performCollisionDetection(physicsClientId=client)
+
+    def put_pad(self, wanted: Vector) -> None:
+        """Slope, friction and restitution as `pad_now` gave them: Bullet's saved states do not hold them all."""
+        client, half = self._world.client, 0.5 * math.radians(wanted[0] - self._slope_deg)
+        turned = (0.0, math.sin(half), 0.0, math.cos(half))
+        bullet.resetBasePositionAndOrientation(self.pad, (0.0, 0.0, 0.0), turned, physicsClientId=client)
+        bullet.changeDynamics(self.pad, -1, lateralFriction=wanted[1], restitution=wanted[2], physicsClientId=client)
+        self.pad_now = wanted
+
     def set_mass(self, mass_kg: float, inertia_kgm2: Vector | None = None) -> None:
         """Change the body's mass. Bullet would recompute the inertia from the box; ours is set again with it."""
         bullet.changeDynamics(
             self.id,
             -1,
-            mass=mass_kg,
+            mass=weighed(mass_kg),
             localInertiaDiagonal=inertia_kgm2 or self._inertia,
             physicsClientId=self._world.client,
         )

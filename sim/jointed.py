@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pybullet as bullet
 
-from .world import World
+from .world import World, weighed
 
 Vector = tuple[float, float, float]
 NO_SPEED_LIMIT = 1e6
@@ -93,6 +93,7 @@ class JointedBody:
     def set_mass(self, link: int, mass_kg: float, inertia_kgm2: Vector) -> None:
         """Mass of a link, and its principal inertia about its centre of mass."""
         client = self._world.client
+        mass_kg = weighed(mass_kg)
         bullet.changeDynamics(self.id, link, mass=mass_kg, localInertiaDiagonal=inertia_kgm2, physicsClientId=client)
 
     def state(self) -> tuple[Joint, ...]:

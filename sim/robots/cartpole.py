@@ -8,7 +8,7 @@ computed here and not by Bullet, so that the twin has the same ones.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
@@ -115,6 +115,7 @@ class Condition(plant.Condition):
     """What may be wrong with the robot; faults act on it."""
 
     __slots__ = ("force_ceiling", "payload_kg", "pole_mass_kg", "push_n")
+    least_payload_kg: ClassVar[float] = -0.5 * CART_KG
 
     def __init__(self) -> None:
         super().__init__()
@@ -160,7 +161,7 @@ class CartpolePlant(SimulatedPlant):
     def _suffer(self, condition: Condition) -> None:
         self._ceiling_n = MAX_FORCE_N * condition.force_ceiling
         self._push_n = condition.push_n
-        cart_kg = max(CART_KG + condition.payload_kg, 1e-3)
+        cart_kg = CART_KG + condition.payload_kg
         pole_kgm2 = ROD * condition.pole_mass_kg * HALF_POLE_M**2
         # The cart does not turn; any inertia will do.
         self._body.set_mass(0, cart_kg, (1.0, 1.0, 1.0))

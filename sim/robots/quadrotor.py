@@ -17,7 +17,7 @@ from healing_runtime.core.plant import Plant, Robot
 from healing_runtime.core.records import Distribution, Perturbation, Scenario
 from healing_runtime.core.signals import Layout, Signal, SignalTable
 
-from .. import plant
+from .. import body_plant
 from ..body_plant import BodyPlant, Start
 from ..commands import Command
 from ..faults import faults_for
@@ -135,13 +135,14 @@ SIGNALS = SignalTable(
 
 
 # ---------------------------------------------------------------- physics
-class Condition(plant.Condition):
+class Condition(body_plant.Condition):
     """What may be wrong with the robot; faults act on it."""
 
     __slots__ = (
-        "com_offset_m", "downwash", "force_n", "payload_kg", "rotor_ceiling", "rotor_efficiency", "rotor_lag_s",
-        "rotor_stuck", "wind_mps",
+        "com_offset_m", "downwash", "force_n", "ground_effect", "payload_kg", "rotor_ceiling", "rotor_efficiency",
+        "rotor_lag_s", "rotor_stuck", "voltage", "wind_mps",
     )  # fmt: skip
+    least_payload_kg: ClassVar[float] = -0.5 * MASS_KG
     fastest_rotor: ClassVar[float] = math.sqrt(THRUST_TO_WEIGHT)
     """The healthy rotors' highest speed over hover speed under standard gravity."""
 
@@ -151,9 +152,11 @@ class Condition(plant.Condition):
         self.rotor_lag_s = ROTOR_LAG_S
         self.rotor_stuck: list[float | None] = [None, None, None, None]
         self.rotor_ceiling = self.fastest_rotor
+        self.voltage = 1.0
         self.payload_kg = 0.0
         self.com_offset_m = [0.0, 0.0, 0.0]
         self.downwash = 0.0
+        self.ground_effect = 1.0
         self.force_n = [0.0, 0.0, 0.0]
         self.wind_mps = [0.0, 0.0, 0.0]
 
@@ -176,8 +179,7 @@ class QuadrotorPlant(BodyPlant):
         self._reference = (*reference.position_m, *reference.velocity_mps)
         self._normal = environment.pad.normal
         self._gravity_mps2 = environment.gravity_mps2
-        self._ground = environment.ground_effect * GROUND_EFFECT * (PROPELLER_RADIUS_M / 4.0) ** 2
-        self._ground_reach_m = GROUND_EFFECT_REACH_M * math.sqrt(environment.ground_effect)
+        self._ground_effect_here = environment.ground_effect
         hover = min(math.sqrt(MASS_KG * environment.gravity_mps2 / (4.0 * THRUST_NS2)), MAX_RADPS)
         self._rotor_radps = self._command = self._driven = (hover, hover, hover, hover)
         self._mass_kg = MASS_KG
@@ -194,14 +196,15 @@ class QuadrotorPlant(BodyPlant):
     def _drive(self, command: Command) -> Command:
         """The speeds that the rotors follow, of those that are commanded."""
         return tuple(
-            min(speed, self._ceiling_radps) if stuck is None else stuck * HOVER_RADPS
+            min(speed * self._voltage, self._ceiling_radps) if stuck is None else stuck * HOVER_RADPS
             for speed, stuck in zip(command, self._stuck, strict=True)
         )
 
     def _suffer(self, condition: Condition) -> None:
         self._stuck = tuple(condition.rotor_stuck)
         self._ceiling_radps = condition.rotor_ceiling * HOVER_RADPS
-        self._limited = self._ceiling_radps < MAX_RADPS or self._stuck != (None,) * 4
+        self._voltage = condition.voltage
+        self._limited = self._ceiling_radps < MAX_RADPS or self._voltage < 1.0 or self._stuck != (None,) * 4
         self._obey(self._command)
         self._thrust = [THRUST_NS2 * e for e in condition.rotor_efficiency]
         lag_s = condition.rotor_lag_s
@@ -210,9 +213,11 @@ class QuadrotorPlant(BodyPlant):
         self._force = (fx, fy, fz - condition.downwash * MASS_KG * self._gravity_mps2)
         self._offset = tuple(condition.com_offset_m[:2])
         self._wind = tuple(condition.wind_mps)
-        mass_kg = max(MASS_KG + condition.payload_kg, 1e-3)
-        self._mass_kg = mass_kg
-        self._body.set_mass(mass_kg)
+        ground_effect = self._ground_effect_here * condition.ground_effect
+        self._ground = ground_effect * GROUND_EFFECT * (PROPELLER_RADIUS_M / 4.0) ** 2
+        self._ground_reach_m = GROUND_EFFECT_REACH_M * math.sqrt(ground_effect)
+        self._mass_kg = MASS_KG + condition.payload_kg
+        self._body.set_mass(self._mass_kg)
 
     def _fly(self, end: int) -> None:
         client, body, dt_s = self._world.client, self._body.id, self._dt_s

@@ -119,7 +119,7 @@ LATE = (
 
 
 def test_it_takes_the_general_faults_and_no_other():
-    assert {kind for kind in FAULTS if not kind.startswith("sensor_")} == {"actuator_delay"}
+    assert {kind for kind in FAULTS if not kind.startswith("sensor_")} == {"actuator_delay", "dropped_ticks"}
     assert all(cls.example["signal"] in OBSERVED for kind, cls in FAULTS.items() if kind.startswith("sensor_"))
 
 
