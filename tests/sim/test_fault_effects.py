@@ -244,7 +244,7 @@ def test_altitude_counts_from_the_tilted_pad(quadrotor):
 
 @pytest.mark.parametrize("name", ["lander", "quadrotor"])
 def test_a_bouncing_pad_throws_the_body_up_again_and_ends(request, name):
-    """As the scenario's own restitution, bit for bit. Bullet's box meets the pad with a corner first: no closed form."""
+    """As the scenario's own restitution, bit for bit; Bullet's box meets the pad corner by corner: no closed form."""
     bench = request.getfixturevalue(name)
     start = {"altitude_m": 5.0, "velocity_mps": 0.0} if name == "lander" else {"position_m": (0.0, 0.0, 0.5)}
     off = np.zeros(bench.robot.signals.action.size)
@@ -289,3 +289,46 @@ def test_no_payload_makes_a_mass_negative(request, name):
 
 def fuel(bench):
     return {"fuel_kg": 0.0} if bench.robot.name == "lander" else {}
+
+
+CART, POLE, HALF = 1.0, 0.1, 0.5
+ABOUT_PIVOT = 4.0 / 3.0 * POLE * HALF**2
+
+
+def test_a_weak_joint_gets_its_share_of_the_force(cartpole):
+    log = cartpole.fly(cartpole.scenario(seconds=1, faults=[("joint_torque_loss", {"joint": 0, "value": 0.3})]), [8.0])
+    same = cartpole.fly(cartpole.scenario(seconds=1), [0.3 * 8.0])
+    assert log.motor_force[-1] == pytest.approx(2.4)
+    assert log.truth == pytest.approx(same.truth, rel=1e-9)
+
+
+def test_a_pole_on_a_jammed_cart_is_a_pendulum(cartpole):
+    chosen = cartpole.scenario(
+        seconds=4, control_hz=200, physics_hz=2000, pole_angle_deg=179.0, faults=[("joint_jammed", {"joint": 0})]
+    )
+    log = cartpole.fly(chosen, [9.0])
+    t = np.arange(len(log.truth)) / 200
+    rate = math.sqrt(POLE * HALF * G / ABOUT_PIVOT)
+    assert np.abs(log.cart_position).max() < 1e-7
+    assert log.pole_angle - math.pi == pytest.approx(-math.radians(1) * np.cos(rate * t), abs=2e-4)
+
+
+def test_a_cart_that_jams_throws_its_pole_forward(cartpole):
+    """What the jolt keeps is the momentum about the pivot: J w + m l v cos(angle)."""
+    chosen = cartpole.scenario(
+        seconds=0.1, control_hz=1000, physics_hz=1000, pole_angle_deg=30.0, cart_velocity_mps=2.0, pole_rate_radps=0.5,
+        faults=[("joint_jammed", {"joint": 0}, 50)],
+    )  # fmt: skip
+    log = cartpole.fly(chosen, [0.0])
+    v, w, angle = log.cart_velocity, log.pole_rate, log.pole_angle
+    kept = ABOUT_PIVOT * w[50] + POLE * HALF * v[50] * math.cos(angle[50])
+    assert abs(v[51]) < 1e-6 < 1.0 < v[50]
+    assert w[51] == pytest.approx(kept / ABOUT_PIVOT, rel=0.01)
+
+
+def test_a_jammed_pole_is_a_load(cartpole):
+    chosen = cartpole.scenario(seconds=0.5, pole_angle_deg=40.0, faults=[("joint_jammed", {"joint": 1})])
+    log = cartpole.fly(chosen, [3.0])
+    t = np.arange(1, len(log.truth)) / 50
+    assert log.pole_angle == pytest.approx(np.full(len(log.truth), math.radians(40)), abs=1e-6)
+    assert log.cart_velocity[1:] == pytest.approx(3.0 / (CART + POLE) * t, rel=1e-3)

@@ -17,7 +17,7 @@ GENERAL = {
 }  # fmt: skip
 PAD = {"friction_drop", "restitution", "slope"}
 WANTED = {
-    "cartpole": {"force_saturation", "payload", "pole_mass", "push"},
+    "cartpole": {"force_saturation", "joint_jammed", "joint_torque_loss", "payload", "pole_mass", "push"},
     "lander": {"force_saturation", "payload"} | PAD,
     "quadrotor": {
         "battery_sag", "com_offset", "downwash", "frame_error", "ground_effect", "impulse", "payload",
