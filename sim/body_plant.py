@@ -89,8 +89,8 @@ class BodyPlant(SimulatedPlant):
         return (*self._own_state(), *self._touchdown.save(), *self._body.pad_now)
 
     def _keep(self, values: tuple[float, ...]) -> None:
-        *values, slope_deg, friction, restitution = values
-        own = len(values) - len(self._touchdown.save())
-        self._set_own_state(tuple(values[:own]))
-        self._touchdown.restore(tuple(values[own:]))
+        pad, own = len(values) - 3, len(values) - 3 - len(self._touchdown.save())
+        self._set_own_state(values[:own])
+        self._touchdown.restore(values[own:pad])
+        slope_deg, friction, restitution = values[pad:]
         self._body.put_pad((slope_deg, friction, restitution))

@@ -189,8 +189,8 @@ class CartpolePlant(SimulatedPlant):
                 self._contact, self._contact_mps = True, max(self._contact_mps, abs(v))
             forces = (motor + push + stop, push * HALF_POLE_M * math.cos(angle))
             bullet.setJointMotorControlArray(body, joints, torque, forces=forces, physicsClientId=client)
-            bullet.stepSimulation(physicsClientId=client)
-            (x, v, _, _), (angle, rate, _, _) = bullet.getJointStates(body, joints, physicsClientId=client)
+            bullet.stepSimulation(client)
+            (x, v, _, _), (angle, rate, _, _) = bullet.getJointStates(body, joints, client)
         self._step = end
         self._state = Joint(x, v), Joint(angle, rate)
         self._motor_n = motor

@@ -46,6 +46,7 @@ ROTOR_LAG_S = 0.03
 DRAG_XY = 9.1785e-7
 DRAG_Z = 10.311e-7
 """Rotor drag over the sum of rotor speeds and air speed, N s²/(m rad)."""
+DRAG_MORE_Z = DRAG_Z - DRAG_XY
 PROPELLER_RADIUS_M = 0.0231348
 GROUND_EFFECT = 11.36859
 GROUND_EFFECT_REACH_M = 0.6
@@ -220,11 +221,13 @@ class QuadrotorPlant(BodyPlant):
         self._body.set_mass(self._mass_kg)
 
     def _fly(self, end: int) -> None:
+        """The client is handed over by position: a keyword makes a dictionary at every call."""
         client, body, dt_s = self._world.client, self._body.id, self._dt_s
         push, twist, advance = bullet.applyExternalForce, bullet.applyExternalTorque, bullet.stepSimulation
         read_pose, read_velocity = bullet.getBasePositionAndOrientation, bullet.getBaseVelocity
         link, world = bullet.LINK_FRAME, bullet.WORLD_FRAME
         touchdown = self._touchdown
+        arm, twisting, drag_xy, drag_more_z = ROTOR_ARM_M, TORQUE_TO_THRUST_M, DRAG_XY, DRAG_MORE_Z
         c0, c1, c2, c3 = self._driven
         w0, w1, w2, w3 = self._rotor_radps
         k0, k1, k2, k3 = self._thrust
@@ -239,7 +242,7 @@ class QuadrotorPlant(BodyPlant):
             w2 += follow * (c2 - w2)
             w3 += follow * (c3 - w3)
             t0, t1, t2, t3 = k0 * w0 * w0, k1 * w1 * w1, k2 * w2 * w2, k3 * w3 * w3
-            yaw_torque = TORQUE_TO_THRUST_M * (t1 + t3 - t0 - t2)
+            yaw_torque = twisting * (t1 + t3 - t0 - t2)
             if nx * position[0] + nz * position[2] < reach_m:
                 g0, g1, g2, g3 = self._ground_effect(position, qx, qy, qz, qw)
                 t0, t1, t2, t3 = t0 * g0, t1 * g1, t2 * g2, t3 * g3
@@ -247,23 +250,21 @@ class QuadrotorPlant(BodyPlant):
             ux, uy, uz = 2.0 * (qx * qz + qw * qy), 2.0 * (qy * qz - qw * qx), 1.0 - 2.0 * (qx * qx + qy * qy)
             rx, ry, rz = vx - ax, vy - ay, vz - az
             total = w0 + w1 + w2 + w3
-            drag = DRAG_XY * total
+            drag = drag_xy * total
             thrust = t0 + t1 + t2 + t3
-            along = thrust - (DRAG_Z - DRAG_XY) * total * (rx * ux + ry * uy + rz * uz)
+            along = thrust - drag_more_z * total * (rx * ux + ry * uy + rz * uz)
             lift = along * uz - drag * rz + fz
             push(
-                body, -1, (along * ux - drag * rx + fx, along * uy - drag * ry + fy, lift), position, world,
-                physicsClientId=client,
+                body, -1, (along * ux - drag * rx + fx, along * uy - drag * ry + fy, lift), position, world, client
             )  # fmt: skip
             torque = (
-                ROTOR_ARM_M * (t2 + t3 - t0 - t1) - oy * thrust, ROTOR_ARM_M * (t1 + t2 - t0 - t3) + ox * thrust,
-                yaw_torque,
+                arm * (t2 + t3 - t0 - t1) - oy * thrust, arm * (t1 + t2 - t0 - t3) + ox * thrust, yaw_torque,
             )  # fmt: skip
-            twist(body, -1, torque, link, physicsClientId=client)
-            advance(physicsClientId=client)
+            twist(body, -1, torque, link, client)
+            advance(client)
             down, free = -vz, vz + gain * lift - fall
-            position, (qx, qy, qz, qw) = read_pose(body, physicsClientId=client)
-            (vx, vy, vz), spin = read_velocity(body, physicsClientId=client)
+            position, (qx, qy, qz, qw) = read_pose(body, client)
+            (vx, vy, vz), spin = read_velocity(body, client)
             if vz - free > PUSHED_MPS or touchdown.pressed:
                 touchdown.step(step, vz - free > PUSHED_MPS, down)
         self._step = end
