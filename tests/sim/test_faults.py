@@ -197,6 +197,36 @@ def test_a_ramp_grows_to_the_full_fault(quadrotor):
     assert [force(0, s) for s in (9, 10, 99, 100)] == [0.0, 1.0, 1.0, 0.0]
 
 
+@pytest.mark.parametrize(("robot", "one", "other", "common"), [
+    ("quadrotor", ("rotor_stuck", {"rotor": 1, "value": 1.0}), ("rotor_stuck", {"rotor": 1, "value": 0.5}), True),
+    ("quadrotor", ("rotor_stuck", {"rotor": 1, "value": 1.0}), ("rotor_efficiency", {"rotor": 1, "value": 0.5}), True),
+    ("quadrotor", ("rotor_stuck", {"rotor": 1, "value": 1.0}), ("rotor_stuck", {"rotor": 2, "value": 1.0}), False),
+    ("quadrotor", ("rpm_ceiling", {"value": 1.0}), ("rpm_ceiling", {"value": 1.2}), True),
+    ("quadrotor", ("sensor_stuck", {"signal": "altitude"}), ("sensor_dropout", {"signal": "altitude"}), True),
+    ("quadrotor", ("sensor_stuck", {"signal": "altitude"}), ("sensor_dropout", {"signal": "velocity"}), False),
+    ("quadrotor", ("sensor_stuck", {"signal": "altitude"}), ("sensor_bias", {"signal": "altitude", "value": 1}), False),
+    ("quadrotor", ("wind", {"velocity_mps": (1, 0, 0)}), ("wind", {"velocity_mps": (0, 1, 0)}), False),
+    ("quadrotor", ("payload", {"mass_kg": -0.01}), ("payload", {"mass_kg": -0.01}), True),
+    ("quadrotor", ("payload", {"mass_kg": -0.01}), ("payload", {"mass_kg": 0.01}), False),
+    ("cartpole", ("joint_jammed", {"joint": 0}), ("joint_torque_loss", {"joint": 0, "value": 0.5}), True),
+    ("cartpole", ("joint_jammed", {"joint": 1}), ("joint_torque_loss", {"joint": 0, "value": 0.5}), False),
+    ("lander", ("restitution", {"value": 0.5}), ("restitution", {"value": 0.2}), True),
+    ("lander", ("slope", {"value_deg": 5.0}), ("slope", {"value_deg": 2.0}), False),
+])  # fmt: skip
+def test_faults_claim_what_they_take_for_themselves_alone(request, robot, one, other, common):
+    """Two faults with a common claim must not overlap; those that add up, or touch different parts, have none."""
+    faults = request.getfixturevalue(robot).robot.faults
+    claims = [faults[kind].claims(parameters) for kind, parameters in (one, other)]
+    assert bool(claims[0] & claims[1]) is common
+
+
+def test_every_fault_answers_for_its_claims(case):
+    bench, kind = case
+    claims = bench.robot.faults[kind].claims(example(bench, kind))
+    assert isinstance(claims, frozenset)
+    assert all(isinstance(claim, str) and claim for claim in claims)
+
+
 def test_faults_add_up(quadrotor):
     halves = [("rotor_efficiency", {"rotor": 2, "value": 0.5}), ("rotor_efficiency", {"rotor": 2, "value": 0.5})]
     quarter = [("rotor_efficiency", {"rotor": 2, "value": 0.25})]
