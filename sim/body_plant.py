@@ -93,4 +93,4 @@ class BodyPlant(SimulatedPlant):
         self._set_own_state(values[:own])
         self._touchdown.restore(values[own:pad])
         slope_deg, friction, restitution = values[pad:]
-        self._body.put_pad((slope_deg, friction, restitution))
+        self._body.restored_pad((slope_deg, friction, restitution))

@@ -14,8 +14,8 @@ Vector = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
 
 
-_OF_WHAT_STANDS = (2, -3)
-"""Bullet's collision group and mask of a fixed body: it meets everything but its like."""
+_AWAY_M = (0.0, 0.0, -1e3)
+"""Where a pad touches nothing."""
 
 
 class Pad(BaseModel):
@@ -98,20 +98,22 @@ class FreeBody:
         """The pad becomes another one; a call that changes nothing leaves Bullet alone."""
         if (slope_deg, friction, restitution) == self.pad_now:
             return
-        self.put_pad((slope_deg, friction, restitution))
-        # Points of contact keep the friction that they were made with. A pad that is let in anew makes new ones: at
-        # once, for Bullet does not restore that there were none.
-        client = self._world.client
-        bullet.setCollisionFilterGroupMask(self.pad, -1, *_OF_WHAT_STANDS, physicsClientId=client)
+        # Points of contact keep the friction that they were made with. A pad that was away for a moment makes new ones;
+        # at once, for Bullet does not restore that there were none.
+        client, half = self._world.client, 0.5 * math.radians(slope_deg - self._slope_deg)
+        tilted = (0.0, math.sin(half), 0.0, math.cos(half))
+        bullet.resetBasePositionAndOrientation(self.pad, _AWAY_M, tilted, physicsClientId=client)
+        bullet.performCollisionDetection(physicsClientId=client)
+        bullet.resetBasePositionAndOrientation(self.pad, (0.0, 0.0, 0.0), tilted, physicsClientId=client)
+        self.restored_pad((slope_deg, friction, restitution))
         bullet.performCollisionDetection(physicsClientId=client)
 
-    def put_pad(self, wanted: Vector) -> None:
-        """Slope, friction and restitution as `pad_now` gave them: Bullet's saved states do not hold them all."""
-        client, half = self._world.client, 0.5 * math.radians(wanted[0] - self._slope_deg)
-        turned = (0.0, math.sin(half), 0.0, math.cos(half))
-        bullet.resetBasePositionAndOrientation(self.pad, (0.0, 0.0, 0.0), turned, physicsClientId=client)
-        bullet.changeDynamics(self.pad, -1, lateralFriction=wanted[1], restitution=wanted[2], physicsClientId=client)
-        self.pad_now = wanted
+    def restored_pad(self, pad: Vector) -> None:
+        """Bullet's state was restored, and `pad_now` was `pad` then. Bullet restores the slope itself, not the rest."""
+        _, friction, restitution = self.pad_now = pad
+        bullet.changeDynamics(
+            self.pad, -1, lateralFriction=friction, restitution=restitution, physicsClientId=self._world.client
+        )
 
     def set_mass(self, mass_kg: float, inertia_kgm2: Vector | None = None) -> None:
         """Change the body's mass. Bullet would recompute the inertia from the box; ours is set again with it."""

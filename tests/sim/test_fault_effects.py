@@ -192,6 +192,13 @@ def test_missed_ticks_hold_the_last_command(quadrotor, wander):
     assert log.truth.tobytes() == quadrotor.fly(dataclasses.replace(chosen, faults=()), heard, seed=9).truth.tobytes()
 
 
+def test_more_and_more_ticks_are_missed_in_a_ramp(cartpole):
+    faults = [("dropped_ticks", {"value": 1.0}, 0, None, 5 * 800)]
+    log = cartpole.fly(cartpole.scenario(seconds=16, faults=faults), 1e-3 * np.arange(800.0)[:, None])
+    missed = np.diff(log.motor_force[1:]) == 0.0
+    assert [part.mean() for part in np.split(missed[:796], 4)] == pytest.approx([0.125, 0.375, 0.625, 0.875], abs=0.12)
+
+
 def test_a_controller_that_has_stopped_leaves_its_last_command(cartpole):
     chosen = cartpole.scenario(seconds=1, faults=[("dropped_ticks", {"value": 1.0}, 100, 200)])
     log = cartpole.fly(chosen, np.arange(50.0)[:, None] / 10)
@@ -254,6 +261,8 @@ def test_a_bouncing_pad_throws_the_body_up_again_and_ends(request, name):
     own = bench.fly(bench.scenario(seconds=4, environment={"pad": {"restitution": 0.6}}, **start), off)
     assert bouncing.truth.tobytes() == own.truth.tobytes()
     assert bouncing.altitude[hit + 1 :].max() > 0.03 * bouncing.altitude[0] > 10 * dead.altitude[hit + 1 :].max()
+    bench.fly(bench.scenario(seconds=0.5, faults=[("restitution", {"value": 0.6}, 0, None, 240)], **start), off)
+    assert bench.plant._body.pad_now[2] == pytest.approx(0.3, abs=0.003), "half of the ramp"
     over = bench.fly(bench.scenario(seconds=4, faults=[("restitution", {"value": 0.6}, 0, 10)], **start), off)
     assert over.truth.tobytes() == dead.truth.tobytes(), "the pad is its old self before the touchdown"
 
@@ -272,6 +281,9 @@ def test_ice_lets_a_standing_body_slide_down_a_slope(request, name):
     assert slide.speed[4 * hz] < 1e-2
     assert (slide.speed[6 * hz] - slide.speed[5 * hz]) == pytest.approx(expected, rel=0.03)
     assert bench.fly(bench.scenario(**options), off).speed[-1] < 1e-2
+    over = bench.fly(bench.scenario(faults=[("friction_drop", {"value": left}, 960, 1080)], **options), off)
+    assert over.speed[4 * hz :].max() > 0.2 * expected
+    assert over.speed[-1] < 1e-2, "the pad holds it again"
 
 
 @pytest.mark.parametrize("name", ["cartpole", "lander", "quadrotor"])
@@ -311,6 +323,15 @@ def test_a_pole_on_a_jammed_cart_is_a_pendulum(cartpole):
     rate = math.sqrt(POLE * HALF * G / ABOUT_PIVOT)
     assert np.abs(log.cart_position).max() < 1e-7
     assert log.pole_angle - math.pi == pytest.approx(-math.radians(1) * np.cos(rate * t), abs=2e-4)
+
+
+def test_a_jammed_cart_that_is_free_again_goes_on(cartpole):
+    chosen = cartpole.scenario(seconds=1, pole_angle_deg=0.0, faults=[("joint_jammed", {"joint": 0}, 25, 125)])
+    log = cartpole.fly(chosen, [3.0])
+    assert log.cart_position[25] == pytest.approx(log.cart_position[5], abs=1e-9)
+    assert log.cart_velocity[30] - log.cart_velocity[25] == pytest.approx(
+        log.cart_velocity[5] - log.cart_velocity[0], rel=0.2
+    )
 
 
 def test_a_cart_that_jams_throws_its_pole_forward(cartpole):
