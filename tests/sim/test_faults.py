@@ -27,6 +27,13 @@ WANTED = {
 }  # fmt: skip
 
 
+LOW = {
+    "lander": {"altitude_m": 0.5, "velocity_mps": -1.0},
+    "lander_planar": {"position_m": (0.0, 1.8), "velocity_mps": (0.3, -1.0)},
+    "quadrotor": {"position_m": (0, 0, 0.1)},
+}
+
+
 def every_fault():
     sim = Path(__file__).resolve().parents[2] / "sim"
     return [(name, kind) for name in robots_in(sim) for kind in load_robot(name, sim).faults]
@@ -61,8 +68,7 @@ def stage(case, wander):
     bench, kind = case
     options = {}
     if kind in PAD:
-        low = {"altitude_m": 0.5, "velocity_mps": -1.0} if bench.robot.name == "lander" else {"position_m": (0, 0, 0.1)}
-        options = {"environment": {"pad": {"slope_deg": 8.0}}, **low}
+        options = {"environment": {"pad": {"slope_deg": 8.0}}, **LOW[bench.robot.name]}
     chosen = bench.scenario(seconds=3, **options)
     actions = wander(bench, chosen.duration_ticks)
     if kind == "force_saturation":
