@@ -70,8 +70,7 @@ class Schedule:
     def prepare(self, scenario: Scenario, seed: int) -> None:
         """Draw all noise of the run in advance: a tick's noise depends on the seed and the tick alone."""
         for index, (spec, fault) in enumerate(self._faults):
-            start_s = spec.start_step / scenario.physics_hz
-            ticks = scenario.duration_ticks + 1
+            start_s, ticks = spec.start_step / scenario.physics_hz, scenario.duration_ticks + 1
             fault.prepare(Course(seed, index, ticks, scenario.dt_s, start_s, scenario.substeps))
 
     def act(self, condition: Any, step: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -18,17 +19,7 @@ class Parameters(BaseModel):
 
 
 NEVER = 2**62
-
-
-class Course(NamedTuple):
-    """The run that a fault is part of: `place` is the fault's in the scenario, `ticks` count the samples."""
-
-    seed: int
-    place: int
-    ticks: int
-    dt_s: float
-    start_s: float
-    substeps: int
+"""A physics step that no run reaches."""
 
 
 class BodyFault:
@@ -71,6 +62,11 @@ class BodyFault:
         """
         return frozenset()
 
+    @classmethod
+    def rounded(cls, parameters: Mapping[str, Any], control_hz: int, physics_hz: int) -> Mapping[str, str]:
+        """Parameter -> what its value is rounded to at these rates, in words; none where nothing is rounded."""
+        return {}
+
     def prepare(self, course: Course) -> None:
         """Draw what is random in the run, and note its rates."""
 
@@ -82,6 +78,17 @@ class BodyFault:
     def act(self, condition: Any, amount: float) -> None:
         """Change a fresh condition in place; `amount` in (0, 1] is how far a ramp has come."""
         raise NotImplementedError
+
+
+class Course(NamedTuple):
+    """The run that a fault is part of: `place` is the fault's in the scenario, `ticks` count the samples."""
+
+    seed: int
+    place: int
+    ticks: int
+    dt_s: float
+    start_s: float
+    substeps: int
 
 
 class SensorFault:
@@ -127,6 +134,11 @@ class SensorFault:
         """What it takes for itself alone (see `BodyFault.claims`): a sensor can hold but one value."""
         return frozenset({f"sensor {parameters['signal']}"}) if cls.holds else frozenset()
 
+    @classmethod
+    def rounded(cls, parameters: Mapping[str, Any], control_hz: int, physics_hz: int) -> Mapping[str, str]:
+        """See `BodyFault.rounded`."""
+        return {}
+
     def prepare(self, course: Course) -> None:
         """Draw what is random in the run, and note what depends on its time."""
 
@@ -137,3 +149,15 @@ class SensorFault:
     def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
         """Change `reading` in place; `last` is the raw reading a tick ago. Returns whether a value was delivered."""
         raise NotImplementedError
+
+
+def ticks_late(delay_s: float, dt_s: float) -> int:
+    """The first tick at which a delayed value is there; what misses it by a millionth has not missed it."""
+    return math.ceil(delay_s / dt_s - 1e-6)
+
+
+def in_whole(name: str, value_s: float, count: int, hz: int, unit: str) -> Mapping[str, str]:
+    """What `rounded` says of a time that is worth `count` of a unit; nothing where that is the time itself."""
+    if abs(value_s * hz - count) < 1e-6:
+        return {}
+    return {name: f"{count} {unit}{'' if count == 1 else 's'}, {count / hz:g} s"}

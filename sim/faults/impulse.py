@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
 
-from .base import NEVER, BodyFault, Course, Parameters
+from .base import NEVER, BodyFault, Course, Parameters, in_whole
 
 
 class ImpulseParameters(Parameters):
@@ -29,6 +30,12 @@ class Impulse(BodyFault):
     holds: ClassVar = True
     Parameters: ClassVar = ImpulseParameters
     example: ClassVar = {"impulse": (0.02, 0.0, 0.0), "over_s": 0.05}
+
+    @classmethod
+    def rounded(cls, parameters: Mapping[str, Any], control_hz: int, physics_hz: int) -> Mapping[str, str]:
+        """Whole physics steps, one at least."""
+        steps = max(1, round(parameters["over_s"] * physics_hz))
+        return in_whole("over_s", parameters["over_s"], steps, physics_hz, "physics step")
 
     def prepare(self, course: Course) -> None:
         """Work out the force."""
