@@ -141,7 +141,7 @@ class Condition(body_plant.Condition):
 
     __slots__ = (
         "com_offset_m", "downwash", "force_n", "ground_effect", "payload_kg", "rotor_ceiling", "rotor_efficiency",
-        "rotor_lag_s", "rotor_stuck", "voltage", "wind_mps",
+        "rotor_lag_s", "rotor_stuck", "voltage", "wakes", "wind_mps",
     )  # fmt: skip
     least_payload_kg: ClassVar[float] = -0.5 * MASS_KG
     fastest_rotor: ClassVar[float] = math.sqrt(THRUST_TO_WEIGHT)
@@ -157,6 +157,8 @@ class Condition(body_plant.Condition):
         self.payload_kg = 0.0
         self.com_offset_m = [0.0, 0.0, 0.0]
         self.downwash = 0.0
+        self.wakes: list[tuple[float, float, float, float]] = []
+        """Share of the weight, x, y, radius."""
         self.ground_effect = 1.0
         self.force_n = [0.0, 0.0, 0.0]
         self.wind_mps = [0.0, 0.0, 0.0]
@@ -212,6 +214,7 @@ class QuadrotorPlant(BodyPlant):
         self._follow = 1.0 - math.exp(-self._dt_s / lag_s) if lag_s > 0.0 else 1.0
         fx, fy, fz = condition.force_n
         self._force = (fx, fy, fz - condition.downwash * MASS_KG * self._gravity_mps2)
+        self._wakes = tuple(condition.wakes)
         self._offset = tuple(condition.com_offset_m[:2])
         self._wind = tuple(condition.wind_mps)
         ground_effect = self._ground_effect_here * condition.ground_effect
@@ -236,6 +239,8 @@ class QuadrotorPlant(BodyPlant):
         (nx, _, nz), reach_m = self._normal, self._ground_reach_m
         gain, fall = dt_s / self._mass_kg, dt_s * self._gravity_mps2
         position, (qx, qy, qz, qw), (vx, vy, vz), spin = self._pose
+        if self._wakes:
+            fz -= self._pressed_down_n(position)
         for step in range(self._step, end):
             w0 += follow * (c0 - w0)
             w1 += follow * (c1 - w1)
@@ -271,6 +276,12 @@ class QuadrotorPlant(BodyPlant):
         self._pose = Pose(position, (qx, qy, qz, qw), (vx, vy, vz), spin)
         self._rotor_radps = (w0, w1, w2, w3)
         self._lift_n = t0 + t1 + t2 + t3
+
+    def _pressed_down_n(self, position: tuple[float, ...]) -> float:
+        """What the wakes press down with at a place."""
+        x, y, _ = position
+        shares = (share * math.exp(-((x - a) ** 2 + (y - b) ** 2) / r**2) for share, a, b, r in self._wakes)
+        return sum(shares) * MASS_KG * self._gravity_mps2
 
     def _ground_effect(
         self, position: tuple[float, ...], qx: float, qy: float, qz: float, qw: float

@@ -94,6 +94,18 @@ def test_downwash_is_a_share_of_the_weight(quadrotor):
     assert log.velocity[-1, 2] == pytest.approx(-0.4 * 5.0 * 0.125, rel=drag * 0.125)
 
 
+def test_a_wake_presses_on_its_axis_and_less_beside_it(quadrotor):
+    """Within a thirtieth of a second the body hardly moves: exp(-(r / radius)²) of the weight on the axis."""
+    wake = ("downwash", {"value": 0.8, "radius_m": 0.3, "centre_m": (1.0, -2.0)})
+    for off_m, share in ((0.0, 1.0), (0.3, math.exp(-1)), (0.6, math.exp(-4)), (3.0, 0.0)):
+        log = flown(quadrotor, wake, seconds=1 / 48, position_m=(1.0 + 0.6 * off_m, -2.0 + 0.8 * off_m, 20.0))
+        assert log.velocity[-1, 2] == pytest.approx(-0.8 * G * share / 48, rel=1e-2, abs=1e-9)
+    across = flown(quadrotor, wake, position_m=(0.0, -2.0, 20.0), velocity_mps=(2.0, 0.0, 0.0), seconds=1)
+    assert np.diff(across.velocity[:, 2]).argmin() == pytest.approx(24, abs=2), "it flies through the axis"
+    many = flown(quadrotor, *[wake] * 3, seconds=1 / 48, position_m=(1.0, -2.0, 20.0))
+    assert many.velocity[-1, 2] == pytest.approx(-2.4 * G / 48, rel=1e-2)
+
+
 def test_turbulence_has_its_strength_and_its_memory(quadrotor):
     """The gusts themselves; and what they do is wind: the same gusts as `wind`, tick by tick, give the same flight."""
     chosen = quadrotor.scenario(seconds=400, faults=[("turbulence", {"sigma_mps": 4.0, "memory_s": 0.5})])
