@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from .base import NEVER, BodyFault, Course, Parameters, in_whole
 
+Part = Annotated[float, Field(ge=-1e6, le=1e6)]
+
 
 class ImpulseParameters(Parameters):
     """Force times time in the world frame, in N s, and the time over which it is given, from the fault's start on."""
 
-    impulse: tuple[float, float, float]
+    impulse: tuple[Part, Part, Part]
     over_s: float = Field(gt=0.0, le=10.0)
 
 

@@ -79,6 +79,13 @@ def test_an_impulse_gives_its_momentum_whatever_the_steps(quadrotor, over_s):
     assert abs(log.velocity[-1, 0]) < abs(after[0]), "the push is over, though the fault has no end"
 
 
+def test_an_impulse_says_to_what_its_time_is_rounded(quadrotor):
+    rounded = quadrotor.robot.faults["impulse"].rounded
+    assert rounded({"over_s": 0.05}, 48, 240) == {}
+    assert rounded({"over_s": 0.0501}, 48, 240) == {"over_s": "12 physics steps, 0.05 s"}
+    assert rounded({"over_s": 1e-4}, 48, 240) == {"over_s": "1 physics step, 0.00416667 s"}
+
+
 def test_an_impulse_that_is_cut_short_gives_its_share(quadrotor):
     log = flown(quadrotor, ("impulse", {"impulse": (0.02, 0.0, 0.0), "over_s": 0.1}, 24, 30), seconds=0.25)
     assert log.velocity[-1, 0] * MASS == pytest.approx(0.02 * 6 / 24, rel=0.05)
