@@ -12,11 +12,13 @@ class CommandLine:
 
     Attributes:
         delay_steps: how long a command that is given now takes.
+        lost: whether a command that is given now never arrives.
         next_step: when the next one arrives; a plant's inner loop compares with this alone.
     """
 
     def __init__(self) -> None:
         self.delay_steps = 0
+        self.lost = False
         self.next_step = NEVER
         self._under_way: tuple[tuple[int, Command], ...] = ()
 
@@ -25,6 +27,8 @@ class CommandLine:
 
         One that is faster than those before it overtakes them: they never arrive, for an actuator follows the newest.
         """
+        if self.lost:
+            return None
         if self.delay_steps == 0 and not self._under_way:
             return command
         arrival = step + self.delay_steps
@@ -41,7 +45,7 @@ class CommandLine:
         return newest
 
     def save(self) -> tuple[tuple[int, Command], ...]:
-        """What is on its way; the delay is a fault's, which comes back with the faults."""
+        """What is on its way; delay and loss are faults', which come back with the faults."""
         return self._under_way
 
     def restore(self, saved: tuple[tuple[int, Command], ...]) -> None:

@@ -8,10 +8,14 @@ from typing import NamedTuple
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
 
-from .world import World
+from .world import World, weighed
 
 Vector = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
+
+
+_AWAY_M = (0.0, 0.0, -1e3)
+"""Where a pad touches nothing."""
 
 
 class Pad(BaseModel):
@@ -26,8 +30,13 @@ class Pad(BaseModel):
     @property
     def normal(self) -> Vector:
         """Unit normal in the world frame; exactly (0, 0, 1) on a level pad."""
-        slope = math.radians(self.slope_deg)
-        return (math.sin(slope), 0.0, math.cos(slope))
+        return slope_normal(self.slope_deg)
+
+
+def slope_normal(slope_deg: float) -> Vector:
+    """Unit normal of a plane that is tilted about the world's y axis."""
+    slope = math.radians(slope_deg)
+    return (math.sin(slope), 0.0, math.cos(slope))
 
 
 class Body(NamedTuple):
@@ -55,6 +64,8 @@ class FreeBody:
         self.id = -1
         self.pad = -1
         self._inertia: Vector = (0.0, 0.0, 0.0)
+        self._slope_deg = 0.0  # as built
+        self.pad_now: Vector = (0.0, 0.0, 0.0)  # slope in degrees, friction, restitution
 
     def build(self, pad: Pad, body: Body, pose: Pose) -> None:
         """Put pad and body into the cleared world."""
@@ -64,6 +75,7 @@ class FreeBody:
         bullet.changeDynamics(
             self.pad, -1, lateralFriction=pad.friction, restitution=pad.restitution, physicsClientId=client
         )
+        self._slope_deg, self.pad_now = pad.slope_deg, (pad.slope_deg, pad.friction, pad.restitution)
         box = bullet.createCollisionShape(bullet.GEOM_BOX, halfExtents=body.half_extents_m, physicsClientId=client)
         self.id = bullet.createMultiBody(
             body.mass_kg, box, basePosition=pose.position_m, baseOrientation=pose.q_xyzw, physicsClientId=client
@@ -82,12 +94,33 @@ class FreeBody:
         )
         bullet.resetBaseVelocity(self.id, pose.velocity_mps, pose.angular_velocity_radps, physicsClientId=client)
 
+    def change_pad(self, slope_deg: float, friction: float, restitution: float) -> None:
+        """The pad becomes another one; a call that changes nothing leaves Bullet alone."""
+        if (slope_deg, friction, restitution) == self.pad_now:
+            return
+        # Points of contact keep the friction that they were made with. A pad that was away for a moment makes new ones;
+        # at once, for Bullet does not restore that there were none.
+        client, half = self._world.client, 0.5 * math.radians(slope_deg - self._slope_deg)
+        tilted = (0.0, math.sin(half), 0.0, math.cos(half))
+        bullet.resetBasePositionAndOrientation(self.pad, _AWAY_M, tilted, physicsClientId=client)
+        bullet.performCollisionDetection(physicsClientId=client)
+        bullet.resetBasePositionAndOrientation(self.pad, (0.0, 0.0, 0.0), tilted, physicsClientId=client)
+        self.restored_pad((slope_deg, friction, restitution))
+        bullet.performCollisionDetection(physicsClientId=client)
+
+    def restored_pad(self, pad: Vector) -> None:
+        """Bullet's state was restored, and `pad_now` was `pad` then. Bullet restores the slope itself, not the rest."""
+        _, friction, restitution = self.pad_now = pad
+        bullet.changeDynamics(
+            self.pad, -1, lateralFriction=friction, restitution=restitution, physicsClientId=self._world.client
+        )
+
     def set_mass(self, mass_kg: float, inertia_kgm2: Vector | None = None) -> None:
         """Change the body's mass. Bullet would recompute the inertia from the box; ours is set again with it."""
         bullet.changeDynamics(
             self.id,
             -1,
-            mass=mass_kg,
+            mass=weighed(mass_kg),
             localInertiaDiagonal=inertia_kgm2 or self._inertia,
             physicsClientId=self._world.client,
         )

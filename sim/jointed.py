@@ -1,21 +1,40 @@
 """A chain of links on a fixed base: what a cart with a pole, or an arm, is to Bullet.
 
 Joints move freely: no motors, no damping, no limits of Bullet's, no contact between links. What acts on a joint is what
-a plant applies in every physics step.
+a plant applies in every physics step, unless it is jammed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import pybullet as bullet
 
-from .world import World
+from . import plant
+from .world import World, weighed
 
 Vector = tuple[float, float, float]
 NO_SPEED_LIMIT = 1e6
 """Bullet cuts joint speeds at 100 m/s or rad/s by default."""
+JAM = 1e9
+"""Force or torque, N or N m, that a jammed joint resists."""
+
+
+class Condition(plant.Condition):
+    """What may be wrong with the joints, too: the share of torque that is left, and what is jammed.
+
+    A robot says how many joints it has, and which of them have a motor.
+    """
+
+    __slots__ = ("joint_jammed", "joint_torque")
+    joints: ClassVar[int]
+    driven: ClassVar[tuple[int, ...]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.joint_torque = [1.0] * self.joints
+        self.joint_jammed = [False] * self.joints
 
 
 class Link(NamedTuple):
@@ -46,6 +65,7 @@ class JointedBody:
         self._world = world
         self.id = -1
         self.joints: tuple[int, ...] = ()
+        self._jammed: tuple[bool, ...] = ()
 
     def build(self, links: Sequence[Link], start: Sequence[Joint]) -> None:
         """Put the chain into the cleared world; masses are set afterwards, with `set_mass`."""
@@ -86,14 +106,27 @@ class JointedBody:
             bullet.changeDynamics(self.id, joint, jointDamping=0.0, physicsClientId=client)
             bullet.setCollisionFilterGroupMask(self.id, joint, 0, 0, physicsClientId=client)
             bullet.resetJointState(self.id, joint, state.position, state.velocity, physicsClientId=client)
-        bullet.setJointMotorControlArray(
-            self.id, self.joints, bullet.VELOCITY_CONTROL, forces=[0.0] * count, physicsClientId=client
-        )
+        self._jammed = ()
+        self.jam([False] * count)
 
     def set_mass(self, link: int, mass_kg: float, inertia_kgm2: Vector) -> None:
         """Mass of a link, and its principal inertia about its centre of mass."""
         client = self._world.client
+        mass_kg = weighed(mass_kg)
         bullet.changeDynamics(self.id, link, mass=mass_kg, localInertiaDiagonal=inertia_kgm2, physicsClientId=client)
+
+    def jam(self, jammed: Sequence[bool]) -> None:
+        """Stop some joints and let go of the others; what acts on a joint besides is not touched.
+
+        A jammed joint is held by Bullet's motor, told to stand still. It is none of its saved states: call this again
+        after a restore, with what is jammed there.
+        """
+        if (wanted := tuple(jammed)) != self._jammed:
+            bullet.setJointMotorControlArray(
+                self.id, self.joints, bullet.VELOCITY_CONTROL, forces=[JAM * stands for stands in wanted],
+                physicsClientId=self._world.client,
+            )  # fmt: skip
+            self._jammed = wanted
 
     def state(self) -> tuple[Joint, ...]:
         """The joints' state, read back from Bullet."""

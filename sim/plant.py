@@ -26,10 +26,13 @@ from .world import World
 class Condition:
     """What may be wrong with any robot; a robot's own condition adds to it, and faults act on it."""
 
-    __slots__ = ("actuator_delay_s",)
+    __slots__ = ("actuator_delay_s", "command_lost")
+    least_payload_kg: ClassVar[float] = 0.0
+    """The least that a payload may weigh; negative where a robot may lose mass."""
 
     def __init__(self) -> None:
         self.actuator_delay_s = 0.0
+        self.command_lost = False
 
 
 class Keyframe(NamedTuple):
@@ -69,6 +72,9 @@ class SimulatedPlant(abc.ABC):
     @abc.abstractmethod
     def _suffer(self, condition: Any) -> None:
         """Take over a condition: the faults changed at this physics step, or the plant was restored."""
+
+    def _surround(self, condition: Any) -> None:  # noqa: B027 (a robot needs no surroundings that may change)
+        """Take over what a condition says of the robot's surroundings, before `_suffer`; here there are none."""
 
     @abc.abstractmethod
     def _obey(self, command: Command) -> None:
@@ -198,6 +204,8 @@ class SimulatedPlant(abc.ABC):
         condition = self.condition()
         self._schedule.act(condition, self._step)
         self._commands.delay_steps = round(condition.actuator_delay_s * self._physics_hz)
+        self._commands.lost = condition.command_lost
+        self._surround(condition)
         self._suffer(condition)
 
     def _sample(self) -> None:

@@ -1,7 +1,8 @@
 """What sensors deliver: the true values, spoilt by the faults that are on, with the age of every sensor's value.
 
-Faults that hold a value act first, on what the sensor measures; a delay acts on its way; those that add an error act on
-what is left of it, whatever the order in the scenario. So a sensor that is stuck and biased is off by its bias once.
+Faults that hold a value act first, on what the sensor measures; a delay acts on its way; what arrives is turned by a
+wrong frame, and those that add an error act on what is left of it, whatever the order in the scenario. So a sensor that
+is stuck and biased is off by its bias once.
 
 A sensor measures once a tick. What it measured counts from the first tick by which it has arrived, so a delay is worth
 a whole number of ticks, rounded up; a value never arrives before one that is older.
@@ -9,13 +10,14 @@ a whole number of ticks, rounded up; a value never arrives before one that is ol
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from healing_runtime.core.signals import Layout, Signal
+
+from .faults.base import ticks_late
 
 if TYPE_CHECKING:
     from .faults import SensorFault
@@ -59,7 +61,7 @@ class Sensors:
     def __init__(self, observed: Layout, dt_s: float, longest_delay_s: float = 0.0) -> None:
         self._columns = [observed.slices[s.name] for s in sensors(observed)]
         self._dt_s = dt_s
-        self._reach = self._ticks(longest_delay_s)  # how many ticks back a reading may come from
+        self._reach = ticks_late(longest_delay_s, dt_s)  # how many ticks back a reading may come from
         self._missed = [0] * len(self._columns)
         self._late = [0] * len(self._columns)  # how many ticks old each sensor's reading is
         self._past: tuple[np.ndarray, ...] = ()  # what was measured, the newest last
@@ -92,9 +94,10 @@ class Sensors:
             if fault.holds and not fault.sense(self._raw, last, tick, amount)
         }
         reading = self._arrive(tick, faults) if self._reach else self._raw.copy()
-        for fault, amount in faults:
-            if not fault.holds:
-                fault.sense(reading, last, tick, amount)
+        for turning in (True, False):
+            for fault, amount in faults:
+                if not fault.holds and fault.turns is turning:
+                    fault.sense(reading, last, tick, amount)
         self._missed = [
             count + 1 if columns.start in silent else 0
             for count, columns in zip(self._missed, self._columns, strict=True)
@@ -108,13 +111,10 @@ class Sensors:
         arrived = self._raw.copy()
         for index, columns in enumerate(self._columns):
             delay_s = sum(fault.delay_s(amount) for fault, amount in faults if fault.columns == columns)
-            self._late[index] = late = min(self._ticks(delay_s), self._late[index] + 1) if tick else 0
+            ticks = ticks_late(delay_s, self._dt_s)
+            self._late[index] = late = min(ticks, self._late[index] + 1) if tick else 0
             arrived[columns] = self._past[-1 - late][columns]
         return arrived
-
-    def _ticks(self, delay_s: float) -> int:
-        """The first tick at which a delayed value is there; what misses it by a millionth has not missed it."""
-        return math.ceil(delay_s / self._dt_s - 1e-6)
 
     def _age(self) -> None:
         missed = self._missed

@@ -11,6 +11,8 @@ import weakref
 
 import pybullet as bullet
 
+from healing_runtime.core.errors import InputError
+
 SOLVER_ITERATIONS = 50
 SOLVER_RESIDUAL_THRESHOLD = 1e-7
 CONTACT_BREAKING_THRESHOLD_M = 0.02
@@ -55,6 +57,13 @@ class World:
     def close(self) -> None:
         """Disconnect the client; closing twice is allowed."""
         self._close()
+
+
+def weighed(mass_kg: float) -> float:
+    """The mass, which Bullet would take for a fixed body's where it is none. InputError then."""
+    if mass_kg > 0.0:
+        return mass_kg
+    raise InputError(f"the faults leave a body of {mass_kg:g} kg; let payloads that take mass away not overlap.")
 
 
 def _disconnect(client: int) -> None:

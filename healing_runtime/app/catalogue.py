@@ -62,6 +62,7 @@ def describe(robot: Robot) -> Entry:
                 "kind": kind,
                 "touches": fault.touches,
                 "parameters": list(fault.Parameters.model_fields),
+                "example": plain(getattr(fault, "example", {})),
                 "description": (fault.__doc__ or "").strip().splitlines()[0] if fault.__doc__ else "",
             }
             for kind, fault in sorted(robot.faults.items())

@@ -65,8 +65,13 @@ def _robot(entry: dict[str, Any]) -> list[str]:
     for section in ("initial", "environment", "reference"):
         rows = [(key, output.number(value)) for key, value in entry[section].items()]
         lines += ["", f"{section} (of a scenario file)", *output.table(rows, ("key", "default"))] if rows else []
-    faults = [(f["kind"], f["touches"], ", ".join(f["parameters"])) for f in entry["faults"]]
-    return [*lines, "", *output.table(faults, ("fault", "touches", "parameters")), ""]
+    faults = [(f["kind"], f["touches"], ", ".join(f["parameters"]), _written(f["example"])) for f in entry["faults"]]
+    return [*lines, "", *output.table(faults, ("fault", "touches", "parameters", "for example")), ""]
+
+
+def _written(example: dict[str, Any]) -> str:
+    """Parameters as a line of a scenario file has them."""
+    return ", ".join(f"{key}: {str(value).replace(chr(39), '')}" for key, value in example.items())
 
 
 def _limits(signal: dict[str, Any]) -> str:

@@ -19,13 +19,11 @@ from healing_runtime.core.errors import InputError
 from healing_runtime.core.records import FaultSpec, Scenario
 from healing_runtime.core.signals import Layout
 
-from .base import BodyFault, Course, Parameters, SensorFault
+from .base import NEVER, BodyFault, Course, Parameters, SensorFault
 
 __all__ = ["NEVER", "BodyFault", "Parameters", "Schedule", "SensorFault", "faults_for"]
 
 AnyFault = BodyFault | SensorFault
-
-NEVER = 2**62
 
 
 def faults_for(condition: type, observed: Layout) -> Mapping[str, type[AnyFault]]:
@@ -37,10 +35,11 @@ def faults_for(condition: type, observed: Layout) -> Mapping[str, type[AnyFault]
         for _, cls in inspect.getmembers(module, inspect.isclass):
             if cls.__module__ != module.__name__ or not issubclass(cls, BodyFault | SensorFault):
                 continue
-            if issubclass(cls, SensorFault):
+            if issubclass(cls, BodyFault):
+                if slots.issuperset(cls.needs):
+                    found[cls.kind] = cls.bound_to(condition)
+            elif cls.fits(observed):
                 found[cls.kind] = cls.bound_to(observed)
-            elif slots.issuperset(cls.needs):
-                found[cls.kind] = cls
     return found
 
 
@@ -71,9 +70,8 @@ class Schedule:
     def prepare(self, scenario: Scenario, seed: int) -> None:
         """Draw all noise of the run in advance: a tick's noise depends on the seed and the tick alone."""
         for index, (spec, fault) in enumerate(self._faults):
-            if isinstance(fault, SensorFault):
-                start_s = spec.start_step / scenario.physics_hz
-                fault.prepare(Course(seed, index, scenario.duration_ticks + 1, scenario.dt_s, start_s))
+            start_s, ticks = spec.start_step / scenario.physics_hz, scenario.duration_ticks + 1
+            fault.prepare(Course(seed, index, ticks, scenario.dt_s, start_s, scenario.substeps))
 
     def act(self, condition: Any, step: int) -> None:
         """Apply every fault that is on at `step` to a fresh condition, and look up when the next change is."""
@@ -85,7 +83,7 @@ class Schedule:
                 if isinstance(fault, SensorFault):
                     sensing.append((fault, amount))
                 else:
-                    fault.act(condition, amount)
+                    next_step = min(next_step, fault.act_at(condition, amount, step, spec.start_step))
             next_step = min(next_step, _next_change(spec, step))
         self.sensing = tuple(sensing)
         self.next_step = next_step

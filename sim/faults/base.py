@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -17,21 +18,62 @@ class Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+NEVER = 2**62
+"""A physics step that no run reaches."""
+
+
 class BodyFault:
     """A fault that changes the plant's condition: actuation, body or environment.
 
     `needs` names the slots of the condition that it changes; a robot without them cannot take it. `example` are
-    parameters that visibly hurt, for the catalogue and the contract test.
+    parameters that visibly hurt, for the catalogue and the contract test. A fault that `holds` is on or off: it does
+    not grow.
+
+    Most faults do the same while they are on: they `act`. One that changes by itself (gusts, a shove that is over)
+    overrides `act_at` instead.
     """
 
     kind: ClassVar[str]
     touches: ClassVar[Literal["actuation", "body", "environment"]]
     needs: ClassVar[tuple[str, ...]]
+    holds: ClassVar[bool] = False
     Parameters: ClassVar[type[Parameters]]
     example: ClassVar[Mapping[str, Any]]
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
+
+    @classmethod
+    def bound_to(cls, condition: type) -> type[BodyFault]:
+        """The class a robot with this condition lists; one whose limits are the robot's binds its model to them."""
+        return cls
+
+    @classmethod
+    def limited(cls, **fields: Any) -> type[BodyFault]:
+        """The same fault with other limits on some parameters; `fields` are (type, pydantic field)."""
+        parameters = create_model("Parameters", __base__=cls.Parameters, **fields)
+        return type(cls.__name__, (cls,), {"Parameters": parameters, "__doc__": cls.__doc__})
+
+    @classmethod
+    def claims(cls, parameters: Mapping[str, Any]) -> frozenset[str]:
+        """What it takes for itself alone, by valid parameters; one that adds up with its like takes nothing.
+
+        Two faults with a common claim must not overlap in time.
+        """
+        return frozenset()
+
+    @classmethod
+    def rounded(cls, parameters: Mapping[str, Any], control_hz: int, physics_hz: int) -> Mapping[str, str]:
+        """Parameter -> what its value is rounded to at these rates, in words; none where nothing is rounded."""
+        return {}
+
+    def prepare(self, course: Course) -> None:
+        """Draw what is random in the run, and note its rates."""
+
+    def act_at(self, condition: Any, amount: float, step: int, start_step: int) -> int:
+        """Act at a physics step; `start_step` is its first. Returns the next step at which it changes by itself."""
+        self.act(condition, amount)
+        return NEVER
 
     def act(self, condition: Any, amount: float) -> None:
         """Change a fresh condition in place; `amount` in (0, 1] is how far a ramp has come."""
@@ -39,13 +81,14 @@ class BodyFault:
 
 
 class Course(NamedTuple):
-    """The run that a sensor fault is part of: `place` is the fault's in the scenario, `ticks` count the samples."""
+    """The run that a fault is part of: `place` is the fault's in the scenario, `ticks` count the samples."""
 
     seed: int
     place: int
     ticks: int
     dt_s: float
     start_s: float
+    substeps: int
 
 
 class SensorFault:
@@ -53,14 +96,16 @@ class SensorFault:
 
     `columns` are the sensor's columns in the observed vector; an `additive` fault does not touch quantities without a
     unit (adding to a quaternion gives no rotation). A fault that `holds` repeats an old value: it acts before
-    the others, and it does not grow. `Parameters.signal` is one of the robot's sensors: the class that a robot lists is
-    bound to its names, so that a misspelt one is refused where the file is read.
+    the others, and it does not grow; one that `turns` the frame acts next. `Parameters.signal` is one of the robot's
+    sensors: the class that a robot lists is bound to its names, so that a misspelt one is refused where the file is
+    read.
     """
 
     kind: ClassVar[str]
     touches: ClassVar[Literal["sensing"]] = "sensing"
     additive: ClassVar[bool] = False
     holds: ClassVar[bool] = False
+    turns: ClassVar[bool] = False
     Parameters: ClassVar[type[Parameters]]
     example: ClassVar[Mapping[str, Any]]
     observed: ClassVar[Layout]
@@ -68,6 +113,11 @@ class SensorFault:
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
         self.columns = self.observed.slices[parameters.signal]
+
+    @classmethod
+    def fits(cls, observed: Layout) -> bool:
+        """Whether a robot with these sensors can take it."""
+        return True
 
     @classmethod
     def bound_to(cls, observed: Layout) -> type[SensorFault]:
@@ -79,6 +129,16 @@ class SensorFault:
         bound = {"Parameters": parameters, "observed": observed, "example": example, "__doc__": cls.__doc__}
         return type(cls.__name__, (cls,), bound)
 
+    @classmethod
+    def claims(cls, parameters: Mapping[str, Any]) -> frozenset[str]:
+        """What it takes for itself alone (see `BodyFault.claims`): a sensor can hold but one value."""
+        return frozenset({f"sensor {parameters['signal']}"}) if cls.holds else frozenset()
+
+    @classmethod
+    def rounded(cls, parameters: Mapping[str, Any], control_hz: int, physics_hz: int) -> Mapping[str, str]:
+        """See `BodyFault.rounded`."""
+        return {}
+
     def prepare(self, course: Course) -> None:
         """Draw what is random in the run, and note what depends on its time."""
 
@@ -89,3 +149,15 @@ class SensorFault:
     def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
         """Change `reading` in place; `last` is the raw reading a tick ago. Returns whether a value was delivered."""
         raise NotImplementedError
+
+
+def ticks_late(delay_s: float, dt_s: float) -> int:
+    """The first tick at which a delayed value is there; what misses it by a millionth has not missed it."""
+    return math.ceil(delay_s / dt_s - 1e-6)
+
+
+def in_whole(name: str, value_s: float, count: int, hz: int, unit: str) -> Mapping[str, str]:
+    """What `rounded` says of a time that is worth `count` of a unit; nothing where that is the time itself."""
+    if abs(value_s * hz - count) < 1e-6:
+        return {}
+    return {name: f"{count} {unit}{'' if count == 1 else 's'}, {count / hz:g} s"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -23,6 +24,11 @@ class PoleMass(BodyFault):
     needs: ClassVar = ("pole_mass_kg",)
     Parameters: ClassVar = PoleMassParameters
     example: ClassVar = {"mass_kg": 0.5}
+
+    @classmethod
+    def claims(cls, parameters: Mapping[str, Any]) -> frozenset[str]:
+        """What it sets."""
+        return frozenset({"pole mass"})
 
     def act(self, condition: Any, amount: float) -> None:
         """Move the mass towards the fault's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -24,6 +25,11 @@ class RotorEfficiency(BodyFault):
     needs: ClassVar = ("rotor_efficiency",)
     Parameters: ClassVar = RotorEfficiencyParameters
     example: ClassVar = {"rotor": 0, "value": 0.7}
+
+    @classmethod
+    def claims(cls, parameters: Mapping[str, Any]) -> frozenset[str]:
+        """The rotor: two losses at a time are written as one, their product."""
+        return frozenset({f"rotor {parameters['rotor']}"})
 
     def act(self, condition: Any, amount: float) -> None:
         """Scale the rotor's efficiency."""

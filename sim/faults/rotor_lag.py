@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -23,6 +24,11 @@ class RotorLag(BodyFault):
     needs: ClassVar = ("rotor_lag_s",)
     Parameters: ClassVar = RotorLagParameters
     example: ClassVar = {"value_s": 0.15}
+
+    @classmethod
+    def claims(cls, parameters: Mapping[str, Any]) -> frozenset[str]:
+        """What it sets."""
+        return frozenset({"rotor lag"})
 
     def act(self, condition: Any, amount: float) -> None:
         """Move the time constant towards the fault's."""

@@ -8,7 +8,7 @@ computed here and not by Bullet, so that the twin has the same ones.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,7 +17,7 @@ from healing_runtime.core.plant import Plant, Robot
 from healing_runtime.core.records import Distribution, Perturbation, Scenario
 from healing_runtime.core.signals import Layout, Signal, SignalTable
 
-from .. import plant
+from .. import jointed
 from ..commands import Command
 from ..faults import faults_for
 from ..jointed import Joint, JointedBody, Link
@@ -111,10 +111,13 @@ SIGNALS = SignalTable(
 
 
 # ---------------------------------------------------------------- physics
-class Condition(plant.Condition):
-    """What may be wrong with the robot; faults act on it."""
+class Condition(jointed.Condition):
+    """What may be wrong with the robot; faults act on it. Joint 0 is the cart on the rail, joint 1 the pole's pivot."""
 
     __slots__ = ("force_ceiling", "payload_kg", "pole_mass_kg", "push_n")
+    joints = 2
+    driven = (0,)
+    least_payload_kg: ClassVar[float] = -0.5 * CART_KG
 
     def __init__(self) -> None:
         super().__init__()
@@ -159,8 +162,10 @@ class CartpolePlant(SimulatedPlant):
 
     def _suffer(self, condition: Condition) -> None:
         self._ceiling_n = MAX_FORCE_N * condition.force_ceiling
+        self._strength = condition.joint_torque[0]
         self._push_n = condition.push_n
-        cart_kg = max(CART_KG + condition.payload_kg, 1e-3)
+        self._body.jam(condition.joint_jammed)
+        cart_kg = CART_KG + condition.payload_kg
         pole_kgm2 = ROD * condition.pole_mass_kg * HALF_POLE_M**2
         # The cart does not turn; any inertia will do.
         self._body.set_mass(0, cart_kg, (1.0, 1.0, 1.0))
@@ -176,7 +181,7 @@ class CartpolePlant(SimulatedPlant):
         """The push on the pole acts as a force and a moment on the joints, which is the same (virtual work)."""
         client, body = self._world.client, self._body.id
         joints, torque, push = self._body.joints, bullet.TORQUE_CONTROL, self._push_n
-        motor = min(max(self._command_n, -self._ceiling_n), self._ceiling_n)
+        motor = self._strength * min(max(self._command_n, -self._ceiling_n), self._ceiling_n)
         (x, v), (angle, rate) = self._state
         for _ in range(self._step, end):
             stop = buffer_n(x, v)
@@ -184,8 +189,8 @@ class CartpolePlant(SimulatedPlant):
                 self._contact, self._contact_mps = True, max(self._contact_mps, abs(v))
             forces = (motor + push + stop, push * HALF_POLE_M * math.cos(angle))
             bullet.setJointMotorControlArray(body, joints, torque, forces=forces, physicsClientId=client)
-            bullet.stepSimulation(physicsClientId=client)
-            (x, v, _, _), (angle, rate, _, _) = bullet.getJointStates(body, joints, physicsClientId=client)
+            bullet.stepSimulation(client)
+            (x, v, _, _), (angle, rate, _, _) = bullet.getJointStates(body, joints, client)
         self._step = end
         self._state = Joint(x, v), Joint(angle, rate)
         self._motor_n = motor

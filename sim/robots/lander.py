@@ -7,7 +7,7 @@ start is zero, as NeuroJIT's pilot leaves it.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,7 +16,7 @@ from healing_runtime.core.plant import Plant, Robot
 from healing_runtime.core.records import Distribution, Perturbation, Scenario
 from healing_runtime.core.signals import Layout, Signal, SignalTable
 
-from .. import plant
+from .. import body_plant
 from ..body_plant import BodyPlant, Start
 from ..commands import Command
 from ..faults import faults_for
@@ -96,10 +96,11 @@ SIGNALS = SignalTable(
 
 
 # ---------------------------------------------------------------- physics
-class Condition(plant.Condition):
+class Condition(body_plant.Condition):
     """What may be wrong with the robot; faults act on it."""
 
     __slots__ = ("force_ceiling", "payload_kg")
+    least_payload_kg: ClassVar[float] = -0.5 * DRY_MASS_KG
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,7 +142,7 @@ class LanderPlant(BodyPlant):
         self._weigh()
 
     def _weigh(self) -> None:
-        self._mass_kg = max(DRY_MASS_KG + self._fuel_kg + self._payload_kg, 1.0)
+        self._mass_kg = DRY_MASS_KG + self._fuel_kg + self._payload_kg
         self._body.set_mass(self._mass_kg)
 
     def _fly(self, end: int) -> None:

@@ -8,7 +8,7 @@ seen from above; rotors 1 and 3 turn so that their torque on the body is positiv
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,7 +17,7 @@ from healing_runtime.core.plant import Plant, Robot
 from healing_runtime.core.records import Distribution, Perturbation, Scenario
 from healing_runtime.core.signals import Layout, Signal, SignalTable
 
-from .. import plant
+from .. import body_plant
 from ..body_plant import BodyPlant, Start
 from ..commands import Command
 from ..faults import faults_for
@@ -46,6 +46,7 @@ ROTOR_LAG_S = 0.03
 DRAG_XY = 9.1785e-7
 DRAG_Z = 10.311e-7
 """Rotor drag over the sum of rotor speeds and air speed, N s²/(m rad)."""
+DRAG_MORE_Z = DRAG_Z - DRAG_XY
 PROPELLER_RADIUS_M = 0.0231348
 GROUND_EFFECT = 11.36859
 GROUND_EFFECT_REACH_M = 0.6
@@ -135,16 +136,30 @@ SIGNALS = SignalTable(
 
 
 # ---------------------------------------------------------------- physics
-class Condition(plant.Condition):
+class Condition(body_plant.Condition):
     """What may be wrong with the robot; faults act on it."""
 
-    __slots__ = ("force_n", "payload_kg", "rotor_efficiency", "rotor_lag_s", "wind_mps")
+    __slots__ = (
+        "com_offset_m", "downwash", "force_n", "ground_effect", "payload_kg", "rotor_ceiling", "rotor_efficiency",
+        "rotor_lag_s", "rotor_stuck", "voltage", "wakes", "wind_mps",
+    )  # fmt: skip
+    least_payload_kg: ClassVar[float] = -0.5 * MASS_KG
+    fastest_rotor: ClassVar[float] = math.sqrt(THRUST_TO_WEIGHT)
+    """The healthy rotors' highest speed over hover speed under standard gravity."""
 
     def __init__(self) -> None:
         super().__init__()
         self.rotor_efficiency = [1.0, 1.0, 1.0, 1.0]
         self.rotor_lag_s = ROTOR_LAG_S
+        self.rotor_stuck: list[float | None] = [None, None, None, None]
+        self.rotor_ceiling = self.fastest_rotor
+        self.voltage = 1.0
         self.payload_kg = 0.0
+        self.com_offset_m = [0.0, 0.0, 0.0]
+        self.downwash = 0.0
+        self.wakes: list[tuple[float, float, float, float]] = []
+        """Share of the weight, x, y, radius."""
+        self.ground_effect = 1.0
         self.force_n = [0.0, 0.0, 0.0]
         self.wind_mps = [0.0, 0.0, 0.0]
 
@@ -167,10 +182,9 @@ class QuadrotorPlant(BodyPlant):
         self._reference = (*reference.position_m, *reference.velocity_mps)
         self._normal = environment.pad.normal
         self._gravity_mps2 = environment.gravity_mps2
-        self._ground = environment.ground_effect * GROUND_EFFECT * (PROPELLER_RADIUS_M / 4.0) ** 2
-        self._ground_reach_m = GROUND_EFFECT_REACH_M * math.sqrt(environment.ground_effect)
+        self._ground_effect_here = environment.ground_effect
         hover = min(math.sqrt(MASS_KG * environment.gravity_mps2 / (4.0 * THRUST_NS2)), MAX_RADPS)
-        self._rotor_radps = self._command = (hover, hover, hover, hover)
+        self._rotor_radps = self._command = self._driven = (hover, hover, hover, hover)
         self._mass_kg = MASS_KG
         self._lift_n = 4.0 * THRUST_NS2 * hover * hover
         q = bullet.getQuaternionFromEuler([math.radians(a) for a in initial.attitude_rpy_deg])
@@ -180,38 +194,60 @@ class QuadrotorPlant(BodyPlant):
 
     def _obey(self, command: Command) -> None:
         self._command = command
+        self._driven = self._drive(command) if self._limited else command
+
+    def _drive(self, command: Command) -> Command:
+        """The speeds that the rotors follow, of those that are commanded."""
+        return tuple(
+            min(speed * self._voltage, self._ceiling_radps) if stuck is None else stuck * HOVER_RADPS
+            for speed, stuck in zip(command, self._stuck, strict=True)
+        )
 
     def _suffer(self, condition: Condition) -> None:
+        self._stuck = tuple(condition.rotor_stuck)
+        self._ceiling_radps = condition.rotor_ceiling * HOVER_RADPS
+        self._voltage = condition.voltage
+        self._limited = self._ceiling_radps < MAX_RADPS or self._voltage < 1.0 or self._stuck != (None,) * 4
+        self._obey(self._command)
         self._thrust = [THRUST_NS2 * e for e in condition.rotor_efficiency]
         lag_s = condition.rotor_lag_s
         self._follow = 1.0 - math.exp(-self._dt_s / lag_s) if lag_s > 0.0 else 1.0
-        self._force = tuple(condition.force_n)
+        fx, fy, fz = condition.force_n
+        self._force = (fx, fy, fz - condition.downwash * MASS_KG * self._gravity_mps2)
+        self._wakes = tuple(condition.wakes)
+        self._offset = tuple(condition.com_offset_m[:2])
         self._wind = tuple(condition.wind_mps)
-        mass_kg = max(MASS_KG + condition.payload_kg, 1e-3)
-        self._mass_kg = mass_kg
-        self._body.set_mass(mass_kg)
+        ground_effect = self._ground_effect_here * condition.ground_effect
+        self._ground = ground_effect * GROUND_EFFECT * (PROPELLER_RADIUS_M / 4.0) ** 2
+        self._ground_reach_m = GROUND_EFFECT_REACH_M * math.sqrt(ground_effect)
+        self._mass_kg = MASS_KG + condition.payload_kg
+        self._body.set_mass(self._mass_kg)
 
     def _fly(self, end: int) -> None:
+        """The client is handed over by position: a keyword makes a dictionary at every call."""
         client, body, dt_s = self._world.client, self._body.id, self._dt_s
         push, twist, advance = bullet.applyExternalForce, bullet.applyExternalTorque, bullet.stepSimulation
         read_pose, read_velocity = bullet.getBasePositionAndOrientation, bullet.getBaseVelocity
         link, world = bullet.LINK_FRAME, bullet.WORLD_FRAME
         touchdown = self._touchdown
-        c0, c1, c2, c3 = self._command
+        arm, twisting, drag_xy, drag_more_z = ROTOR_ARM_M, TORQUE_TO_THRUST_M, DRAG_XY, DRAG_MORE_Z
+        c0, c1, c2, c3 = self._driven
         w0, w1, w2, w3 = self._rotor_radps
         k0, k1, k2, k3 = self._thrust
         t0 = t1 = t2 = t3 = 0.0
-        follow, (ax, ay, az), (fx, fy, fz) = self._follow, self._wind, self._force
+        follow, (ax, ay, az), (fx, fy, fz), (ox, oy) = self._follow, self._wind, self._force, self._offset
         (nx, _, nz), reach_m = self._normal, self._ground_reach_m
         gain, fall = dt_s / self._mass_kg, dt_s * self._gravity_mps2
         position, (qx, qy, qz, qw), (vx, vy, vz), spin = self._pose
+        if self._wakes:
+            fz -= self._pressed_down_n(position)
         for step in range(self._step, end):
             w0 += follow * (c0 - w0)
             w1 += follow * (c1 - w1)
             w2 += follow * (c2 - w2)
             w3 += follow * (c3 - w3)
             t0, t1, t2, t3 = k0 * w0 * w0, k1 * w1 * w1, k2 * w2 * w2, k3 * w3 * w3
-            yaw_torque = TORQUE_TO_THRUST_M * (t1 + t3 - t0 - t2)
+            yaw_torque = twisting * (t1 + t3 - t0 - t2)
             if nx * position[0] + nz * position[2] < reach_m:
                 g0, g1, g2, g3 = self._ground_effect(position, qx, qy, qz, qw)
                 t0, t1, t2, t3 = t0 * g0, t1 * g1, t2 * g2, t3 * g3
@@ -219,25 +255,33 @@ class QuadrotorPlant(BodyPlant):
             ux, uy, uz = 2.0 * (qx * qz + qw * qy), 2.0 * (qy * qz - qw * qx), 1.0 - 2.0 * (qx * qx + qy * qy)
             rx, ry, rz = vx - ax, vy - ay, vz - az
             total = w0 + w1 + w2 + w3
-            drag = DRAG_XY * total
-            along = t0 + t1 + t2 + t3 - (DRAG_Z - DRAG_XY) * total * (rx * ux + ry * uy + rz * uz)
+            drag = drag_xy * total
+            thrust = t0 + t1 + t2 + t3
+            along = thrust - drag_more_z * total * (rx * ux + ry * uy + rz * uz)
             lift = along * uz - drag * rz + fz
             push(
-                body, -1, (along * ux - drag * rx + fx, along * uy - drag * ry + fy, lift), position, world,
-                physicsClientId=client,
+                body, -1, (along * ux - drag * rx + fx, along * uy - drag * ry + fy, lift), position, world, client
             )  # fmt: skip
-            torque = (ROTOR_ARM_M * (t2 + t3 - t0 - t1), ROTOR_ARM_M * (t1 + t2 - t0 - t3), yaw_torque)
-            twist(body, -1, torque, link, physicsClientId=client)
-            advance(physicsClientId=client)
+            torque = (
+                arm * (t2 + t3 - t0 - t1) - oy * thrust, arm * (t1 + t2 - t0 - t3) + ox * thrust, yaw_torque,
+            )  # fmt: skip
+            twist(body, -1, torque, link, client)
+            advance(client)
             down, free = -vz, vz + gain * lift - fall
-            position, (qx, qy, qz, qw) = read_pose(body, physicsClientId=client)
-            (vx, vy, vz), spin = read_velocity(body, physicsClientId=client)
+            position, (qx, qy, qz, qw) = read_pose(body, client)
+            (vx, vy, vz), spin = read_velocity(body, client)
             if vz - free > PUSHED_MPS or touchdown.pressed:
                 touchdown.step(step, vz - free > PUSHED_MPS, down)
         self._step = end
         self._pose = Pose(position, (qx, qy, qz, qw), (vx, vy, vz), spin)
         self._rotor_radps = (w0, w1, w2, w3)
         self._lift_n = t0 + t1 + t2 + t3
+
+    def _pressed_down_n(self, position: tuple[float, ...]) -> float:
+        """What the wakes press down with at a place."""
+        x, y, _ = position
+        shares = (share * math.exp(-((x - a) ** 2 + (y - b) ** 2) / r**2) for share, a, b, r in self._wakes)
+        return sum(shares) * MASS_KG * self._gravity_mps2
 
     def _ground_effect(
         self, position: tuple[float, ...], qx: float, qy: float, qz: float, qw: float

@@ -51,10 +51,13 @@ def test_catalogue_shows_a_robot_with_signals_limits_and_faults(home, capsys):
     (robot,) = answer(capsys, "catalogue", "show", "quadrotor")["entries"]
     assert robot["signals"]["action"][0]["key"] == "rotor_speed_radps"
     assert robot["signals"]["action"][0]["low"] == 0.0
-    assert "rotor_efficiency" in {f["kind"] for f in robot["faults"]}
+    examples = {f["kind"]: f["example"] for f in robot["faults"]}
+    assert examples["rotor_efficiency"] == {"rotor": 0, "value": 0.7}
     assert robot["twin"] is True
     assert execute(["catalogue", "show", "quadrotor"]) == 0
-    assert "rotor_speed_radps" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "rotor_speed_radps" in printed
+    assert "value_deg: 45.0, signals: [position, velocity]" in printed
 
 
 def test_a_name_that_several_kinds_share_shows_all_of_them(home, capsys):

@@ -12,12 +12,25 @@ from healing_runtime.core.records import FaultSpec
 from healing_runtime.workspace.plants import load_robot, robots_in
 
 GENERAL = {
-    "actuator_delay", "sensor_bias", "sensor_delay", "sensor_drift", "sensor_dropout", "sensor_noise", "sensor_stuck",
+    "actuator_delay", "dropped_ticks",
+    "sensor_bias", "sensor_delay", "sensor_drift", "sensor_dropout", "sensor_noise", "sensor_stuck",
 }  # fmt: skip
+PAD = {"friction_drop", "restitution", "slope"}
 WANTED = {
-    "cartpole": {"force_saturation", "payload", "pole_mass", "push"},
-    "lander": {"force_saturation", "payload"},
-    "quadrotor": {"rotor_efficiency", "rotor_lag", "payload", "side_force", "wind"},
+    "cartpole": {"force_saturation", "joint_jammed", "joint_torque_loss", "payload", "pole_mass", "push"},
+    "lander": {"force_saturation", "payload"} | PAD,
+    "quadrotor": {
+        "battery_sag", "com_offset", "downwash", "frame_error", "ground_effect", "impulse", "payload",
+        "rotor_efficiency", "rotor_lag", "rotor_stuck", "rpm_ceiling", "side_force", "thrust_noise", "turbulence",
+        "wind",
+    } | PAD,
+}  # fmt: skip
+
+
+LOW = {
+    "lander": {"altitude_m": 0.5, "velocity_mps": -1.0},
+    "lander_planar": {"position_m": (0.0, 1.8), "velocity_mps": (0.3, -1.0)},
+    "quadrotor": {"position_m": (0, 0, 0.1)},
 }
 
 
@@ -49,18 +62,31 @@ def test_the_example_is_valid_and_unknown_keys_are_not(case):
     assert bench.robot.faults[kind].touches in ("actuation", "sensing", "body", "environment")
 
 
-def test_it_has_an_effect_and_none_before_its_start(case, wander):
+@pytest.fixture
+def stage(case, wander):
+    """A flight in which the fault can show: a pad that changes needs the robot on it, a limit needs a command."""
     bench, kind = case
-    chosen = bench.scenario(seconds=3)
+    options = {}
+    if kind in PAD:
+        options = {"environment": {"pad": {"slope_deg": 8.0}}, **LOW[bench.robot.name]}
+    chosen = bench.scenario(seconds=3, **options)
     actions = wander(bench, chosen.duration_ticks)
     if kind == "force_saturation":
         actions[:] = bench.robot.signals.action.high
+    if kind in PAD:
+        actions *= 0.3
+    return chosen, actions
+
+
+def test_it_has_an_effect_and_none_before_its_start(case, stage):
+    (bench, kind), (chosen, actions) = case, stage
     healthy = bench.fly(chosen, actions)
-    start_tick = chosen.duration_ticks // 2
+    start_tick = 4 if kind in PAD else chosen.duration_ticks // 2
     spec = FaultSpec(kind, example(bench, kind), start_tick * chosen.substeps)
     hurt = bench.fly(dataclasses.replace(chosen, faults=(spec,)), actions)
     sensing = bench.robot.faults[kind].touches == "sensing"
-    first = start_tick if sensing else start_tick + 1
+    # Altitude counts from the pad: it is another one in the moment in which the pad moves.
+    first = start_tick if sensing or kind == "slope" else start_tick + 1
     assert hurt.truth[:first].tobytes() == healthy.truth[:first].tobytes()
     assert hurt.observed[:first].tobytes() == healthy.observed[:first].tobytes()
     assert np.abs(hurt.observed[first + 2 :] - healthy.observed[first + 2 :]).max() > 1e-6
@@ -70,33 +96,119 @@ def test_it_has_an_effect_and_none_before_its_start(case, wander):
         assert hurt.truth[:, :without_ages].tobytes() == healthy.truth[:, :without_ages].tobytes()
 
 
-def test_it_ends(case, wander):
+def rows_of(plant, actions):
+    """Truth and readings after each action."""
+    rows = []
+    for action in actions:
+        plant.apply(action)
+        plant.step()
+        rows.append(np.concatenate([plant.truth(), plant.observe()]))
+    return np.array(rows).tobytes()
+
+
+def test_it_ends(case, stage):
     """From the end on, the robot behaves as a healthy one in the same state and with the same readings."""
-    bench, kind = case
-    chosen = bench.scenario(seconds=3)
-    actions = wander(bench, chosen.duration_ticks)
+    (bench, kind), (chosen, actions) = case, stage
     spec = FaultSpec(kind, example(bench, kind), 24, until_step=120)
     end_tick = 120 // chosen.substeps
     plant = bench.plant
     plant.reset(dataclasses.replace(chosen, faults=(spec,)), 0)
-    for action in actions[:end_tick]:
-        plant.apply(action)
-        plant.step()
+    rows_of(plant, actions[:end_tick])
     at_end = plant.snapshot()
-    for action in actions[end_tick:]:
-        plant.apply(action)
-        plant.step()
+    rest = rows_of(plant, actions[end_tick:])
     expected = plant.state_hash()
-    observed = plant.observe().tobytes()
     plant.restore(at_end)
     plant._schedule._faults.clear()
     plant._change()
-    for action in actions[end_tick:]:
-        plant.apply(action)
-        plant.step()
+    assert rows_of(plant, actions[end_tick:]) == rest
     assert plant.state_hash() == expected
-    assert plant.observe().tobytes() == observed
     plant.release(at_end)
+
+
+def test_the_condition_is_a_fresh_one_before_and_after(case, stage):
+    (bench, kind), (chosen, _) = case, stage
+    spec = FaultSpec(kind, example(bench, kind), 24, until_step=120)
+    plant = bench.plant
+    plant.reset(dataclasses.replace(chosen, faults=(spec,)), 0)
+    fresh = condition_at(plant, 0)
+    assert fresh == condition_of(plant.condition())
+    assert condition_at(plant, 23) == condition_at(plant, 120) == fresh
+    assert plant._schedule.sensing == ()
+    if bench.robot.faults[kind].touches != "sensing":
+        assert any(condition_at(plant, step) != fresh for step in range(24, 120))
+
+
+def condition_at(plant, step):
+    condition = plant.condition()
+    plant._schedule.act(condition, step)
+    return condition_of(condition)
+
+
+def condition_of(condition):
+    slots = [slot for base in type(condition).__mro__ for slot in getattr(base, "__slots__", ())]
+    return {slot: getattr(condition, slot) for slot in slots}
+
+
+def test_runs_agree_and_a_keyframe_within_it_restores_every_bit(case, stage):
+    """A ramp is on where the fault knows one; the keyframe is left after the fault is over, from another state.
+
+    On a pad the ramp has ended, so that contacts are old ones.
+    """
+    (bench, kind), (chosen, actions) = case, stage
+    ramp_steps = 0 if bench.robot.faults[kind].holds else 100 if kind in PAD else 200
+    spec = FaultSpec(kind, example(bench, kind), 24, 300, ramp_steps)
+    chosen, plant = dataclasses.replace(chosen, faults=(spec,)), bench.plant
+    middle = 150 // chosen.substeps
+    plant.reset(chosen, 5)
+    first = rows_of(plant, actions[:middle])
+    frame, at_frame = plant.snapshot(), plant.state_hash()
+    rest = rows_of(plant, actions[middle:])
+    at_end = plant.state_hash()
+    rows_of(plant, 0.9 * actions[:3])
+    plant.restore(frame)
+    assert plant.state_hash() == at_frame
+    assert rows_of(plant, actions[middle:]) == rest
+    assert plant.state_hash() == at_end
+    plant.release(frame)
+    plant.reset(chosen, 5)
+    assert rows_of(plant, actions[:middle]) == first
+    assert rows_of(plant, actions[middle:]) == rest
+
+
+@pytest.mark.slow
+def test_every_keyframe_around_it_restores_every_bit(case, stage):
+    """From the end of the flight back to every second tick: before the fault, in its ramp, in it, and after it."""
+    (bench, kind), (chosen, actions) = case, stage
+    ramp_steps = 0 if bench.robot.faults[kind].holds else 40
+    chosen = dataclasses.replace(chosen, faults=(FaultSpec(kind, example(bench, kind), 60, 300, ramp_steps),))
+    plant, rows, frames = bench.plant, [], {}
+    plant.reset(chosen, 5)
+    for tick, action in enumerate(actions):
+        if tick % 2 == 0:
+            frames[tick] = plant.snapshot()
+        rows.append(rows_of(plant, [action]))
+    for tick, frame in sorted(frames.items(), reverse=True):
+        plant.restore(frame)
+        assert rows_of(plant, actions[tick : tick + 20]) == b"".join(rows[tick : tick + 20]), f"keyframe {tick}"
+        plant.release(frame)
+
+
+def test_a_ramp_is_half_way_at_its_half(case):
+    """What a fault does to the condition grows evenly; chance and a pair of (share, goal) are looked at elsewhere."""
+    bench, kind = case
+    fault = bench.robot.faults[kind]
+    if fault.touches == "sensing" or fault.holds or kind in ("dropped_ticks", "restitution"):
+        return
+    plant = bench.plant
+
+    def numbers(ramp_steps, step):
+        plant.reset(bench.scenario(faults=[(kind, example(bench, kind), 0, None, ramp_steps)]), 0)
+        return np.concatenate([np.ravel(np.array(v, float)) for v in condition_at(plant, step).values()])
+
+    step = 99  # the hundredth step of the fault
+    healthy = np.concatenate([np.ravel(np.array(v, float)) for v in condition_of(plant.condition()).values()])
+    assert numbers(200, step) == pytest.approx(0.5 * (healthy + numbers(0, step)), nan_ok=True)
+    assert np.array_equal(numbers(100, step), numbers(0, step), equal_nan=True)
 
 
 def test_a_ramp_grows_to_the_full_fault(quadrotor):
@@ -110,6 +222,36 @@ def test_a_ramp_grows_to_the_full_fault(quadrotor):
 
     assert [force(20, s) for s in (9, 10, 19, 29, 60, 99, 100)] == [0.0, 0.05, 0.5, 1.0, 1.0, 1.0, 0.0]
     assert [force(0, s) for s in (9, 10, 99, 100)] == [0.0, 1.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(("robot", "one", "other", "common"), [
+    ("quadrotor", ("rotor_stuck", {"rotor": 1, "value": 1.0}), ("rotor_stuck", {"rotor": 1, "value": 0.5}), True),
+    ("quadrotor", ("rotor_stuck", {"rotor": 1, "value": 1.0}), ("rotor_efficiency", {"rotor": 1, "value": 0.5}), True),
+    ("quadrotor", ("rotor_stuck", {"rotor": 1, "value": 1.0}), ("rotor_stuck", {"rotor": 2, "value": 1.0}), False),
+    ("quadrotor", ("rpm_ceiling", {"value": 1.0}), ("rpm_ceiling", {"value": 1.2}), True),
+    ("quadrotor", ("sensor_stuck", {"signal": "altitude"}), ("sensor_dropout", {"signal": "altitude"}), True),
+    ("quadrotor", ("sensor_stuck", {"signal": "altitude"}), ("sensor_dropout", {"signal": "velocity"}), False),
+    ("quadrotor", ("sensor_stuck", {"signal": "altitude"}), ("sensor_bias", {"signal": "altitude", "value": 1}), False),
+    ("quadrotor", ("wind", {"velocity_mps": (1, 0, 0)}), ("wind", {"velocity_mps": (0, 1, 0)}), False),
+    ("quadrotor", ("payload", {"mass_kg": -0.01}), ("payload", {"mass_kg": -0.01}), True),
+    ("quadrotor", ("payload", {"mass_kg": -0.01}), ("payload", {"mass_kg": 0.01}), False),
+    ("cartpole", ("joint_jammed", {"joint": 0}), ("joint_torque_loss", {"joint": 0, "value": 0.5}), True),
+    ("cartpole", ("joint_jammed", {"joint": 1}), ("joint_torque_loss", {"joint": 0, "value": 0.5}), False),
+    ("lander", ("restitution", {"value": 0.5}), ("restitution", {"value": 0.2}), True),
+    ("lander", ("slope", {"value_deg": 5.0}), ("slope", {"value_deg": 2.0}), False),
+])  # fmt: skip
+def test_faults_claim_what_they_take_for_themselves_alone(request, robot, one, other, common):
+    """Two faults with a common claim must not overlap; those that add up, or touch different parts, have none."""
+    faults = request.getfixturevalue(robot).robot.faults
+    claims = [faults[kind].claims(parameters) for kind, parameters in (one, other)]
+    assert bool(claims[0] & claims[1]) is common
+
+
+def test_every_fault_answers_for_its_claims(case):
+    bench, kind = case
+    claims = bench.robot.faults[kind].claims(example(bench, kind))
+    assert isinstance(claims, frozenset)
+    assert all(isinstance(claim, str) and claim for claim in claims)
 
 
 def test_faults_add_up(quadrotor):

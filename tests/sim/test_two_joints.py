@@ -3,13 +3,14 @@
 Its signals are vectors, it has two actuators and no contact, and it is no robot of the catalogue.
 """
 
+import dataclasses
 import importlib
 import math
 
 import numpy as np
 import pybullet as bullet
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import FaultSpec, Perturbation, Scenario
@@ -29,7 +30,17 @@ SIGNALS = SignalTable(
     action=Layout((Signal("torque", "N m", (2,), low=-5.0, high=5.0),)),
     true=Layout((*OBSERVED, *sensing.age_signals(OBSERVED))),
 )
-FAULTS = faults.faults_for(plant.Condition, OBSERVED)
+
+
+class Condition(jointed.Condition):
+    """What may be wrong with the arm: what may be wrong with any joints."""
+
+    __slots__ = ()
+    joints = 2
+    driven = (0, 1)
+
+
+FAULTS = faults.faults_for(Condition, OBSERVED)
 
 
 class Nothing(BaseModel):
@@ -42,7 +53,7 @@ class Arm(plant.SimulatedPlant):
     signals = SIGNALS
     name = "arm"
     fault_kinds = FAULTS
-    condition = plant.Condition
+    condition = Condition
 
     def _build(self, scenario):
         self._command = (0.0, 0.0)
@@ -56,7 +67,8 @@ class Arm(plant.SimulatedPlant):
             self._body.set_mass(link, MASS_KG, (MASS_KG * HALF_M**2 / 3.0,) * 3)
 
     def _suffer(self, condition):
-        pass
+        self._strength = tuple(condition.joint_torque)
+        self._body.jam(condition.joint_jammed)
 
     def _obey(self, command):
         self._command = command
@@ -66,9 +78,10 @@ class Arm(plant.SimulatedPlant):
 
     def _fly(self, end):
         client, body = self._world.client, self._body
+        torques = [share * torque for share, torque in zip(self._strength, self._command, strict=True)]
         for _ in range(self._step, end):
             bullet.setJointMotorControlArray(
-                body.id, body.joints, bullet.TORQUE_CONTROL, forces=self._command, physicsClientId=client
+                body.id, body.joints, bullet.TORQUE_CONTROL, forces=torques, physicsClientId=client
             )
             bullet.stepSimulation(physicsClientId=client)
         self._step = end
@@ -115,11 +128,14 @@ LATE = (
     FaultSpec("actuator_delay", {"value_s": 0.03}, 300, 1500),
     FaultSpec("sensor_delay", {"signal": "rate", "value_s": 0.05}, 400),
     FaultSpec("sensor_noise", {"signal": "angle", "value": 0.01}),
+    FaultSpec("joint_torque_loss", {"joint": 1, "value": 0.3}, 500, 1200, 300),
+    FaultSpec("joint_jammed", {"joint": 0}, 600, 1400),
 )
 
 
-def test_it_takes_the_general_faults_and_no_other():
-    assert {kind for kind in FAULTS if not kind.startswith("sensor_")} == {"actuator_delay"}
+def test_it_takes_the_general_faults_and_those_of_joints_and_no_other():
+    general, of_joints = {"actuator_delay", "dropped_ticks"}, {"joint_jammed", "joint_torque_loss"}
+    assert {kind for kind in FAULTS if not kind.startswith("sensor_")} == general | of_joints
     assert all(cls.example["signal"] in OBSERVED for kind, cls in FAULTS.items() if kind.startswith("sensor_"))
 
 
@@ -155,3 +171,36 @@ def test_a_torque_moves_the_far_rod_as_it_should(arm):
     rates = [joint.velocity * 500.0 for joint in arm._body.state()]
     assert rates == pytest.approx(expected, rel=1e-6)
     assert math.copysign(1.0, rates[0]) == -1.0, "the near rod is pushed back"
+
+
+def test_a_joint_that_is_not_there_is_refused():
+    for kind, rest in (("joint_jammed", {}), ("joint_torque_loss", {"value": 0.5})):
+        model = FAULTS[kind].Parameters
+        model(joint=1, **rest)
+        with pytest.raises(ValidationError, match="0 or 1"):
+            model(joint=2, **rest)
+
+
+def test_a_jammed_joint_makes_one_rod_of_two(arm):
+    """Hanging straight, the second joint jammed: a pendulum of twice the length, at its own small rate."""
+    chosen = dataclasses.replace(scenario(FaultSpec("joint_jammed", {"joint": 1})), physics_hz=2000)
+    arm.reset(chosen, 0)
+    for joint, angle in ((0, 0.01), (1, 0.0)):
+        bullet.resetJointState(arm._body.id, joint, angle, 0.0, physicsClientId=arm._world.client)
+    angles = []
+    for _ in range(200):
+        arm.step()
+        angles.append(arm.truth()[:2])
+    near, far = np.array(angles).T
+    long_m = 4.0 * HALF_M  # of both; a uniform rod about its end: g / (2/3 of its length) is the rate squared
+    t = np.arange(1, 201) / 50
+    assert near == pytest.approx(0.01 * np.cos(math.sqrt(9.80665 / (2.0 / 3.0 * long_m)) * t), abs=1e-4)
+    assert np.abs(far).max() < 1e-6
+
+
+def test_a_joint_that_lost_torque_turns_as_with_a_smaller_one(arm):
+    whole = np.tile([0.4, 1.0], (40, 1))
+    arm.reset(scenario(FaultSpec("joint_torque_loss", {"joint": 1, "value": 0.25})), 0)
+    weak = flown(arm, None, whole)
+    arm.reset(scenario(), 0)
+    assert weak.tobytes() == flown(arm, None, whole * [1.0, 0.25]).tobytes()
