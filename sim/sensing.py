@@ -9,13 +9,14 @@ a whole number of ticks, rounded up; a value never arrives before one that is ol
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from healing_runtime.core.signals import Layout, Signal
+
+from .faults.base import ticks_late
 
 if TYPE_CHECKING:
     from .faults import SensorFault
@@ -59,7 +60,7 @@ class Sensors:
     def __init__(self, observed: Layout, dt_s: float, longest_delay_s: float = 0.0) -> None:
         self._columns = [observed.slices[s.name] for s in sensors(observed)]
         self._dt_s = dt_s
-        self._reach = self._ticks(longest_delay_s)  # how many ticks back a reading may come from
+        self._reach = ticks_late(longest_delay_s, dt_s)  # how many ticks back a reading may come from
         self._missed = [0] * len(self._columns)
         self._late = [0] * len(self._columns)  # how many ticks old each sensor's reading is
         self._past: tuple[np.ndarray, ...] = ()  # what was measured, the newest last
@@ -108,13 +109,10 @@ class Sensors:
         arrived = self._raw.copy()
         for index, columns in enumerate(self._columns):
             delay_s = sum(fault.delay_s(amount) for fault, amount in faults if fault.columns == columns)
-            self._late[index] = late = min(self._ticks(delay_s), self._late[index] + 1) if tick else 0
+            ticks = ticks_late(delay_s, self._dt_s)
+            self._late[index] = late = min(ticks, self._late[index] + 1) if tick else 0
             arrived[columns] = self._past[-1 - late][columns]
         return arrived
-
-    def _ticks(self, delay_s: float) -> int:
-        """The first tick at which a delayed value is there; what misses it by a millionth has not missed it."""
-        return math.ceil(delay_s / self._dt_s - 1e-6)
 
     def _age(self) -> None:
         missed = self._missed

@@ -110,6 +110,7 @@ class Trials:
             [Leg(scenario, r.tick, r.carry_for(program), r.pardoned) for r in candidate.resumes],
             self._context.sim_root,
             recipe=candidate.incident.snapshot.recipe_actions,
+            onsets=candidate.incident.snapshot.onsets,
             until="first_kept",
             min_robustness=scenario.acceptance.min_robustness,
         )

@@ -29,24 +29,6 @@ _ADVICE = {
 }
 
 
-def validate(
-    model: type[Model], document: Document, value: Any, at: KeyPath = (), *, beside: Collection[str] = ()
-) -> Model:
-    """`value`, which stands at `at` in the document, as an instance of `model`.
-
-    `beside` are keys that may stand there too and that another model has read; they are named where one is unknown.
-
-    Validated as JSON and strictly: lists become tuples, but no text becomes a number and no Boolean becomes one.
-
-    Raises:
-        FileFormatError: the first mistake in the order of the file; `more` holds the others.
-    """
-    found = read(model, document, value, at, beside)
-    if isinstance(found, Mistakes):
-        raise in_order([mistake.error for mistake in found.told])
-    return found
-
-
 class Mistake(NamedTuple):
     """What is wrong with a value, and where the value stands."""
 
@@ -64,7 +46,12 @@ class Mistakes(NamedTuple):
 def read(
     model: type[Model], document: Document, value: Any, at: KeyPath = (), beside: Collection[str] = ()
 ) -> Model | Mistakes:
-    """As `validate`, with the mistakes as values."""
+    """`value`, which stands at `at` in the document, as an instance of `model`, or what is wrong with it.
+
+    `beside` are keys that may stand there too and that another model has read; they are named where one is unknown.
+
+    Validated as JSON and strictly: lists become tuples, but no text becomes a number and no Boolean becomes one.
+    """
     try:
         return model.model_validate_json(json.dumps(_with_units_spelled(model, value)), strict=True)
     except ValidationError as error:
@@ -77,9 +64,14 @@ def read(
 
 def in_order(errors: Sequence[InputError]) -> InputError:
     """The first mistake in the order of the file; `more` holds the others."""
-    first, *others = sorted(errors, key=lambda e: (e.where.line, e.where.column) if e.where else (0, 0))
+    first, *others = ordered(errors)
     first.more = tuple(others)
     return first
+
+
+def ordered(errors: Sequence[InputError]) -> tuple[InputError, ...]:
+    """Mistakes in the order of the file."""
+    return tuple(sorted(errors, key=lambda e: (e.where.line, e.where.column) if e.where else (0, 0)))
 
 
 def _path(document: Document, entry: Mapping[str, Any], at: KeyPath) -> KeyPath:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
 
-from .base import BodyFault, Parameters
+from .base import BodyFault, Parameters, in_whole
 
 
 class ActuatorDelayParameters(Parameters):
@@ -23,6 +24,12 @@ class ActuatorDelay(BodyFault):
     needs: ClassVar = ("actuator_delay_s",)
     Parameters: ClassVar = ActuatorDelayParameters
     example: ClassVar = {"value_s": 0.1}
+
+    @classmethod
+    def rounded(cls, parameters: Mapping[str, Any], control_hz: int, physics_hz: int) -> Mapping[str, str]:
+        """Whole physics steps."""
+        steps = round(parameters["value_s"] * physics_hz)
+        return in_whole("value_s", parameters["value_s"], steps, physics_hz, "physics step")
 
     def act(self, condition: Any, amount: float) -> None:
         """Lengthen the way."""

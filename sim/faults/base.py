@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -32,6 +33,19 @@ class BodyFault:
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
+
+    @classmethod
+    def claims(cls, parameters: Mapping[str, Any]) -> frozenset[str]:
+        """What it takes for itself alone, by valid parameters; one that adds up with its like takes nothing.
+
+        Two faults with a common claim must not overlap in time.
+        """
+        return frozenset()
+
+    @classmethod
+    def rounded(cls, parameters: Mapping[str, Any], control_hz: int, physics_hz: int) -> Mapping[str, str]:
+        """Parameter -> what its value is rounded to at these rates, in words; none where nothing is rounded."""
+        return {}
 
     def act(self, condition: Any, amount: float) -> None:
         """Change a fresh condition in place; `amount` in (0, 1] is how far a ramp has come."""
@@ -79,6 +93,16 @@ class SensorFault:
         bound = {"Parameters": parameters, "observed": observed, "example": example, "__doc__": cls.__doc__}
         return type(cls.__name__, (cls,), bound)
 
+    @classmethod
+    def claims(cls, parameters: Mapping[str, Any]) -> frozenset[str]:
+        """What it takes for itself alone (see `BodyFault.claims`): a sensor can hold but one value."""
+        return frozenset({f"sensor {parameters['signal']}"}) if cls.holds else frozenset()
+
+    @classmethod
+    def rounded(cls, parameters: Mapping[str, Any], control_hz: int, physics_hz: int) -> Mapping[str, str]:
+        """See `BodyFault.rounded`."""
+        return {}
+
     def prepare(self, course: Course) -> None:
         """Draw what is random in the run, and note what depends on its time."""
 
@@ -89,3 +113,15 @@ class SensorFault:
     def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
         """Change `reading` in place; `last` is the raw reading a tick ago. Returns whether a value was delivered."""
         raise NotImplementedError
+
+
+def ticks_late(delay_s: float, dt_s: float) -> int:
+    """The first tick at which a delayed value is there; what misses it by a millionth has not missed it."""
+    return math.ceil(delay_s / dt_s - 1e-6)
+
+
+def in_whole(name: str, value_s: float, count: int, hz: int, unit: str) -> Mapping[str, str]:
+    """What `rounded` says of a time that is worth `count` of a unit; nothing where that is the time itself."""
+    if abs(value_s * hz - count) < 1e-6:
+        return {}
+    return {name: f"{count} {unit}{'' if count == 1 else 's'}, {count / hz:g} s"}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from .base import Parameters, SensorFault
+from .base import Parameters, SensorFault, in_whole, ticks_late
 
 
 class SensorDelayParameters(Parameters):
@@ -23,6 +24,12 @@ class SensorDelay(SensorFault):
     kind: ClassVar = "sensor_delay"
     Parameters: ClassVar = SensorDelayParameters
     example: ClassVar = {"signal": "altitude", "value_s": 0.2}
+
+    @classmethod
+    def rounded(cls, parameters: Mapping[str, Any], control_hz: int, physics_hz: int) -> Mapping[str, str]:
+        """Whole ticks, rounded up (see `sensing`)."""
+        ticks = ticks_late(parameters["value_s"], 1.0 / control_hz)
+        return in_whole("value_s", parameters["value_s"], ticks, control_hz, "tick")
 
     def delay_s(self, amount: float) -> float:
         """The delay, or what a ramp has made of it so far."""
