@@ -167,8 +167,9 @@ class Journal:
         for fault, begun in tuple(recorder.onsets.items()):
             if begun == tick:
                 spec = self._scenario.faults[fault]
-                facts = {"fault": fault, "kind": spec.kind, "when": spec.when, "t_s": tick / self._scenario.control_hz}
-                message = {"tick": tick, "event": "fault_onset", **facts, "branch": self.branch}
+                when, t_s = " ".join((spec.when or "").split()), tick / self._scenario.control_hz
+                facts = {"fault": fault, "kind": spec.kind, "when": when, "t_s": t_s, "branch": self.branch}
+                message = {"tick": tick, "event": "fault_onset", **facts}
                 self._write("/event", self._scenario.t_ns(tick), message)
 
 

@@ -130,7 +130,7 @@ def _fault(
     onset = None
     if step is not None:
         onset = {"tick": step // scenario.substeps, "step": step, "t_s": step / scenario.physics_hz}
-    return {"kind": fault.kind, "when": fault.when, "onset": onset}
+    return {"kind": fault.kind, "when": fault.when and " ".join(fault.when.split()), "onset": onset}
 
 
 def _assertion(v: FinalVerdict, scenario: Scenario) -> dict[str, Any]:

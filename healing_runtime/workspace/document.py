@@ -136,7 +136,7 @@ def _advice(problem: str) -> str:
     if "mapping values are not allowed" in problem:
         return "; quote a text that holds ': ', and check the indentation"
     if "flow" in problem or "',' or" in problem:
-        return "; close the bracket"
+        return "; close the bracket, or put a text that holds one in quotes"
     if "cannot start any token" in problem or "chomping" in problem or "a comment or a line break" in problem:
         return "; put the text in quotes"
     if "block" in problem or "expected" in problem:
