@@ -77,14 +77,13 @@ class _Examination:
 
     # ------------------------------------------------------------ kinds of files
     def _scenario(self, name: str) -> None:
-        reading = self.home.scenario_reading(name)
+        reading, loaded = self.home.scenario_reading(name)
         for mistake in reading.mistakes:
             self.report.mistake(mistake, Location(name))
         if reading.robot is not None:
             self._formulas.triggers(reading.triggers, reading.robot.signals, reading.control_hz)
-        if reading.scenario is None:
+        if loaded is None:
             return
-        loaded = self.home.scenario(name)
         where = Location(display(loaded.path))
         self.report.looked_at(where.path)
         for note in loaded.notes:

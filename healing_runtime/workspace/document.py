@@ -55,11 +55,14 @@ class Document:
 
     def where_key(self, at: KeyPath) -> Location:
         """The place of a mapping key."""
-        return self._nearest_mark(self.key_marks if at in self.key_marks else self.marks, at)
+        known = at in self.key_marks or (*at[:-1], f"{at[-1] if at else ''}_s") in self.key_marks
+        return self._nearest_mark(self.key_marks if known else self.marks, at)
 
     def _nearest_mark(self, marks: Mapping[KeyPath, tuple[int, int]], at: KeyPath) -> Location:
         while at and at not in marks:
-            at = at[:-1]
+            # A time may stand under the name that carries its unit.
+            suffixed = (*at[:-1], f"{at[-1]}_s")
+            at = suffixed if suffixed in marks else at[:-1]
         return Location(self.path, *marks.get(at, (1, 1)))
 
 

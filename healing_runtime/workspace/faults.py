@@ -75,6 +75,11 @@ def _fault(
         raise NotFoundInCatalogue(message, where=document.where((*at, "kind")))
     kind: Any = robot.faults[entry.kind]
     gathering = Gathering()
+    for name in FaultEntry.times:
+        if {name, f"{name}_s"} <= document.value["faults"][at[1]].keys():
+            where = document.where_key((*at, f"{name}_s"))
+            what = f"{dotted((*at, f'{name}_s'))} and {name} are the same time; keep one."
+            gathering.add(FileFormatError(what, where=where))
     written = {k: v for k, v in document.value["faults"][at[1]].items() if k not in _FAULT_KEYS}
     parameters = gathering.attempt(
         lambda: resolve_section(kind.Parameters, document, written, at, FaultEntry.model_fields)

@@ -20,7 +20,7 @@ from healing_runtime.core.errors import InputError, NotFoundInCatalogue
 from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import AssertionFile, Source
 from healing_runtime.workspace.assertions import Reading, read_assertions, resolve_assertions
-from healing_runtime.workspace.document import Document, display, read_document, read_text, suggestion
+from healing_runtime.workspace.document import display, read_document, read_text, suggestion
 from healing_runtime.workspace.plants import load_robot, robots_in
 from healing_runtime.workspace.scenario import LoadedScenario, Lookups, ScenarioReading, read_scenario
 from healing_runtime.workspace.validation import in_order
@@ -58,19 +58,20 @@ class Workspace:
         Raises:
             InputError: file:line:column, what is wrong, what to do.
         """
-        document, path, reading = self._read_scenario(str(name_or_path), seed, policy)
-        if reading.scenario is None:
+        reading, loaded = self.scenario_reading(name_or_path, seed=seed, policy=policy)
+        if loaded is None:
             raise in_order(reading.mistakes)
-        return LoadedScenario(reading.scenario, path, document.text, document.sha256, reading.notes, reading.triggers)
+        return loaded
 
-    def scenario_reading(self, name_or_path: str) -> ScenarioReading:
-        """A scenario as far as it can be read, with every mistake in it."""
-        return self._read_scenario(name_or_path, None, None)[2]
+    def scenario_reading(
+        self, name_or_path: str | Path, *, seed: int | None = None, policy: str | None = None
+    ) -> tuple[ScenarioReading, LoadedScenario | None]:
+        """A scenario as far as it can be read, with every mistake in it; loaded where there is none.
 
-    def _read_scenario(
-        self, name_or_path: str, seed: int | None, policy: str | None
-    ) -> tuple[Document, Path, ScenarioReading]:
-        path = self._find("scenarios", name_or_path, None)
+        Raises:
+            InputError: there is no such file, or it is no YAML.
+        """
+        path = self._find("scenarios", str(name_or_path), None)
         document = read_document(path)
         lookups = Lookups(
             robot=self.robot,
@@ -79,7 +80,11 @@ class Workspace:
             assertion_file=self.assertion_file,
         )
         name = self._name_of("scenarios", path) or f"{document.value.get('robot')}/{path.stem}"
-        return document, path, read_scenario(document, name, lookups, seed=seed, policy=policy)
+        reading = read_scenario(document, name, lookups, seed=seed, policy=policy)
+        if reading.scenario is None:
+            return reading, None
+        about = (document.text, document.sha256, reading.notes, reading.triggers)
+        return reading, LoadedScenario(reading.scenario, path, *about)
 
     def controller(self, name: str, base: Path | None = None) -> Source:
         """A controller's source text, not parsed. A relative path is looked for in `base` first."""

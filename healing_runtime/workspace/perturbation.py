@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -107,23 +108,21 @@ class _Reader:
     gathering: Gathering
 
     def perturbation(self) -> Perturbation:
-        initial, environment = self.nominal
+        models: tuple[Any, Any] = (self.robot.initial, self.robot.environment)
         found: tuple[dict[str, Distribution], dict[str, Distribution]] = {}, {}
         by_kind: dict[str, Distribution] = {}
         for key, entry in self.document.value["perturb"].items():
             at: KeyPath = ("perturb", key)
+            place = next((i for i, model in enumerate(models) if key in model.model_fields), None)
             if key == "faults":
                 if self.faults is not None and self.time is not None:
                     by_kind |= self._of_faults(entry, self.faults, self.time)
-                continue
-            place = next((i for i, section in enumerate(self.nominal) if section is not None and key in section), None)
-            if place is not None:
-                values, model = self.nominal[place], (self.robot.initial, self.robot.environment)[place]
-                found[place].update(self._leaves(entry, values[key] if values else None, model, key, at))
-            elif initial is not None and environment is not None:
-                hint = suggestion(key, {*initial, *environment, "faults"}, what="Known keys")
-                message = f"perturb: unknown key '{key}'.{hint}"
+            elif place is None:
+                known = {*models[0].model_fields, *models[1].model_fields, "faults"}
+                message = f"perturb: unknown key '{key}'.{suggestion(key, known, what='Known keys')}"
                 self.gathering.add(FileFormatError(message, where=self.document.where_key(at)))
+            elif (nominal := self.nominal[place]) is not None:
+                found[place].update(self._leaves(entry, nominal[key], models[place], key, at))
         return Perturbation(*found, by_kind)
 
     def _leaves(
@@ -227,14 +226,16 @@ def _shown(value: Any) -> str:
 
 
 def _distribution(document: Document, entry: Any, unit: str, at: KeyPath) -> Distribution:
-    fields = _mapping(document, entry, at)
     form = "write {normal: SIGMA} or {uniform: [LOW, HIGH]}"
+    fields = entry if isinstance(entry, dict) else {}
     if len(fields) != 1 or not set(fields) <= {"normal", "uniform"}:
         raise FileFormatError(f"{dotted(at)}: {form}.", where=document.where(at))
     if "normal" in fields:
         sigma = _number(document, fields["normal"], unit, (*at, "normal"))
         if sigma < 0:
-            raise FileFormatError(f"{dotted(at)}: a sigma is never negative.", where=document.where((*at, "normal")))
+            raise FileFormatError(
+                f"{dotted(at)}: a sigma is never negative; write its size.", where=document.where((*at, "normal"))
+            )
         return Distribution("normal", scale=sigma)
     bounds = fields["uniform"]
     if not isinstance(bounds, list) or len(bounds) != 2:
@@ -248,13 +249,14 @@ def _distribution(document: Document, entry: Any, unit: str, at: KeyPath) -> Dis
 
 def _number(document: Document, value: Any, unit: str, at: KeyPath) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise FileFormatError(f"{dotted(at)}: write a number.", where=document.where(at))
+        raise FileFormatError(f"{dotted(at)}: {json.dumps(value)} is no number; write one.", where=document.where(at))
     return in_unit(document, value, unit, at)
 
 
 def _mapping(document: Document, entry: Any, at: KeyPath) -> Mapping[str, Any]:
     if not isinstance(entry, dict):
-        raise FileFormatError(f"{dotted(at)}: write a mapping.", where=document.where(at))
+        what = f"{dotted(at)}: must be a mapping; write {{normal: SIGMA}}, {{uniform: [LOW, HIGH]}} or keys with such."
+        raise FileFormatError(what, where=document.where(at))
     return entry
 
 

@@ -93,7 +93,15 @@ def limits_of(model: type[BaseModel], path: str) -> Limits:
 
 def in_unit(document: Document, text: Any, unit: str, at: KeyPath) -> float:
     """A number in `unit`, from a number or from a quantity of that dimension. UnitError with its place."""
-    return units.to_si(text, unit, where=document.where(at)) / (units.si_factor(unit) if isinstance(text, str) else 1.0)
+    try:
+        if isinstance(text, str) and unit and not units.split_quantity(text)[1]:
+            raise UnitError(f"the text '{text}' has no unit; write '{text} {unit}', or {text} without quotes.")
+        found = units.to_si(text, unit) / (units.si_factor(unit) if isinstance(text, str) else 1.0)
+        if abs(found) > units.LARGEST:
+            raise UnitError(f"{found:g} is too large a number; write one that a robot can reach.")
+    except UnitError as error:
+        raise UnitError(f"{dotted(at)}: {error.message}", where=document.where(at)) from None
+    return found
 
 
 def _in_declared_units(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -39,7 +40,9 @@ def seconds(document: Document, at: KeyPath, text: str) -> Fraction:
     except UnitError as error:
         raise UnitError(f"{dotted(at)}: {error.message}", where=document.where(at)) from None
     if found < 0:
-        raise FileFormatError(f"{dotted(at)}: a time is never negative.", where=document.where(at))
+        raise FileFormatError(
+            f"{dotted(at)}: a time is never negative; write one from 0 s on.", where=document.where(at)
+        )
     return found
 
 
@@ -48,14 +51,21 @@ def whole_ticks(document: Document, at: KeyPath, text: str, hz: int) -> int:
     ticks = seconds(document, at, text) * hz
     if ticks.denominator == 1 and ticks > 0:
         return int(ticks)
-    legal = [written(Fraction(n, hz)) for n in sorted({max(1, math.floor(ticks)), max(1, math.ceil(ticks))})]
+    below = next((n for n in range(math.floor(ticks), 0, -1) if _in_decimals(n, hz)), None)
+    above = next(n for n in itertools.count(max(1, math.ceil(ticks))) if _in_decimals(n, hz))
+    legal = [written(Fraction(n, hz)) for n in (below, above) if n is not None]
     message = f"{dotted(at)}: '{text}' is not a whole number of ticks at {hz} Hz; write {' or '.join(legal)}."
     raise FileFormatError(message, where=document.where(at))
 
 
+def _in_decimals(ticks: int, hz: int) -> bool:
+    """Whether so many ticks are a number of seconds that can be written exactly, with six decimals at most."""
+    return ticks * 10**6 % hz == 0
+
+
 def written(time: Fraction) -> str:
-    """A time as one writes it, in quotes."""
-    return f"'{float(time):.10g} s'" if (time * 10**9).denominator == 1 else f"'{float(time):.17g} s'"
+    """A time that can be written exactly as one writes it, in quotes."""
+    return f"'{float(time):.16g} s'"
 
 
 def length_in_ticks(document: Document, text: str, rates: Rates) -> int:
@@ -67,7 +77,8 @@ def length_in_ticks(document: Document, text: str, rates: Rates) -> int:
         what = f"{ticks} ticks; a run has at most {MAX_TICKS:,}"
         if most < MAX_TICKS:
             what = f"{ticks * rates.physics_hz // rates.control_hz} physics steps; a run has at most {MAX_STEPS:,}"
-        longest = written(Fraction(most, rates.control_hz))
+        hz = rates.control_hz
+        longest = written(Fraction(next(n for n in range(most, 0, -1) if _in_decimals(n, hz)), hz))
         raise FileFormatError(f"duration: '{text}' is {what}, so {longest}.", where=document.where(at))
     return ticks
 

@@ -87,8 +87,9 @@ def _with_units_spelled(model: type[BaseModel], value: Any) -> Any:
     out = {}
     for key, inner in value.items():
         time = key.removesuffix("_s")
-        if time != key and time in getattr(model, "times", ()) and time not in value and isinstance(inner, int | float):
-            out[time] = f"{inner} s"
+        if time != key and time in getattr(model, "times", ()) and time not in value:
+            number = isinstance(inner, int | float) and not isinstance(inner, bool)
+            out[time] = f"{inner} s" if number else inner
             continue
         nested = _model_in(model.model_fields[key].annotation) if key in model.model_fields else None
         out[key] = inner if nested is None else _with_units_spelled(nested, inner)
@@ -111,6 +112,8 @@ def _line(
         known = [word.strip(" '") for word in entry["ctx"]["expected"].replace(" or ", ", ").split(",")]
         hint = suggestion(str(given), known, what="Write one of")
         return FileFormatError(f"{name} cannot be {_shown(given)}.{hint}", where=document.where(path))
+    if kind == "string_too_short":
+        return FileFormatError(f"{name} is empty; write it, or remove the key.", where=document.where_key(path))
     if kind == "string_pattern_mismatch":
         what = "use lower-case letters, digits and '_' ('-' in ids), a letter first"
         return FileFormatError(f"{name}: {_shown(given)} is not a name; {what}.", where=document.where(path))
