@@ -272,10 +272,15 @@ class _Builder:
         return layout if layout.split() == event.value.split() else None
 
 
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """At most two known names that may have been meant."""
+    return difflib.get_close_matches(name, sorted(known), n=2, cutoff=0.6)
+
+
 def suggestion(name: str, known: Iterable[str], *, what: str = "Known") -> str:
     """`" Did you mean 'x'?"`, else the list of what is known, for the end of an error message."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
+    near = nearest(name, names)
     if near:
         return " Did you mean " + " or ".join(f"'{n}'" for n in near) + "?"
     return f" {what}: {', '.join(names)}." if names else ""

@@ -23,7 +23,12 @@ class Written(NamedTuple):
 
     rates: Rates
     duration: str
-    end_step: int
+    ticks: int
+
+    @property
+    def end_step(self) -> int:
+        """The physics step at which the flight ends."""
+        return self.ticks * self.rates.physics_hz // self.rates.control_hz
 
 
 class Trigger(NamedTuple):

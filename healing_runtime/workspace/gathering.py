@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from healing_runtime.core.errors import InputError
-from healing_runtime.workspace.validation import in_order
+from healing_runtime.core.errors import InputError, NotFoundInCatalogue
+from healing_runtime.workspace.document import Document, KeyPath
+from healing_runtime.workspace.validation import dotted, in_order
 
 T = TypeVar("T")
 
@@ -34,3 +35,11 @@ class Gathering:
         """Raise what was gathered, the first mistake in the order of the file with the others as its `more`."""
         if self.mistakes:
             raise in_order(self.mistakes)
+
+
+def located(document: Document, at: KeyPath, look_up: Callable[[], T]) -> T:
+    """Run a look-up; a name that is not there is reported where the file uses it."""
+    try:
+        return look_up()
+    except NotFoundInCatalogue as error:
+        raise NotFoundInCatalogue(f"{dotted(at)}: {error.message}", where=document.where(at)) from None

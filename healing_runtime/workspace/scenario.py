@@ -7,23 +7,23 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from healing_runtime.core.errors import FileFormatError, InputError, NotFoundInCatalogue
 from healing_runtime.core.plant import Robot
-from healing_runtime.core.records import Acceptance, AssertionFile, Policy, Scenario
-from healing_runtime.workspace.document import Document, KeyPath, suggestion
+from healing_runtime.core.records import AssertionFile, Scenario
+from healing_runtime.workspace.document import Document, KeyPath, nearest, suggestion
 from healing_runtime.workspace.faults import Trigger, Written, read_faults, triggers
-from healing_runtime.workspace.gathering import Gathering
-from healing_runtime.workspace.models import FaultEntry, ScenarioFile
+from healing_runtime.workspace.gathering import Gathering, located
+from healing_runtime.workspace.models import Rates, ScenarioFile
 from healing_runtime.workspace.perturbation import read_perturbation
+from healing_runtime.workspace.policy import acceptance_notes, read_acceptance, read_policy
 from healing_runtime.workspace.remains import scenario_remains
 from healing_runtime.workspace.sections import resolve_section
-from healing_runtime.workspace.timing import check_rates, length_in_ticks, whole_ticks
-from healing_runtime.workspace.validation import Mistakes, dotted, in_order, ordered, read
+from healing_runtime.workspace.timing import checked_rates, length_in_ticks
+from healing_runtime.workspace.validation import Mistakes, in_order, ordered, read
 
 T = TypeVar("T")
 
@@ -84,69 +84,93 @@ def read_scenario(
     Raises:
         InputError: nothing of the file can be read.
     """
-    gathering, notes = Gathering(), []
-    file, wrong = _form(document, gathering)
-    attempt = gathering.attempt
-    robot = controller = None
-    if "robot" not in wrong:
-        robot = attempt(lambda: _located(document, ("robot",), lambda: lookups.robot(file.robot)))
-    if "controller" not in wrong:
-        controller = attempt(lambda: _located(document, ("controller",), lambda: lookups.controller(file.controller)))
-    rates = None
-    if "rates" not in wrong and attempt(lambda: _right(check_rates(document, file.rates))):
-        rates = file.rates
-    assertions = _assertions(document, file, robot, lookups, gathering, whole=not {"assertions", "mission"} & wrong)
-    ticks, time = None, None
-    if rates is not None and "duration" not in wrong:
-        ticks = attempt(lambda: length_in_ticks(document, file.duration, rates))
-    if rates is not None and ticks is not None:
-        time = Written(rates, file.duration, ticks * rates.physics_hz // rates.control_hz)
-    entries: Sequence[FaultEntry | None] = [
-        None if ("faults", i) in wrong else entry for i, entry in enumerate(file.faults)
-    ]
-    sections: dict[str, Any] = dict.fromkeys(("initial", "environment", "reference"))
+    reader = _Reader(document, lookups)
+    file, gathering = reader.file, reader.gathering
+    robot = reader.named("robot", lookups.robot)
+    controller = reader.named("controller", lookups.controller)
+    assertions = _assertions(document, file, robot, lookups, gathering, whole=reader.right("assertions", "mission"))
+    time = reader.time()
+    initial, environment, reference = (reader.section(robot, name) for name in ("initial", "environment", "reference"))
+    entries = [None if ("faults", i) in reader.wrong else entry for i, entry in enumerate(file.faults)]
     faults = perturb = None
-    if robot is not None:
-        for section in sections:
-            if section not in wrong:
-                model, value = getattr(robot, section), getattr(file, section)
-                sections[section] = attempt(lambda m=model, v=value, at=(section,): resolve_section(m, document, v, at))
-        if "faults" not in wrong:
-            faults = read_faults(document, entries, robot, time, notes, gathering)
-        if "perturb" not in wrong:
-            nominal = sections["initial"], sections["environment"]
-            perturb = read_perturbation(document, robot, nominal, faults, time, notes, gathering)
+    if robot is not None and reader.right("faults"):
+        faults = read_faults(document, entries, robot, time, reader.notes, gathering)
+    if robot is not None and reader.right("perturb"):
+        nominal = initial, environment
+        perturb = read_perturbation(document, robot, nominal, faults, time, reader.notes, gathering)
+    hz = None if reader.rates is None else reader.rates.control_hz
     settled = None
-    if "policy" not in wrong:
-        settled = attempt(lambda: _policy(document, file, lookups, policy, rates and rates.control_hz))
-    acceptance = _acceptance(file)
+    if reader.right("policy"):
+        settled = gathering.attempt(lambda: read_policy(document, file, lookups.controller, policy, hz))
     scenario = None
     if not gathering.mistakes:
-        assert rates and ticks and controller and settled and perturb is not None and faults is not None
+        assert time and controller and settled and perturb is not None and faults is not None
+        assert initial is not None and environment is not None and reference is not None
         scenario = Scenario(
             name=name,
             robot=file.robot,
             controller=controller,
             assertions=assertions,
             mission=file.mission,
-            duration_ticks=ticks,
-            control_hz=rates.control_hz,
-            physics_hz=rates.physics_hz,
+            duration_ticks=time.ticks,
+            control_hz=time.rates.control_hz,
+            physics_hz=time.rates.physics_hz,
             seed=file.seed if seed is None else seed,
-            initial=sections["initial"],
-            environment=sections["environment"],
+            initial=initial,
+            environment=environment,
             faults=faults,
             perturb=perturb,
             policy=settled,
-            acceptance=acceptance,
-            reference=sections["reference"],
+            acceptance=read_acceptance(file),
+            reference=reference,
             dtype=file.dtype,
             healable=file.healable.label,
             healable_reason=file.healable.reason,
         )
-        notes += _acceptance_notes(acceptance)
-    hz = None if rates is None else rates.control_hz
-    return ScenarioReading(scenario, tuple(notes), ordered(gathering.mistakes), triggers(document, entries), robot, hz)
+        reader.notes += acceptance_notes(scenario.acceptance)
+    notes, mistakes = tuple(reader.notes), ordered(gathering.mistakes)
+    return ScenarioReading(scenario, notes, mistakes, triggers(document, entries), robot, hz)
+
+
+class _Reader:
+    """One reading of a file: what was gathered, and the parts of it that need no other; None where one is wrong."""
+
+    def __init__(self, document: Document, lookups: Lookups) -> None:
+        self.document, self.lookups = document, lookups
+        self.gathering, self.notes = Gathering(), []
+        self.file, self.wrong = _form(document, self.gathering)
+        self.rates = self._rates()
+
+    def right(self, *keys: str) -> bool:
+        """Whether the form of these keys is right."""
+        return not self.wrong & set(keys)
+
+    def named(self, key: str, look_up: Callable[[str], T]) -> T | None:
+        """What a name stands for."""
+        name = getattr(self.file, key)
+        if not self.right(key):
+            return None
+        return self.gathering.attempt(lambda: located(self.document, (key,), functools.partial(look_up, name)))
+
+    def _rates(self) -> Rates | None:
+        if not self.right("rates"):
+            return None
+        return self.gathering.attempt(lambda: checked_rates(self.document, self.file.rates))
+
+    def time(self) -> Written | None:
+        """Rates and length, where both are right."""
+        rates, duration = self.rates, self.file.duration
+        if rates is None or not self.right("duration"):
+            return None
+        ticks = self.gathering.attempt(lambda: length_in_ticks(self.document, duration, rates))
+        return None if ticks is None else Written(rates, duration, ticks)
+
+    def section(self, robot: Robot | None, key: str) -> Mapping[str, Any] | None:
+        """A section that the robot declares."""
+        if robot is None or not self.right(key):
+            return None
+        model, value = getattr(robot, key), getattr(self.file, key)
+        return self.gathering.attempt(lambda: resolve_section(model, self.document, value, (key,)))
 
 
 def _form(document: Document, gathering: Gathering) -> tuple[ScenarioFile, frozenset[Any]]:
@@ -160,20 +184,10 @@ def _form(document: Document, gathering: Gathering) -> tuple[ScenarioFile, froze
     mended = read(ScenarioFile, document, value)
     if isinstance(mended, Mistakes):
         raise in_order(gathering.mistakes)
-    return mended, wrong
-
-
-def _right(_: None) -> bool:
-    """What a check that only raises gives where it does not."""
-    return True
-
-
-def _located(document: Document, at: KeyPath, look_up: Callable[[], T]) -> T:
-    """Run a look-up; a name that is not there is reported where the file uses it."""
-    try:
-        return look_up()
-    except NotFoundInCatalogue as error:
-        raise NotFoundInCatalogue(f"{dotted(at)}: {error.message}", where=document.where(at)) from None
+    # A mistyped key leaves the one that was meant at its default, which says nothing about the file.
+    known = ScenarioFile.model_fields
+    meant = {near for key in wrong if isinstance(key, str) and key not in known for near in nearest(key, known)}
+    return mended, wrong | meant
 
 
 def _assertions(
@@ -188,7 +202,7 @@ def _assertions(
     for index, name in enumerate(file.assertions):
         at: KeyPath = ("assertions", index)
         reference = gathering.attempt(
-            lambda at=at, name=name: _located(document, at, functools.partial(lookups.assertions, name))
+            lambda at=at, name=name: located(document, at, functools.partial(lookups.assertions, name))
         )
         found = None if reference is None else gathering.attempt(functools.partial(lookups.assertion_file, reference))
         if reference is None or found is None:
@@ -206,55 +220,3 @@ def _assertions(
         message = f"mission: no assertion file of this scenario has a mission '{file.mission}'.{hint}"
         gathering.add(NotFoundInCatalogue(message, where=document.where(("mission",))))
     return tuple(references)
-
-
-def _policy(
-    document: Document, file: ScenarioFile, lookups: Lookups, override: str | None, control_hz: int | None
-) -> Policy | None:
-    """The policy; None without a rate."""
-    section, gathering = file.policy, Gathering()
-    choice = section.on_violation if override is None else override
-    if choice not in ("freeze", "rewind"):
-        where = document.where(("policy", "on_violation")) if override is None else None
-        gathering.add(InputError(f"the policy '{choice}' is not available; use rewind or freeze.", where=where))
-    fallback = section.fallback
-    if fallback is not None:
-        look_up = functools.partial(lookups.controller, fallback)
-        fallback = gathering.attempt(lambda: _located(document, ("policy", "fallback"), look_up))
-    ticks, at = 0, ("policy", "probation")
-    if control_hz is not None:
-        ticks = gathering.attempt(lambda: whole_ticks(document, at, section.probation, control_hz))
-    gathering.raise_all()
-    if control_hz is None or ticks is None or choice not in ("freeze", "rewind"):
-        return None
-    return Policy(
-        on_violation=choice,
-        fallback=fallback,
-        probation_ticks=ticks,
-        max_attempts=section.max_attempts,
-        wall_budget_s=section.wall_budget_s,
-    )
-
-
-def _acceptance(file: ScenarioFile) -> Acceptance:
-    section, neighbourhood = file.acceptance, file.acceptance.neighbourhood
-    return Acceptance(
-        min_robustness=section.min_robustness,
-        samples=neighbourhood.samples,
-        min_pass_rate=neighbourhood.min_pass_rate,
-        confidence=neighbourhood.confidence,
-        regressions=section.regressions,
-    )
-
-
-def _acceptance_notes(acceptance: Acceptance) -> tuple[str, ...]:
-    """Too few samples certify nothing even if all pass: the exact bound after n of n is alpha ** (1 / n)."""
-    alpha = (1.0 - acceptance.confidence) / 2.0
-    needed = math.ceil(math.log(alpha) / math.log(acceptance.min_pass_rate))
-    if acceptance.samples >= needed:
-        return ()
-    best = alpha ** (1.0 / acceptance.samples)
-    return (
-        f"acceptance.neighbourhood: {acceptance.samples} samples certify a pass rate of {best:.2f} at most; "
-        f"no patch can reach {acceptance.min_pass_rate:g}, which takes {needed} samples",
-    )

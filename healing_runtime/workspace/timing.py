@@ -18,10 +18,10 @@ MAX_STEPS = 100_000_000
 """Most physics steps of a run: an hour of computing, where a step is a body's."""
 
 
-def check_rates(document: Document, rates: Rates) -> None:
-    """Refuse a control rate that does not divide the physics rate."""
+def checked_rates(document: Document, rates: Rates) -> Rates:
+    """The rates, if the control rate divides the physics rate."""
     if rates.physics_hz % rates.control_hz == 0:
-        return
+        return rates
     divisors = [d for d in range(1, rates.physics_hz + 1) if rates.physics_hz % d == 0]
     below = max((d for d in divisors if d < rates.control_hz), default=None)
     above = min((d for d in divisors if d > rates.control_hz), default=None)

@@ -44,7 +44,7 @@ class Integrator:
         self.x += self.u * 0.1
         self.t += 0.1
 
-    def begin(self, fault):
+    def begin(self, fault) -> None:
         raise AssertionError("none of its faults waits for a formula")
 
     def snapshot(self) -> tuple[Any, ...]:

@@ -114,6 +114,22 @@ def test_all_mistakes_of_a_file_come_at_once_in_its_order(told):
     assert places == sorted(places)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("rates: {control_hz: 48, physics_hz: 240}", "rate: {control_hz: 10, physics_hz: 40}"),
+        ("duration: 12 s", "durations: 12 s"),
+        ("initial: {position_m", "initials: {position_m"),
+        ("faults:", "fault:"),
+        ("robot: quadrotor", "robots: quadrotor"),
+        ("policy: {on_violation: rewind, ", "policies: {on_violation: rewound, "),
+    ],
+)
+def test_a_mistyped_key_is_one_mistake_whatever_rests_on_it(told, old, new):
+    ((_, message),) = told(TABLE.BASE.replace(old, new, 1))
+    assert message.startswith(f"unknown key '{new.partition(':')[0]}'. Did you mean '")
+
+
 def test_check_tells_them_all_and_exits_2(told, capsys):
     text = TABLE.BASE.replace("control_hz: 48", "control_hz: 50").replace(
         "start: 3 s, until: 5 s", "when: altitud < 1 m"
