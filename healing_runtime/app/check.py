@@ -25,7 +25,6 @@ from healing_runtime.language.findings import Finding
 from healing_runtime.sandbox.messages import Job, Message
 from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.supervisor.preparation import judged_by
-from healing_runtime.workspace.document import display
 
 DEFAULT_HZ, DEFAULT_DTYPE = 48, "float32"
 """For a file that no scenario uses."""
@@ -78,14 +77,14 @@ class _Examination:
     # ------------------------------------------------------------ kinds of files
     def _scenario(self, name: str) -> None:
         reading, loaded = self.home.scenario_reading(name)
+        where = Location(reading.path)
+        self.report.looked_at(where.path)
         for mistake in reading.mistakes:
-            self.report.mistake(mistake, Location(name))
+            self.report.mistake(mistake, where)
         if reading.robot is not None:
             self._formulas.triggers(reading.triggers, reading.robot.signals, reading.control_hz)
         if loaded is None:
             return
-        where = Location(display(loaded.path))
-        self.report.looked_at(where.path)
         for note in loaded.notes:
             self.report.add("note", f"{note}.", where)
         scenario = loaded.scenario

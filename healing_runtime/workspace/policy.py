@@ -43,6 +43,7 @@ def read_policy(
 
 
 def read_acceptance(file: ScenarioFile) -> Acceptance:
+    """What is asked of a patch."""
     section, neighbourhood = file.acceptance, file.acceptance.neighbourhood
     return Acceptance(
         min_robustness=section.min_robustness,

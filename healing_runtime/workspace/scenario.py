@@ -66,6 +66,7 @@ class ScenarioReading(NamedTuple):
         triggers: the formulas that faults wait for; they are still text.
         robot: the robot it names, if there is one.
         control_hz: its control rate, if that is right.
+        path: of the file, for people.
     """
 
     scenario: Scenario | None
@@ -74,6 +75,7 @@ class ScenarioReading(NamedTuple):
     triggers: tuple[Trigger, ...]
     robot: Robot | None
     control_hz: int | None
+    path: str
 
 
 def read_scenario(
@@ -129,7 +131,7 @@ def read_scenario(
         )
         reader.notes += acceptance_notes(scenario.acceptance)
     notes, mistakes = tuple(reader.notes), ordered(gathering.mistakes)
-    return ScenarioReading(scenario, notes, mistakes, triggers(document, entries), robot, hz)
+    return ScenarioReading(scenario, notes, mistakes, triggers(document, entries), robot, hz, document.path)
 
 
 class _Reader:
