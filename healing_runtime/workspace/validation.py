@@ -29,6 +29,18 @@ _ADVICE = {
 }
 
 
+def validate(model: type[Model], document: Document, value: Any, at: KeyPath = ()) -> Model:
+    """`read`, where a mistake is an exception.
+
+    Raises:
+        FileFormatError: the first mistake in the order of the file; `more` holds the others.
+    """
+    found = read(model, document, value, at)
+    if isinstance(found, Mistakes):
+        raise in_order([mistake.error for mistake in found.told])
+    return found
+
+
 class Mistake(NamedTuple):
     """What is wrong with a value, and where the value stands."""
 
