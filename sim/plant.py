@@ -41,6 +41,7 @@ class Keyframe(NamedTuple):
     run: int
     bullet: int
     step: int
+    onsets: tuple[tuple[int, int], ...]
     kept: tuple[float, ...]
     commands: tuple[tuple[int, Command], ...]
     sensors: Held
@@ -151,12 +152,18 @@ class SimulatedPlant(abc.ABC):
             self._fly(min(end, schedule.next_step, commands.next_step))
         self._sample()
 
+    def begin(self, fault: int) -> None:
+        """A fault that waits for its formula begins with the next physics step."""
+        self._schedule.begin(fault, self._step)
+        self._change()
+
     def snapshot(self) -> Keyframe:
         """All state at this tick boundary; free it with `release`."""
         return Keyframe(
             self._run,
             self._world.save(),
             self._step,
+            self._schedule.save(),
             self._kept(),
             self._commands.save(),
             self._sensors.save(),
@@ -173,6 +180,7 @@ class SimulatedPlant(abc.ABC):
             raise ValueError("this keyframe is from before the last reset; re-execute the recipe.")
         self._world.restore(snapshot.bullet)
         self._step = snapshot.step
+        self._schedule.restore(snapshot.onsets)
         self._read_world()
         self._keep(snapshot.kept)
         self._commands.restore(snapshot.commands)
@@ -191,6 +199,8 @@ class SimulatedPlant(abc.ABC):
         numbers = [self._step, *self._read_world(), *self._kept(), *held.missed]
         for arrival, command in self._commands.save():
             numbers += [arrival, *command]
+        for onset in self._schedule.save():
+            numbers += onset
         data = struct.pack(f"<{len(numbers)}d", *numbers) + held.reading.tobytes() + held.raw.tobytes()
         return hashlib.sha256(data + self._truth.tobytes() + held.on_its_way()).hexdigest()
 

@@ -25,7 +25,6 @@ from healing_runtime.language.findings import Finding
 from healing_runtime.sandbox.messages import Job, Message
 from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.supervisor.preparation import judged_by
-from healing_runtime.workspace.document import display
 
 DEFAULT_HZ, DEFAULT_DTYPE = 48, "float32"
 """For a file that no scenario uses."""
@@ -77,9 +76,17 @@ class _Examination:
 
     # ------------------------------------------------------------ kinds of files
     def _scenario(self, name: str) -> None:
-        loaded = self.home.scenario(name)
-        where = Location(display(loaded.path))
+        reading, loaded = self.home.scenario_reading(name)
+        where = Location(reading.path)
         self.report.looked_at(where.path)
+        for mistake in reading.mistakes:
+            self.report.mistake(mistake, where)
+        if reading.robot is not None:
+            self._formulas.triggers(reading.triggers, reading.robot.signals, reading.control_hz)
+        if loaded is None:
+            return
+        for note in loaded.notes:
+            self.report.add("note", f"{note}.", where)
         scenario = loaded.scenario
         files = [self.home.assertion_file(n, loaded.path.parent) for n in scenario.assertions]
         for file in files:

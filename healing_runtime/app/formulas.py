@@ -15,6 +15,7 @@ from healing_runtime.core.signals import SignalTable
 from healing_runtime.stl import analysis
 from healing_runtime.stl.parse import Text, parse_text
 from healing_runtime.workspace.document import read_document
+from healing_runtime.workspace.faults import Trigger
 
 
 class Formulas:
@@ -77,6 +78,14 @@ class Formulas:
                 faults += 1
                 self._report.mistake(error, Location(file.path))
         return faults
+
+    def triggers(self, triggers: Sequence[Trigger], table: SignalTable, control_hz: int | None) -> None:
+        """The formulas that a scenario's faults wait for, each on its own."""
+        for trigger in triggers:
+            try:
+                stl.condition(trigger.text, table, control_hz, trigger.where)
+            except InputError as error:
+                self._report.mistake(error, trigger.where)
 
     def flight(self, judging: Sequence[stl.Requirement], scenario: Scenario, table: SignalTable, path: str) -> None:
         """What judges one flight: files against each other, and windows against the flight's length."""

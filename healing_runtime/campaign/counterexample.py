@@ -54,7 +54,8 @@ def _must_be(path: Path, prepared: Prepared, flown: Scenario) -> None:
 def _fault(fault: FaultSpec, physics_hz: int) -> dict[str, Any]:
     steps = {"start": fault.start_step, "until": fault.until_step, "ramp": fault.ramp_steps or None}
     times = {key: _seconds(step, physics_hz) for key, step in steps.items() if step is not None}
-    return {"kind": fault.kind, **fault.parameters, **times}
+    when = {} if fault.when is None else {"when": fault.when}
+    return {"kind": fault.kind, **fault.parameters, **when, **times}
 
 
 def _seconds(step: int, physics_hz: int) -> str:

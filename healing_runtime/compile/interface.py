@@ -52,7 +52,7 @@ class ProgramInterface:
     """Columns of the packed array and of the carry; `inputs` are the lengths of the observed and the true vector.
 
     `columns` maps a block of the packed array to (start, stop): `action tripped finite status rho rho_lo rho_hi
-    ended_status ended_rho contract_rho contract_ok diagnostics atoms state_floats state_ints`.
+    ended_status ended_rho contract_rho contract_ok diagnostics atoms triggers state_floats state_ints`.
     """
 
     controller: ControllerInterface

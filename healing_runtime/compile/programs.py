@@ -85,6 +85,7 @@ def build(
     table: SignalTable,
     control_hz: int,
     *,
+    triggers: Sequence[Any] = (),
     one_kernel: bool = False,
 ) -> ProgramBlob:
     """Compose the tick, compile it ahead of time, run it once on zeros, and serialise the executable.
@@ -98,7 +99,7 @@ def build(
     devices.run_in_calling_thread()
     control, contract = (rechecked(b) for b in (exported.control, exported.contract))
     step = ticks.Step(control.call, contract.call)
-    composed = ticks.compose(step, exported.interface, requirements, table, control_hz)
+    composed = ticks.compose(step, exported.interface, requirements, table, control_hz, triggers)
     carry = first_carry(exported.state, composed)
     dtype = np.dtype(exported.interface.dtype)
     observed, true = np.zeros(table.observed.size, dtype), np.zeros(table.true.size, dtype)

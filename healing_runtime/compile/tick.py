@@ -54,9 +54,11 @@ class Judge(NamedTuple):
     restarts: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
 
 
-def judge(requirements: Sequence[Any], table: SignalTable, control_hz: int, dtype: Any) -> Judge:
+def judge(
+    requirements: Sequence[Any], table: SignalTable, control_hz: int, dtype: Any, conditions: Sequence[Any] = ()
+) -> Judge:
     """The monitors of bound requirements as one function over flat vectors, for a tick that is called by itself."""
-    monitor = stl.online_all(requirements, table, control_hz, dtype, alone=True)
+    monitor = stl.online_all(requirements, table, control_hz, dtype, alone=True, conditions=conditions)
     start = monitor.init()
     packing = packing_of(start)
 
@@ -81,18 +83,26 @@ def _slots(packing: Packing, marked: Sequence[bool]) -> tuple[tuple[int, ...], t
 
 
 def compose(
-    step: Step, controller: ControllerInterface, requirements: Sequence[Any], table: SignalTable, control_hz: int
+    step: Step,
+    controller: ControllerInterface,
+    requirements: Sequence[Any],
+    table: SignalTable,
+    control_hz: int,
+    triggers: Sequence[Any] = (),
 ) -> Tick:
-    """Controller, contract and monitors -> the tick. Pure; nothing is compiled here."""
+    """Controller, contract and monitors -> the tick. Pure; nothing is compiled here.
+
+    `triggers` are the conditions that the scenario's faults wait for. They trip nothing and have no verdict.
+    """
     dtype = jnp.dtype(controller.dtype)
-    monitors = judge(requirements, table, control_hz, dtype)
+    monitors = judge(requirements, table, control_hz, dtype, triggers)
     state_floats = sum(leaf.size for leaf in controller.state if leaf.floating)
     state_ints = sum(leaf.size for leaf in controller.state if not leaf.floating)
     contracts = len(controller.contract)
     monitor_floats = monitors.packing.sizes[0]
     trips = np.array([r.mission or r.severity == Severity.CRITICAL for r in requirements], bool)
     count, memory_size = len(requirements), (state_floats, state_ints)
-    columns = _columns(table.action.size, count, controller, len(monitors.atoms), memory_size)
+    columns = _columns(table.action.size, count, controller, len(monitors.atoms), len(triggers), memory_size)
 
     def function(params: Any, carry: Vectors, observed: Any, true: Any) -> tuple[Vectors, Any]:
         state = Vectors(carry.floats[:state_floats], carry.ints[:state_ints])
@@ -121,6 +131,7 @@ def compose(
             "contract_ok": ~broken,
             "diagnostics": diagnostics,
             "atoms": out.atoms,
+            "triggers": out.conditions,
             "state_floats": next_state.floats,
             "state_ints": next_state.ints,
         }
@@ -149,7 +160,7 @@ def _reading(requirement: Any, atoms: tuple[str, ...], restart: tuple[tuple[int,
 
 
 def _columns(
-    action: int, requirements: int, controller: ControllerInterface, atoms: int, memory: tuple[int, int]
+    action: int, requirements: int, controller: ControllerInterface, atoms: int, triggers: int, memory: tuple[int, int]
 ) -> dict[str, tuple[int, int]]:
     """Where each block of the packed array lies."""
     verdict = ("status", "rho", "rho_lo", "rho_hi", "ended_status", "ended_rho")
@@ -162,6 +173,7 @@ def _columns(
         "contract_ok": len(controller.contract),
         "diagnostics": len(controller.diagnostics),
         "atoms": atoms,
+        "triggers": triggers,
         "state_floats": memory[0],
         "state_ints": memory[1],
     }

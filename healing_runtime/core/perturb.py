@@ -81,6 +81,8 @@ def _place_fault(
         if kind not in ("", fault.kind) or (not kind and f"{fault.kind}.{parameter}" in distributions):
             continue  # another kind's, or one that this kind has of its own
         label = f"{name}.{parameter}"
+        if parameter == "start" and fault.when is not None:
+            continue  # it begins when the flight says so
         if parameter == "start":
             onset = dataclasses.replace(distributions[key], floor=0.0, ceiling=last_step / scenario.physics_hz)
             start_s = _placed(fault.start_step / scenario.physics_hz, label, onset, choose)

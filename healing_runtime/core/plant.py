@@ -44,6 +44,10 @@ class Plant(Protocol):
         """Advance one control period."""
         ...
 
+    def begin(self, fault: int) -> None:
+        """The scenario's fault of this number, which waits for its formula, begins with the next physics step."""
+        ...
+
     def snapshot(self) -> Any:
         """All state, in this process (a keyframe); opaque, given back through `restore` or `release`."""
         ...
@@ -66,11 +70,24 @@ class Plant(Protocol):
 
 
 class Fault(Protocol):
-    """One way in which a robot breaks. `Parameters` is a pydantic model with unknown keys forbidden."""
+    """One way in which a robot breaks. `Parameters` is a pydantic model with unknown keys forbidden.
+
+    Both methods are of the class, and are given valid parameters.
+    """
 
     kind: ClassVar[str]
     touches: ClassVar[Literal["actuation", "sensing", "body", "environment"]]
     Parameters: ClassVar[type]
+
+    @classmethod
+    def claims(cls, parameters: Mapping[str, Any]) -> frozenset[str]:
+        """What the fault takes for itself alone; two faults with a common claim must not overlap in time."""
+        ...
+
+    @classmethod
+    def rounded(cls, parameters: Mapping[str, Any], control_hz: int, physics_hz: int) -> Mapping[str, str]:
+        """Parameter -> what its value is rounded to at these rates, in words; none where nothing is rounded."""
+        ...
 
 
 class Twin(NamedTuple):

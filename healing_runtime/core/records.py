@@ -27,13 +27,18 @@ Measured = Annotated[float, BeforeValidator(lambda value: math.nan if value is N
 # ---------------------------------------------------------------- scenario, resolved to SI
 @dataclasses.dataclass(frozen=True)
 class FaultSpec:
-    """One fault of a scenario. Times are physics steps since t = 0, rounded once when the file is resolved."""
+    """One fault of a scenario. Times are physics steps since t = 0, rounded once when the file is resolved.
+
+    With `when`, a formula as written, the fault begins after the first sample from `start_step` on at which the formula
+    is true, and then stays begun; `until_step` is when it ends all the same, and the ramp counts from where it began.
+    """
 
     kind: str
     parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     start_step: int = 0
     until_step: int | None = None
     ramp_steps: int = 0
+    when: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +64,8 @@ class Perturbation:
     """What the gate's neighbourhood and campaigns draw.
 
     Keys of `initial` and `environment` as in the scenario, with a dot into a group (`pad.friction`); keys of `faults`
-    are fault parameters or `start` (in seconds), for every fault that has one, or for one kind (`wind.speed_mps`).
+    are fault parameters or `start` (in seconds), for every fault that has one, or for one kind (`wind.speed_mps`). The
+    onset of a fault that waits for a formula follows from the flight and is never drawn.
     """
 
     initial: Mapping[str, Distribution] = dataclasses.field(default_factory=dict)
@@ -116,6 +122,11 @@ class Scenario:
     dtype: Literal["float32", "float64"] = "float32"
     healable: Literal["yes", "no", "unknown"] = "unknown"
     healable_reason: str = ""
+
+    @property
+    def triggers(self) -> tuple[str, ...]:
+        """The formulas that faults wait for, in the order of the faults."""
+        return tuple(fault.when for fault in self.faults if fault.when is not None)
 
     @property
     def dt_s(self) -> float:
@@ -205,13 +216,15 @@ class Snapshot:
     """The world at a tick boundary, right after `stepSimulation`, with all that Bullet does not restore.
 
     `recipe_actions` are the float64 actions applied in ticks 0 … tick - 1: re-executing them is the truth, everything
-    else only accelerates. `carry` is the controller's and the monitors' memory *before* this tick.
+    else only accelerates. `onsets` (fault, tick) belong to the recipe: faults that had begun because their formula was
+    true at that tick. `carry` is the controller's and the monitors' memory *before* this tick.
     """
 
     tick: int
     state_hash: str
     recipe_actions: np.ndarray
     carry: tuple[np.ndarray, ...]
+    onsets: tuple[tuple[int, int], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -69,6 +69,7 @@ class BuildRequest:
     table: SignalTable
     control_hz: int
     dtype: str
+    triggers: tuple[str, ...] = ()
     one_kernel: bool = True
 
 
@@ -107,7 +108,10 @@ def build_job(message: Message) -> Message:
     exported = wire.read_exported_message(message.header["exported"], message.blobs)
     bound = stl.bind(request.files, request.table, request.control_hz)
     judging = stl.judging(bound, request.mission)
-    program = programs.build(exported, judging, request.table, request.control_hz, one_kernel=request.one_kernel)
+    triggers = [stl.condition(text, request.table, request.control_hz) for text in request.triggers]
+    program = programs.build(
+        exported, judging, request.table, request.control_hz, triggers=triggers, one_kernel=request.one_kernel
+    )
     header, blobs = wire.blob_message(program)
     return Message(header, blobs)
 
@@ -152,7 +156,7 @@ def ask_build(
 
     def built(one_kernel: bool) -> ProgramBlob:
         s = course.scenario
-        request = BuildRequest(course.files, s.mission, table, s.control_hz, s.dtype, one_kernel)
+        request = BuildRequest(course.files, s.mission, table, s.control_hz, s.dtype, s.triggers, one_kernel)
         message = Message({"request": request, "exported": interface}, blobs)
         known = key.key_of(message.header, message.blobs, key.machine())
         if (program := _kept_and_loads(sandbox, kept, known)) is not None:

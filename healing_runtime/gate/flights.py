@@ -47,7 +47,7 @@ class FlightRequest:
     """Header of `fly_job`, beside the program's own.
 
     `until` says when the list is cut short: `first_kept` after the first flight that keeps every promise with
-    `min_robustness`, `failures` after more than `allowed_failures` that do not.
+    `min_robustness`, `failures` after more than `allowed_failures` that do not. `onsets` belong to the recipe.
     """
 
     sim_root: str
@@ -56,6 +56,7 @@ class FlightRequest:
     allowed_failures: int = 0
     min_robustness: float = -math.inf
     with_log: bool = True
+    onsets: tuple[tuple[int, int], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +121,9 @@ def fly_job(message: Message) -> Message:
             floats, ints = carries.pop(0), carries.pop(0)
             carry = Vectors(np.frombuffer(floats, dtype), np.frombuffer(ints, np.int32))
         flown = recipe[: spec.from_tick]
-        plan = FlightPlan(spec.scenario, spec.scenario.seed, spec.from_tick, flown, carry, spec.pardoned)
+        plan = FlightPlan(
+            spec.scenario, spec.scenario.seed, spec.from_tick, flown, carry, spec.pardoned, request.onsets
+        )
         reports.append(report(fly(plant, program, plan), blob.interface, plant, request.with_log))
         good = not reports[-1].complaint(request.min_robustness)
         failures += not good
@@ -203,6 +206,7 @@ def ask_flights(
     sim_root: str,
     *,
     recipe: np.ndarray | None = None,
+    onsets: tuple[tuple[int, int], ...] = (),
     until: Until = "end",
     allowed_failures: int = 0,
     min_robustness: float = -math.inf,
@@ -210,7 +214,7 @@ def ask_flights(
 ) -> Future[Message]:
     """Start a worker on a list of flights of one robot; `reports_of` reads what the future gives."""
     specs = tuple(FlightSpec(leg.scenario, leg.from_tick, leg.carry is not None, leg.pardoned) for leg in legs)
-    request = FlightRequest(sim_root, specs, until, allowed_failures, min_robustness, with_log)
+    request = FlightRequest(sim_root, specs, until, allowed_failures, min_robustness, with_log, onsets)
     header, blobs = wire.blob_message(program)
     actions = np.zeros(0) if recipe is None else np.ascontiguousarray(recipe, np.float64)
     carries = [np.ascontiguousarray(part).tobytes() for leg in legs if leg.carry is not None for part in leg.carry]

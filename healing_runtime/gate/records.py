@@ -36,7 +36,7 @@ class Course:
         Courses with equal judges share executables.
         """
         s = self.scenario
-        return codec.digest([[f.sha256 for f in self.files], s.mission, s.control_hz, s.dtype])
+        return codec.digest([[f.sha256 for f in self.files], s.mission, s.control_hz, s.dtype, s.triggers])
 
 
 @dataclasses.dataclass(frozen=True)

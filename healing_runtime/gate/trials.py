@@ -110,6 +110,7 @@ class Trials:
             legs,
             self._context.sim_root,
             recipe=candidate.incident.snapshot.recipe_actions,
+            onsets=candidate.incident.snapshot.onsets,
             until="first_kept",
             min_robustness=self._context.course.scenario.acceptance.min_robustness,
         )

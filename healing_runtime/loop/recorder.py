@@ -1,6 +1,7 @@
 """Rows of a flight in preallocated arrays, and a ring of keyframes that makes rewinding quick.
 
-Keyframes only accelerate: the truth is the recipe, that is the scenario, the seed and the applied actions in float64.
+Keyframes only accelerate: the truth is the recipe, that is the scenario, the seed, the applied actions in float64, and
+the ticks at which faults began that wait for a formula.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class Recorder:
     """Rows of one flight.
 
     Row k holds what was sensed and true at tick k, the packed output, and the action applied from k to k + 1 (NaN in
-    the last row, whose action is never applied).
+    the last row, whose action is never applied). `onsets` maps a fault that began because its formula was true to the
+    tick of that sample; a keyframe of that tick is from before the onset.
     """
 
     def __init__(self, scenario: Scenario, table: SignalTable, release: Callable[[Any], None] | None = None) -> None:
@@ -53,6 +55,7 @@ class Recorder:
         self.first = 0
         self.count = 0
         self.keyframes: OrderedDict[int, Keyframe] = OrderedDict()
+        self.onsets: dict[int, int] = {}
         self._release = release
 
     def fit(self, packed_size: int) -> None:
@@ -93,7 +96,8 @@ class Recorder:
             self._free(self.keyframes.popitem()[1])
 
     def rewind(self, tick: int) -> None:
-        """Forget rows from `tick` on and keyframes after it."""
+        """Forget rows and onsets from `tick` on, and keyframes after it."""
+        self.onsets = {fault: begun for fault, begun in self.onsets.items() if begun < tick}
         for later in [t for t in self.keyframes if t > tick]:
             self._free(self.keyframes.pop(later))
         self.observed[tick:] = self.true[tick:] = self.action[tick:] = np.nan

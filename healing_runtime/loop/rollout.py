@@ -15,6 +15,7 @@ from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.plant import Plant
 from healing_runtime.core.records import FinalVerdict, Scenario, Trace
 from healing_runtime.core.status import Status
+from healing_runtime.loop import triggers
 from healing_runtime.loop.recorder import Keyframe, Recorder
 from healing_runtime.loop.slot import Slot
 
@@ -47,7 +48,7 @@ def advance(
     judges the sample and its action is not applied: N ticks give N + 1 samples. The action of a tripped tick is never
     applied, but for one case: where a flight is taken over in the very tick in which it tripped, the obligations broken
     there are `pardoned` in tick `first` and begin anew after it. An action that is not finite is never applied,
-    whatever is pardoned.
+    whatever is pardoned. A fault whose formula is true at a sample begins with that tick's action (see `triggers`).
     """
     layout = plant.signals.action
     low, high = layout.low, layout.high
@@ -57,6 +58,7 @@ def advance(
     flown = _Flown.by(slot.live)
     recorder.fit(flown.program.interface.packed_size)
     every, ringing = recorder.every, keyframes
+    waiting = triggers.waiting(recorder.scenario, recorder)
     tick = first
     while True:
         if tick == pause_at:
@@ -84,6 +86,8 @@ def advance(
         if limited and held is not None:
             command = np.minimum(np.maximum(command, held - rate), held + rate)
         held = command
+        if waiting:
+            waiting = triggers.begin(waiting, plant, recorder, program.interface, tick)
         recorder.action[tick] = command
         plant.apply(command)
         plant.step()
@@ -136,9 +140,7 @@ def bring_to(plant: Plant, recorder: Recorder, scenario: Scenario, seed: int, ti
     if way == "recipe":
         recorder.forget_keyframes()  # a reset makes them worthless
         plant.reset(scenario, seed)
-    for k in range(start, tick):
-        plant.apply(recorder.action[k])
-        plant.step()
+    triggers.execute(plant, recorder, start, tick)
     return way
 
 
@@ -148,7 +150,8 @@ class FlightPlan:
     """One flight.
 
     `recipe_actions` (float64, one row a tick) are applied up to `from_tick`, then the program takes over with `carry`
-    (its own start if None) and flies to the scenario's end; for `pardoned` see `advance`.
+    (its own start if None) and flies to the scenario's end; for `pardoned` see `advance`. `onsets` (fault, tick) are
+    those of the recipe.
     """
 
     scenario: Scenario
@@ -157,6 +160,7 @@ class FlightPlan:
     recipe_actions: np.ndarray | None = None
     carry: Vectors | None = None
     pardoned: tuple[str, ...] = ()
+    onsets: tuple[tuple[int, int], ...] = ()
 
 
 class Flight(NamedTuple):
@@ -186,11 +190,11 @@ def fly(plant: Plant, program: Program, plan: FlightPlan) -> Flight:
     scenario = plan.scenario
     recorder = Recorder(scenario, plant.signals)
     plant.reset(scenario, plan.seed)
-    for tick in range(plan.from_tick):
+    if plan.from_tick:
         assert plan.recipe_actions is not None
-        recorder.action[tick] = plan.recipe_actions[tick]
-        plant.apply(plan.recipe_actions[tick])
-        plant.step()
+        recorder.action[: plan.from_tick] = plan.recipe_actions[: plan.from_tick]
+        recorder.onsets = {fault: tick for fault, tick in plan.onsets if tick < plan.from_tick}
+        triggers.execute(plant, recorder, 0, plan.from_tick)
     recorder.first = plan.from_tick
     carry = program.start() if plan.carry is None else Vectors(plan.carry[0].copy(), plan.carry[1].copy())
     stop = advance(
@@ -240,7 +244,13 @@ def final_verdicts(program: Program, trace: Trace) -> tuple[FinalVerdict, ...]:
         verdict = now[r.id] if now[r.id].status.violated else ended[r.id]
         out.append(
             FinalVerdict(
-                r.id, verdict.status, verdict.rho, verdict.rho / r.scale, r.severity, r.mission, worst.get(r.id),
+                r.id,
+                verdict.status,
+                verdict.rho,
+                verdict.rho / r.scale,
+                r.severity,
+                r.mission,
+                worst.get(r.id),
                 broken.get(r.id, last) if verdict.status.violated else None,
             )
         )

@@ -7,6 +7,7 @@ Source of the semantics: Fainekos and Pappas 2009, Donzé and Maler 2010; bounds
 from __future__ import annotations
 
 from healing_runtime.stl.bind import Requirement, bind, judging, parse
+from healing_runtime.stl.conditions import condition
 from healing_runtime.stl.cost import Cost, cost
 from healing_runtime.stl.explain import explain
 from healing_runtime.stl.formula import Formula
@@ -25,6 +26,7 @@ __all__ = [
     "Requirement",
     "ZeroDelay",
     "bind",
+    "condition",
     "cost",
     "explain",
     "judging",

@@ -160,6 +160,11 @@ def _judged_formula(formula: Formula, written: AssertionText, source: Text) -> F
     return Apply("always", (formula,), None, " ".join(written.formula.split()), 0)
 
 
+def vocabulary_of(table: SignalTable) -> Vocabulary:
+    """The words of a robot alone: its signals, without an assertion file's constants and definitions."""
+    return _vocabulary(table, {}, {}, {}, None)
+
+
 def _vocabulary(
     signals: Mapping[str, str | Signal] | SignalTable | None,
     constants: Mapping[str, str],

@@ -75,8 +75,9 @@ def online_all(
     dtype: Any = jnp.float32,
     *,
     alone: bool = False,
+    conditions: Sequence[Formula] = (),
 ) -> Monitor:
-    """One monitor of all requirements over a robot's flat vectors.
+    """One monitor of all requirements over a robot's flat vectors, which also tells of `conditions` whether they hold.
 
     `update(state, true, observed)` takes vectors in the table's layouts and the dtype given here. Where `true` holds an
     age of x (`<x>_age`), `observed(x)` is NaN, hence invalid, unless that is two control periods at most. `alone` suits
@@ -89,7 +90,7 @@ def online_all(
     for requirement in requirements:
         check_online(requirement.formula)
     formulas = [requirement.formula for requirement in requirements]
-    program = Program(formulas, ring_up_to=RING_ALONE if alone else RING_IN_BATCH)
+    program = Program(formulas, ring_up_to=RING_ALONE if alone else RING_IN_BATCH, conditions=conditions)
     limit_s = STALE_PERIODS / control_hz * (1 + 1e-6)
 
     def update(state: MonitorState, true: Array, observed: Array) -> tuple[MonitorState, MonitorOut]:

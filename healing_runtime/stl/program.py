@@ -61,11 +61,13 @@ class MonitorOut(NamedTuple):
         now: the verdict while the run goes on, latched once decided.
         ended: the verdict if the run ended with this sample.
         atoms: robustness of every distinct atom, NaN where invalid.
+        conditions: one Boolean a condition, whether it is true at this sample; false where it rests on NaN.
     """
 
     now: Verdict
     ended: Verdict
     atoms: Array
+    conditions: Array
 
 
 class _Node(NamedTuple):
@@ -86,13 +88,21 @@ class Program:
         formulas: windows in ticks, within the online fragment.
         rewrite: False keeps every promise start by start; tests compare the two.
         ring_up_to: see `windows.least`.
+        conditions: formulas without a future operator that are asked at every sample and judge nothing.
 
     Attributes:
         atoms, atom_texts: the distinct atoms, in the order of `MonitorOut.atoms`.
         pending: starts held undecided at once, over all nodes.
     """
 
-    def __init__(self, formulas: Sequence[Formula], *, rewrite: bool = True, ring_up_to: int = RING_IN_BATCH) -> None:
+    def __init__(
+        self,
+        formulas: Sequence[Formula],
+        *,
+        rewrite: bool = True,
+        ring_up_to: int = RING_IN_BATCH,
+        conditions: Sequence[Formula] = (),
+    ) -> None:
         self._rewrite = rewrite
         self._ring_up_to = ring_up_to
         self._atoms: list[Atom] = []
@@ -108,6 +118,7 @@ class Program:
             self._owned.append(range(before, len(self._roots)))
         self._rests_on = [sorted({self._atom(atom) for atom in atoms(f)}) for f in formulas]
         self._counts_by = [sorted({self._trigger(*found) for found in triggers(f)}) for f in formulas]
+        self._conditions = [(self._stream(f), sorted({self._atom(atom) for atom in atoms(f)})) for f in conditions]
         self.atoms = tuple(self._atoms)
         self.atom_texts = tuple(atom.text for atom in self._atoms)
         self.pending = sum(node.machine.horizon for node in self._nodes)
@@ -259,7 +270,10 @@ class Program:
         )
         new = MonitorState(tick + 1, status, triggered, tuple(states), roots)
         values = margin.rho(jnp.stack(keys)) if keys else jnp.zeros((0,), like.dtype)
-        return new, MonitorOut(_verdict(status, running, like), self._ended(new, ended, like), values)
+        # The comparison is false for NaN; a window may have forgotten one that this sample brought.
+        met = [(spans[node].lo > 0) & ~_any(broken, own) for node, own in self._conditions]
+        conditions = jnp.stack(met) if met else jnp.zeros((0,), bool)
+        return new, MonitorOut(_verdict(status, running, like), self._ended(new, ended, like), values, conditions)
 
     def ended(self, state: MonitorState, like: Array) -> Verdict:
         """The verdict if the run ended with the last sample."""

@@ -40,6 +40,7 @@ class Checkpoint:
     true: np.ndarray
     action: np.ndarray
     packed: np.ndarray
+    onsets: dict[int, int]
 
 
 class Deck:
@@ -118,12 +119,13 @@ class Deck:
             state_hash=self.plant.state_hash(),
             recipe_actions=self.recorder.action[: self.tick].copy(),
             carry=tuple(self.carry_before(self.tick)[1]),
+            onsets=tuple(sorted(self.recorder.onsets.items())),
         )
 
     def checkpoint(self) -> Checkpoint:
         """Copies of all rows, for `roll_back`."""
         r = self.recorder
-        rows = (r.observed.copy(), r.true.copy(), r.action.copy(), r.packed.copy())
+        rows = (r.observed.copy(), r.true.copy(), r.action.copy(), r.packed.copy(), dict(r.onsets))
         return Checkpoint(self.tick, self.final_branch, self.segments, *rows)
 
     # ------------------------------------------------------------ forking
@@ -147,7 +149,7 @@ class Deck:
         self.recorder.forget_keyframes()
         r = self.recorder
         r.observed[:], r.true[:], r.action[:] = checkpoint.observed, checkpoint.true, checkpoint.action
-        r.packed, r.count = checkpoint.packed.copy(), checkpoint.tick + 1
+        r.packed, r.count, r.onsets = checkpoint.packed.copy(), checkpoint.tick + 1, dict(checkpoint.onsets)
         bring_to(self.plant, r, self.scenario, self.scenario.seed, checkpoint.tick)
         self.tick, self.final_branch, self.segments = checkpoint.tick, checkpoint.branch, checkpoint.segments
         self.journal.attach(r, self.slot.live.interface, r.count)

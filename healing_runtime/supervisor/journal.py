@@ -155,10 +155,22 @@ class Journal:
         if np.isfinite(recorder.action[tick]).all():
             values("/control/cmd_applied", _named(self._table.action, recorder.action[tick]))
         values("/control/state", _memory(interface, packed))
+        self._begun(recorder, tick)
         atoms = interface.atom_values(packed)
         for assertion, verdict in interface.verdicts(packed).items():
             message = {"tick": tick, **_verdict(verdict), "atoms": plain(atoms.get(assertion, {}))}
             self._write(f"{prefix}/assert/{assertion}", t_ns, message)
+
+
+    def _begun(self, recorder: Recorder, tick: int) -> None:
+        """The faults that began after the sample of this tick because their formula was true."""
+        for fault, begun in tuple(recorder.onsets.items()):
+            if begun == tick:
+                spec = self._scenario.faults[fault]
+                when, t_s = " ".join((spec.when or "").split()), tick / self._scenario.control_hz
+                facts = {"fault": fault, "kind": spec.kind, "when": when, "t_s": t_s, "branch": self.branch}
+                message = {"tick": tick, "event": "fault_onset", **facts}
+                self._write("/event", self._scenario.t_ns(tick), message)
 
 
 def _named(layout: Layout, vector: np.ndarray) -> dict[str, Any]:

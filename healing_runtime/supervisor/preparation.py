@@ -65,6 +65,7 @@ def prepare(
     if unprovable := must_be_provable(scenario.acceptance):
         raise InputError(unprovable, where=Location(str(loaded.path)))
     robot = home.robot(scenario.robot)
+    refuse_bad_triggers(scenario, loaded.triggers, robot)
     files = tuple(home.assertion_file(n) for n in scenario.assertions)
     source = home.controller(scenario.controller)
     parsed = sources.parse(source.text, name=source.name, path=source.path)
@@ -106,6 +107,17 @@ def judged_by(scenario: Scenario, files: Sequence[AssertionFile], robot: Robot, 
         known = ", ".join(missions) or "none"
         raise InputError(f"mission '{scenario.mission}' is not in its assertion files; there is: {known}.", where=where)
     return stl.judging(bound, scenario.mission)
+
+
+def refuse_bad_triggers(scenario: Scenario, triggers: Sequence[Any], robot: Robot) -> None:
+    """Read the formulas that faults wait for; `triggers` say where they stand, as far as that is known.
+
+    Raises:
+        InputError: with the place in the scenario's file.
+    """
+    places = [trigger.where for trigger in triggers]
+    for i, text in enumerate(scenario.triggers):
+        stl.condition(text, robot.signals, scenario.control_hz, places[i] if i < len(places) else None)
 
 
 def refuse_bad_start(prepared: Prepared, program: Program) -> None:

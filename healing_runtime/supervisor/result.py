@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from healing_runtime.core.codec import plain
-from healing_runtime.core.records import Attempt, FinalVerdict, Incident, Scenario
+from healing_runtime.core.records import Attempt, FaultSpec, FinalVerdict, Incident, Scenario
 from healing_runtime.core.status import Outcome, Status
 
 PHASES = ("propose", "verify", "compile", "validate", "swap")
@@ -83,6 +83,7 @@ def document(
     outcome: Outcome,
     verdicts: Sequence[FinalVerdict],
     incidents: Sequence[IncidentStory],
+    onsets: Mapping[int, int],
     controllers: tuple[str, str],
     ticks: int,
     final_branch: int,
@@ -107,6 +108,7 @@ def document(
         "mission": mission,
         "assertions": [_assertion(v, scenario) for v in verdicts if not v.mission],
         "incidents": [story.document(scenario) for story in incidents],
+        "faults": [_fault(fault, i, onsets, scenario, ticks) for i, fault in enumerate(scenario.faults)],
         "controller": {"initial": controllers[0], "final": controllers[1]},
         "ticks": ticks,
         "sim_time_s": ticks / scenario.control_hz,
@@ -114,6 +116,21 @@ def document(
         "digest": digest,
         "wall_time_s": round(wall_time_s, 3),
     }
+
+
+def _fault(
+    fault: FaultSpec, number: int, onsets: Mapping[int, int], scenario: Scenario, ticks: int
+) -> dict[str, Any]:
+    """A fault and when it began in the final branch: at a physics step, in the control period after a tick's sample."""
+    begun, step = onsets.get(number), fault.start_step
+    if fault.when is not None:
+        step = None if begun is None else begun * scenario.substeps
+    elif step >= ticks * scenario.substeps:
+        step = None  # the run had ended
+    onset = None
+    if step is not None:
+        onset = {"tick": step // scenario.substeps, "step": step, "t_s": step / scenario.physics_hz}
+    return {"kind": fault.kind, "when": fault.when and " ".join(fault.when.split()), "onset": onset}
 
 
 def _assertion(v: FinalVerdict, scenario: Scenario) -> dict[str, Any]:

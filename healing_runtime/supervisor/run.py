@@ -58,6 +58,8 @@ class Run:
         """Fly; on a violation heal and fly on; end when nothing is broken or nothing can be mended."""
         try:
             self.narrate(f"flying {self.prepared.scenario.name}")
+            for note in self.prepared.loaded.notes:
+                self.narrate(note)
             if not self.prepared.robot.ground_truth:
                 self.narrate("this robot has no ground truth: assertions read what its sensors say")
             while broken := self._fly():

@@ -55,11 +55,14 @@ class Document:
 
     def where_key(self, at: KeyPath) -> Location:
         """The place of a mapping key."""
-        return self._nearest_mark(self.key_marks if at in self.key_marks else self.marks, at)
+        known = at in self.key_marks or (*at[:-1], f"{at[-1] if at else ''}_s") in self.key_marks
+        return self._nearest_mark(self.key_marks if known else self.marks, at)
 
     def _nearest_mark(self, marks: Mapping[KeyPath, tuple[int, int]], at: KeyPath) -> Location:
         while at and at not in marks:
-            at = at[:-1]
+            # A time may stand under the name that carries its unit.
+            suffixed = (*at[:-1], f"{at[-1]}_s")
+            at = suffixed if suffixed in marks else at[:-1]
         return Location(self.path, *marks.get(at, (1, 1)))
 
 
@@ -136,7 +139,7 @@ def _advice(problem: str) -> str:
     if "mapping values are not allowed" in problem:
         return "; quote a text that holds ': ', and check the indentation"
     if "flow" in problem or "',' or" in problem:
-        return "; close the bracket"
+        return "; close the bracket, or put a text that holds one in quotes"
     if "cannot start any token" in problem or "chomping" in problem or "a comment or a line break" in problem:
         return "; put the text in quotes"
     if "block" in problem or "expected" in problem:
@@ -269,10 +272,15 @@ class _Builder:
         return layout if layout.split() == event.value.split() else None
 
 
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """At most two known names that may have been meant."""
+    return difflib.get_close_matches(name, sorted(known), n=2, cutoff=0.6)
+
+
 def suggestion(name: str, known: Iterable[str], *, what: str = "Known") -> str:
     """`" Did you mean 'x'?"`, else the list of what is known, for the end of an error message."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
+    near = nearest(name, names)
     if near:
         return " Did you mean " + " or ".join(f"'{n}'" for n in near) + "?"
     return f" {what}: {', '.join(names)}." if names else ""

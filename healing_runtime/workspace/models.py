@@ -36,7 +36,7 @@ class Rates(FileModel):
 
 
 class FaultEntry(FileModel):
-    """One fault: times as quantities, and parameters (every other key) that the fault's own model checks."""
+    """One fault: times as quantities, a formula to wait for, and parameters that the fault's own model checks."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
     times = ("start", "until", "ramp")
@@ -45,6 +45,7 @@ class FaultEntry(FileModel):
     start: Quantity = "0 s"
     until: Quantity | None = None
     ramp: Quantity | None = None
+    when: Text | None = None
 
 
 class PolicySection(FileModel):
@@ -95,7 +96,7 @@ class ScenarioFile(FileModel):
     mission: Identifier | None = None
     duration: Quantity
     rates: Rates = Rates()
-    seed: int = Field(default=0, ge=0, lt=2**53)
+    seed: int = Field(default=0, ge=0, lt=2**31)
     initial: dict[str, Any] = {}
     environment: dict[str, Any] = {}
     reference: dict[str, Any] = {}

@@ -22,7 +22,8 @@ from healing_runtime.core.records import AssertionFile, Source
 from healing_runtime.workspace.assertions import Reading, read_assertions, resolve_assertions
 from healing_runtime.workspace.document import display, read_document, read_text, suggestion
 from healing_runtime.workspace.plants import load_robot, robots_in
-from healing_runtime.workspace.scenario import LoadedScenario, Lookups, resolve_scenario
+from healing_runtime.workspace.scenario import LoadedScenario, Lookups, ScenarioReading, read_scenario
+from healing_runtime.workspace.validation import in_order
 
 ENTRY_POINTS = "healing_runtime.robots"
 _SUFFIX = {"scenarios": ".yaml", "assertions": ".yaml", "controllers": ".py"}
@@ -57,6 +58,19 @@ class Workspace:
         Raises:
             InputError: file:line:column, what is wrong, what to do.
         """
+        reading, loaded = self.scenario_reading(name_or_path, seed=seed, policy=policy)
+        if loaded is None:
+            raise in_order(reading.mistakes)
+        return loaded
+
+    def scenario_reading(
+        self, name_or_path: str | Path, *, seed: int | None = None, policy: str | None = None
+    ) -> tuple[ScenarioReading, LoadedScenario | None]:
+        """A scenario as far as it can be read, with every mistake in it; loaded where there is none.
+
+        Raises:
+            InputError: there is no such file, or it is no YAML.
+        """
         path = self._find("scenarios", str(name_or_path), None)
         document = read_document(path)
         lookups = Lookups(
@@ -66,8 +80,11 @@ class Workspace:
             assertion_file=self.assertion_file,
         )
         name = self._name_of("scenarios", path) or f"{document.value.get('robot')}/{path.stem}"
-        scenario, notes = resolve_scenario(document, name, lookups, seed=seed, policy=policy)
-        return LoadedScenario(scenario, path, document.text, document.sha256, notes)
+        reading = read_scenario(document, name, lookups, seed=seed, policy=policy)
+        if reading.scenario is None:
+            return reading, None
+        about = (document.text, document.sha256, reading.notes, reading.triggers)
+        return reading, LoadedScenario(reading.scenario, path, *about)
 
     def controller(self, name: str, base: Path | None = None) -> Source:
         """A controller's source text, not parsed. A relative path is looked for in `base` first."""

@@ -9,98 +9,233 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import numpy as np
 
 from healing_runtime.core.errors import FileFormatError
 from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import Distribution, FaultSpec, Perturbation
 from healing_runtime.workspace.document import Document, KeyPath, suggestion
+from healing_runtime.workspace.faults import Written, claims
+from healing_runtime.workspace.gathering import Gathering
 from healing_runtime.workspace.sections import in_unit, limits_of, unit_of_key
 from healing_runtime.workspace.validation import dotted
 
-Sections = tuple[Mapping[str, Any], Mapping[str, Any]]
+Sections = tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]
 
 
 def read_perturbation(
-    document: Document, robot: Robot, nominal: Sections, faults: tuple[FaultSpec, ...], duration_s: float
-) -> Perturbation:
+    document: Document,
+    robot: Robot,
+    nominal: Sections,
+    faults: tuple[FaultSpec, ...] | None,
+    time: Written | None,
+    notes: list[str],
+    gathering: Gathering,
+) -> Perturbation | None:
     """The scenario's own perturbation, or the robot's default with the fault onset over the whole flight.
 
-    `nominal` holds the resolved `initial` and `environment`.
+    `nominal` holds the resolved `initial` and `environment`. What rests on something wrong is not looked at.
     """
     if document.value.get("perturb") is None:
-        written = _default(robot, faults, duration_s)
-    else:
-        written = _written(document, nominal, faults)
-    return _limited(written, robot, faults)
+        return None if faults is None or time is None else _default(robot, faults, time)
+    return _Reader(document, robot, nominal, faults, time, notes, gathering).perturbation()
 
 
-def _default(robot: Robot, faults: tuple[FaultSpec, ...], duration_s: float) -> Perturbation:
+def _default(robot: Robot, faults: tuple[FaultSpec, ...], time: Written) -> Perturbation:
     parameters = {name for fault in faults for name in fault.parameters}
-    chosen = {k: d for k, d in robot.perturb.faults.items() if k.rpartition(".")[2] in parameters | {"start"}}
-    if faults and "start" not in chosen:
-        chosen["start"] = Distribution("uniform", low=0.0, high=duration_s, absolute=True)
-    return dataclasses.replace(robot.perturb, faults=chosen)
+    drawn = any(fault.when is None for fault in faults) and _rivals(faults, robot) is None
+    chosen = {
+        key: distribution
+        for key, distribution in robot.perturb.faults.items()
+        if key.rpartition(".")[2] in (parameters | {"start"} if drawn else parameters)
+    }
+    if drawn and "start" not in chosen:
+        length_s = time.end_step / time.rates.physics_hz
+        chosen["start"] = Distribution("uniform", low=0.0, high=length_s, absolute=True)
+    by_kind: dict[str, Distribution] = {}
+    for key, distribution in chosen.items():
+        by_kind |= dict(_by_kind(key, distribution, robot, faults))
+    initial, environment = (
+        {key: _clamped(distribution, model, key) for key, distribution in section.items()}
+        for section, model in ((robot.perturb.initial, robot.initial), (robot.perturb.environment, robot.environment))
+    )
+    return Perturbation(initial, environment, by_kind)
 
 
-def _written(document: Document, nominal: Sections, faults: tuple[FaultSpec, ...]) -> Perturbation:
-    initial, environment = nominal
-    out: dict[str, dict[str, Distribution]] = {"initial": {}, "environment": {}, "faults": {}}
-    section = document.value["perturb"]
-    for key, entry in section.items():
-        at: KeyPath = ("perturb", key)
-        if key == "faults":
-            out["faults"] = _fault_distributions(document, entry, faults)
-            continue
-        name, values = ("initial", initial) if key in initial else ("environment", environment)
-        if key not in values:
-            known = {*initial, *environment, "faults"}
-            hint = suggestion(key, known, what="Known keys")
-            raise FileFormatError(f"perturb: unknown key '{key}'.{hint}", where=document.where_key(at))
-        out[name] |= dict(_leaves(document, entry, values[key], key, at))
-    return Perturbation(**out)
+def _rivals(faults: tuple[FaultSpec, ...], robot: Robot) -> tuple[int, int] | None:
+    """Two faults that may not overlap, and so begin when the file says: a draw of their onsets could make them."""
+    for (i, one), (j, other) in itertools.combinations(enumerate(faults), 2):
+        if claims(one, robot) & claims(other, robot):
+            return i, j
+    return None
 
 
-def _leaves(document: Document, entry: Any, nominal: Any, path: str, at: KeyPath) -> Iterator[tuple[str, Distribution]]:
-    if not isinstance(nominal, Mapping):
-        if not _numeric(nominal):
-            raise FileFormatError(f"{dotted(at)} is not a number; remove it.", where=document.where_key(at))
-        yield path, _distribution(document, entry, unit_of_key(path), at)
+def _by_kind(
+    key: str, distribution: Distribution, robot: Robot, faults: tuple[FaultSpec, ...]
+) -> Iterator[tuple[str, Distribution]]:
+    """A fault parameter's distribution gets one entry a kind, with the limits of that kind's model."""
+    kind, _, name = key.rpartition(".")
+    if name == "start":
+        yield key, distribution
         return
-    for key, inner in _mapping(document, entry, at).items():
-        if key not in nominal:
+    for fault in faults:
+        if kind in ("", fault.kind) and name in fault.parameters:
+            model = robot.faults[fault.kind].Parameters
+            yield f"{fault.kind}.{name}", _clamped(distribution, model, name)
+
+
+def _clamped(distribution: Distribution, model: Any, path: str) -> Distribution:
+    limits = limits_of(model, path)
+    return dataclasses.replace(distribution, floor=limits.floor, ceiling=limits.ceiling)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Reader:
+    """Reads the section; every mistake in it is gathered."""
+
+    document: Document
+    robot: Robot
+    nominal: Sections
+    faults: tuple[FaultSpec, ...] | None
+    time: Written | None
+    notes: list[str]
+    gathering: Gathering
+
+    def perturbation(self) -> Perturbation:
+        models: tuple[Any, Any] = (self.robot.initial, self.robot.environment)
+        found: tuple[dict[str, Distribution], dict[str, Distribution]] = {}, {}
+        by_kind: dict[str, Distribution] = {}
+        for key, entry in self.document.value["perturb"].items():
+            at: KeyPath = ("perturb", key)
+            place = next((i for i, model in enumerate(models) if key in model.model_fields), None)
+            if key == "faults":
+                if self.faults is not None and self.time is not None:
+                    by_kind |= self._of_faults(entry, self.faults, self.time)
+            elif place is None:
+                known = {*models[0].model_fields, *models[1].model_fields, "faults"}
+                message = f"perturb: unknown key '{key}'.{suggestion(key, known, what='Known keys')}"
+                self.gathering.add(FileFormatError(message, where=self.document.where_key(at)))
+            elif (nominal := self.nominal[place]) is not None:
+                found[place].update(self._leaves(entry, nominal[key], models[place], key, at))
+        return Perturbation(*found, by_kind)
+
+    def _leaves(
+        self, entry: Any, nominal: Any, model: Any, path: str, at: KeyPath
+    ) -> Iterator[tuple[str, Distribution]]:
+        if not isinstance(nominal, Mapping):
+            found = self.gathering.attempt(functools.partial(self._leaf, entry, nominal, model, path, at))
+            if found is not None:
+                yield path, found
+            return
+        fields = self.gathering.attempt(lambda: _mapping(self.document, entry, at))
+        for key, inner in (fields or {}).items():
+            here = (*at, key)
+            if key in nominal:
+                yield from self._leaves(inner, nominal[key], model, f"{path}.{key}", here)
+                continue
             hint = suggestion(key, nominal, what="Known keys")
-            raise FileFormatError(f"{dotted(at)}: unknown key '{key}'.{hint}", where=document.where_key((*at, key)))
-        yield from _leaves(document, inner, nominal[key], f"{path}.{key}", (*at, key))
+            message = f"{dotted(at)}: unknown key '{key}'.{hint}"
+            self.gathering.add(FileFormatError(message, where=self.document.where_key(here)))
+
+    def _leaf(self, entry: Any, nominal: Any, model: Any, path: str, at: KeyPath) -> Distribution:
+        if not _numeric(nominal):
+            raise FileFormatError(f"{dotted(at)} is not a number; remove it.", where=self.document.where_key(at))
+        found = _clamped(_distribution(self.document, entry, unit_of_key(path), at), model, path)
+        _refuse_impossible(self.document, found, nominal, at)
+        return found
+
+    def _of_faults(self, entry: Any, faults: tuple[FaultSpec, ...], time: Written) -> dict[str, Distribution]:
+        at: KeyPath = ("perturb", "faults")
+        names = {name for fault in faults for name, value in fault.parameters.items() if _numeric(value)} | {"start"}
+        pairs = {(f.kind, n) for f in faults for n in (*f.parameters, "start")}
+        out: dict[str, Distribution] = {}
+        fields = self.gathering.attempt(lambda: _mapping(self.document, entry, at))
+        for key, inner in (fields or {}).items():
+            kind, _, name = key.rpartition(".")
+            here = (*at, key)
+            if name not in names or (kind and (kind, name) not in pairs):
+                hint = suggestion(key, names, what="Known keys")
+                message = f"{dotted(at)}: no fault of this scenario has a number '{key}'.{hint}"
+                self.gathering.add(FileFormatError(message, where=self.document.where_key(here)))
+                continue
+            concerned = tuple(f for f in faults if kind in ("", f.kind))
+            read = self._onset if name == "start" else self._parameter
+            out |= self.gathering.attempt(lambda r=read, i=inner, k=key, c=concerned: r(i, k, c, time)) or {}
+        return out
+
+    def _parameter(self, entry: Any, key: str, faults: tuple[FaultSpec, ...], time: Written) -> dict[str, Distribution]:
+        name, at = key.rpartition(".")[2], ("perturb", "faults", key)
+        found = dict(_by_kind(key, _distribution(self.document, entry, unit_of_key(name), at), self.robot, faults))
+        for fault in faults:
+            if f"{fault.kind}.{name}" in found:
+                _refuse_impossible(self.document, found[f"{fault.kind}.{name}"], fault.parameters[name], at)
+        return found
+
+    def _onset(self, entry: Any, key: str, faults: tuple[FaultSpec, ...], time: Written) -> dict[str, Distribution]:
+        at: KeyPath = ("perturb", "faults", key)
+        if all(fault.when is not None for fault in faults):
+            message = f"{dotted(at)}: a fault with 'when' begins when its formula is true; leave '{key}' out."
+            raise FileFormatError(message, where=self.document.where_key(at))
+        rivals = _rivals(self.faults or (), self.robot)
+        if rivals is not None:
+            message = (
+                f"{dotted(at)}: faults[{rivals[0]}] and faults[{rivals[1]}] may not overlap, and drawn onsets could "
+                f"make them; leave '{key}' out."
+            )
+            raise FileFormatError(message, where=self.document.where_key(at))
+        found = _distribution(self.document, entry, "s", at)
+        if found.kind == "normal":
+            return {key: found}
+        found = dataclasses.replace(found, absolute=True)
+        length_s = time.end_step / time.rates.physics_hz
+        if found.low < 0:
+            where = self.document.where((*at, "uniform", 0))
+            raise FileFormatError(f"{dotted(at)}: a time is never negative; begin at 0 s.", where=where)
+        if found.low >= length_s:
+            message = f"{dotted(at)}: every draw lies after the end of the flight, {time.duration}; write earlier ones."
+            raise FileFormatError(message, where=self.document.where((*at, "uniform", 0)))
+        if found.high > length_s:
+            end = f"the end of the flight, {time.duration}"
+            self.notes.append(f"{dotted(at)}: {found.high:g} s is after {end}; what is drawn there begins at it")
+        return {key: found}
 
 
-def _fault_distributions(document: Document, entry: Any, faults: tuple[FaultSpec, ...]) -> dict[str, Distribution]:
-    at: KeyPath = ("perturb", "faults")
-    names = {name for fault in faults for name, value in fault.parameters.items() if _numeric(value)} | {"start"}
-    pairs = {(f.kind, n) for f in faults for n in (*f.parameters, "start")}
-    out = {}
-    for key, inner in _mapping(document, entry, at).items():
-        kind, _, name = key.rpartition(".")
-        if name not in names or (kind and (kind, name) not in pairs):
-            hint = suggestion(key, names, what="Known keys")
-            message = f"{dotted(at)}: no fault of this scenario has a number '{key}'.{hint}"
-            raise FileFormatError(message, where=document.where_key((*at, key)))
-        out[key] = _distribution(document, inner, "s" if name == "start" else unit_of_key(name), (*at, key))
-        if name == "start" and out[key].kind == "uniform":
-            out[key] = dataclasses.replace(out[key], absolute=True)
-    return out
+def _refuse_impossible(document: Document, distribution: Distribution, nominal: Any, at: KeyPath) -> None:
+    """Draws outside what is possible are put to its edge: a distribution wholly outside would draw that alone."""
+    if distribution.kind == "normal":
+        return
+    middle = np.asarray(nominal, np.float64)
+    below = bool(np.any(middle + distribution.high < distribution.floor))
+    if below or np.any(middle + distribution.low > distribution.ceiling):
+        edge = f"below {_shown(distribution.floor)}" if below else f"above {_shown(distribution.ceiling)}"
+        message = (
+            f"{dotted(at)}: it is added to {_shown(nominal)}, and every draw lies {edge}, which is not possible; write "
+            "offsets that stay within."
+        )
+        raise FileFormatError(message, where=document.where((*at, "uniform")))
+
+
+def _shown(value: Any) -> str:
+    return "[" + ", ".join(map(_shown, value)) + "]" if isinstance(value, tuple) else f"{value:g}"
 
 
 def _distribution(document: Document, entry: Any, unit: str, at: KeyPath) -> Distribution:
-    fields = _mapping(document, entry, at)
     form = "write {normal: SIGMA} or {uniform: [LOW, HIGH]}"
+    fields = entry if isinstance(entry, dict) else {}
     if len(fields) != 1 or not set(fields) <= {"normal", "uniform"}:
         raise FileFormatError(f"{dotted(at)}: {form}.", where=document.where(at))
     if "normal" in fields:
         sigma = _number(document, fields["normal"], unit, (*at, "normal"))
         if sigma < 0:
-            raise FileFormatError(f"{dotted(at)}: a sigma is never negative.", where=document.where((*at, "normal")))
+            raise FileFormatError(
+                f"{dotted(at)}: a sigma is never negative; write its size.", where=document.where((*at, "normal"))
+            )
         return Distribution("normal", scale=sigma)
     bounds = fields["uniform"]
     if not isinstance(bounds, list) or len(bounds) != 2:
@@ -114,13 +249,14 @@ def _distribution(document: Document, entry: Any, unit: str, at: KeyPath) -> Dis
 
 def _number(document: Document, value: Any, unit: str, at: KeyPath) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise FileFormatError(f"{dotted(at)}: write a number.", where=document.where(at))
+        raise FileFormatError(f"{dotted(at)}: {json.dumps(value)} is no number; write one.", where=document.where(at))
     return in_unit(document, value, unit, at)
 
 
 def _mapping(document: Document, entry: Any, at: KeyPath) -> Mapping[str, Any]:
     if not isinstance(entry, dict):
-        raise FileFormatError(f"{dotted(at)}: write a mapping.", where=document.where(at))
+        what = f"{dotted(at)}: must be a mapping; write {{normal: SIGMA}}, {{uniform: [LOW, HIGH]}} or keys with such."
+        raise FileFormatError(what, where=document.where(at))
     return entry
 
 
@@ -128,27 +264,3 @@ def _numeric(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(_numeric(entry) for entry in value)
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _limited(perturb: Perturbation, robot: Robot, faults: tuple[FaultSpec, ...]) -> Perturbation:
-    """Limits of the robot's models on every distribution; a fault parameter gets one entry a kind."""
-    by_kind: dict[str, Distribution] = {}
-    for key, distribution in perturb.faults.items():
-        kind, _, name = key.rpartition(".")
-        if name == "start":
-            by_kind[key] = distribution
-            continue
-        for fault in faults:
-            if kind in ("", fault.kind) and name in fault.parameters:
-                model = robot.faults[fault.kind].Parameters
-                by_kind[f"{fault.kind}.{name}"] = _clamped(distribution, model, name)
-    return Perturbation(
-        {k: _clamped(d, robot.initial, k) for k, d in perturb.initial.items()},
-        {k: _clamped(d, robot.environment, k) for k, d in perturb.environment.items()},
-        by_kind,
-    )
-
-
-def _clamped(distribution: Distribution, model: Any, path: str) -> Distribution:
-    limits = limits_of(model, path)
-    return dataclasses.replace(distribution, floor=limits.floor, ceiling=limits.ceiling)

@@ -1,4 +1,4 @@
-"""What is left of an assertion file when what is wrong with its form is left out, so that the rest can be looked at."""
+"""What is left of a file when what is wrong with its form is left out, so that the rest can be looked at."""
 
 from __future__ import annotations
 
@@ -46,6 +46,30 @@ def remains(value: dict[str, Any], mistakes: Sequence[KeyPath]) -> Remains:
         elif section in _ENTRIES and isinstance(value.get(str(section)), list) and _drops(value[section], *path[1:]):
             dropped.add((str(section), int(path[1])))
     return Remains(value, frozenset(dropped), frozenset(names), complete)
+
+
+_HARMLESS = {"robot": "none", "controller": "none", "duration": "1 s"}
+
+
+def scenario_remains(value: dict[str, Any], mistakes: Sequence[KeyPath]) -> tuple[dict[str, Any], frozenset[Any]]:
+    """A scenario file with something harmless at the paths, every fault at its index, and what was replaced.
+
+    That are keys of the file, and ("faults", index) for one fault among others.
+    """
+    value = {**value, "faults": list(value["faults"])} if isinstance(value.get("faults"), list) else dict(value)
+    wrong: set[Any] = set()
+    for path in mistakes:
+        key = str(path[0]) if path else ""
+        if key == "faults" and len(path) > 1:
+            value["faults"][path[1]] = {"kind": "none"}
+            wrong.add(("faults", path[1]))
+        elif key in _HARMLESS:
+            value[key] = _HARMLESS[key]
+            wrong.add(key)
+        else:
+            value.pop(key, None)
+            wrong.add(key)
+    return value, frozenset(wrong)
 
 
 def name_in(head: str) -> str:

@@ -7,7 +7,7 @@ bare name (`altitude: 30 cm`), and becomes a number in the suffix's unit.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 import numpy as np
@@ -17,7 +17,8 @@ from healing_runtime.core import units
 from healing_runtime.core.errors import FileFormatError, UnitError
 from healing_runtime.core.signals import SUFFIX_OF_UNIT
 from healing_runtime.workspace.document import Document, KeyPath
-from healing_runtime.workspace.validation import dotted, validate
+from healing_runtime.workspace.gathering import Gathering
+from healing_runtime.workspace.validation import Mistakes, dotted, read
 
 _UNIT_OF_SUFFIX = {suffix: unit for unit, suffix in SUFFIX_OF_UNIT.items() if suffix} | {"_deg": "deg"}
 
@@ -38,10 +39,33 @@ def resolve_section(
 
     Raises:
         FileFormatError: unknown keys, wrong types, values out of range.
-        UnitError: a quantity without a unit or of another dimension.
+        UnitError: a quantity without a unit or of another dimension. `more` holds the other mistakes.
     """
-    declared = _in_declared_units(model, document, value, at)
-    return _frozen(validate(model, document, declared, at, beside=beside).model_dump())
+    gathering, wrong = Gathering(), set()
+    declared = _in_declared_units(model, document, value, at, gathering, wrong)
+    found = read(model, document, declared, at, beside)
+    if isinstance(found, Mistakes):
+        for mistake in found.told:
+            if mistake.path not in wrong:  # its value is told of already
+                gathering.add(mistake.error)
+    gathering.raise_all()
+    assert not isinstance(found, Mistakes)
+    resolved = found.model_dump()
+    for path, number in _numbers_in(resolved, at):
+        if abs(number) > units.LARGEST:
+            what = f"{dotted(path)}: {number:g} is too large a number; write one that a robot can reach."
+            gathering.add(FileFormatError(what, where=document.where(path)))
+    gathering.raise_all()
+    return _frozen(resolved)
+
+
+def _numbers_in(value: Any, at: KeyPath) -> Iterator[tuple[KeyPath, float]]:
+    """Every number in a value, with its key path."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        yield at, value
+    elif isinstance(value, Mapping | list | tuple):
+        for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _numbers_in(inner, (*at, key))
 
 
 def unit_of_key(key: str) -> str:
@@ -69,12 +93,26 @@ def limits_of(model: type[BaseModel], path: str) -> Limits:
 
 def in_unit(document: Document, text: Any, unit: str, at: KeyPath) -> float:
     """A number in `unit`, from a number or from a quantity of that dimension. UnitError with its place."""
-    return units.to_si(text, unit, where=document.where(at)) / (units.si_factor(unit) if isinstance(text, str) else 1.0)
+    try:
+        if isinstance(text, str) and unit and not units.split_quantity(text)[1]:
+            raise UnitError(f"the text '{text}' has no unit; write '{text} {unit}', or {text} without quotes.")
+        found = units.to_si(text, unit) / (units.si_factor(unit) if isinstance(text, str) else 1.0)
+        if abs(found) > units.LARGEST:
+            raise UnitError(f"{found:g} is too large a number; write one that a robot can reach.")
+    except UnitError as error:
+        raise UnitError(f"{dotted(at)}: {error.message}", where=document.where(at)) from None
+    return found
 
 
 def _in_declared_units(
-    model: type[BaseModel], document: Document, value: Mapping[str, Any], at: KeyPath
+    model: type[BaseModel],
+    document: Document,
+    value: Mapping[str, Any],
+    at: KeyPath,
+    gathering: Gathering,
+    wrong: set[KeyPath],
 ) -> dict[str, Any]:
+    """The values under the declared keys; what is wrong with one is gathered, and its path is among the `wrong`."""
     out: dict[str, Any] = {}
     for key, given in value.items():
         here = (*at, key)
@@ -83,16 +121,21 @@ def _in_declared_units(
             out[key] = given
             continue
         if declared in out:
-            raise FileFormatError(
-                f"{dotted(here)} and {declared} are the same quantity; keep one.", where=document.where_key(here)
-            )
+            what = f"{dotted(here)} and {declared} are the same quantity; keep one."
+            gathering.add(FileFormatError(what, where=document.where_key(here)))
+            continue
         annotation = model.model_fields[declared].annotation
         if isinstance(given, dict) and isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            out[declared] = _in_declared_units(annotation, document, given, here)
-        elif unit := unit_of_key(declared):
-            out[declared] = _numbers(document, given, unit, here, bare=declared != key)
-        else:
-            out[declared] = given
+            out[declared] = _in_declared_units(annotation, document, given, here, gathering, wrong)
+            continue
+        out[declared] = given
+        if unit := unit_of_key(declared):
+            try:
+                out[declared] = _numbers(document, given, unit, here, bare=declared != key)
+            except UnitError as error:
+                gathering.add(error)
+                wrong.add((*at, declared))
+                del out[declared]
     return out
 
 

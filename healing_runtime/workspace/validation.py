@@ -29,19 +29,13 @@ _ADVICE = {
 }
 
 
-def validate(
-    model: type[Model], document: Document, value: Any, at: KeyPath = (), *, beside: Collection[str] = ()
-) -> Model:
-    """`value`, which stands at `at` in the document, as an instance of `model`.
-
-    `beside` are keys that may stand there too and that another model has read; they are named where one is unknown.
-
-    Validated as JSON and strictly: lists become tuples, but no text becomes a number and no Boolean becomes one.
+def validate(model: type[Model], document: Document, value: Any, at: KeyPath = ()) -> Model:
+    """`read`, where a mistake is an exception.
 
     Raises:
         FileFormatError: the first mistake in the order of the file; `more` holds the others.
     """
-    found = read(model, document, value, at, beside)
+    found = read(model, document, value, at)
     if isinstance(found, Mistakes):
         raise in_order([mistake.error for mistake in found.told])
     return found
@@ -64,7 +58,12 @@ class Mistakes(NamedTuple):
 def read(
     model: type[Model], document: Document, value: Any, at: KeyPath = (), beside: Collection[str] = ()
 ) -> Model | Mistakes:
-    """As `validate`, with the mistakes as values."""
+    """`value`, which stands at `at` in the document, as an instance of `model`, or what is wrong with it.
+
+    `beside` are keys that may stand there too and that another model has read; they are named where one is unknown.
+
+    Validated as JSON and strictly: lists become tuples, but no text becomes a number and no Boolean becomes one.
+    """
     try:
         return model.model_validate_json(json.dumps(_with_units_spelled(model, value)), strict=True)
     except ValidationError as error:
@@ -77,9 +76,14 @@ def read(
 
 def in_order(errors: Sequence[InputError]) -> InputError:
     """The first mistake in the order of the file; `more` holds the others."""
-    first, *others = sorted(errors, key=lambda e: (e.where.line, e.where.column) if e.where else (0, 0))
+    first, *others = ordered(errors)
     first.more = tuple(others)
     return first
+
+
+def ordered(errors: Sequence[InputError]) -> tuple[InputError, ...]:
+    """Mistakes in the order of the file."""
+    return tuple(sorted(errors, key=lambda e: (e.where.line, e.where.column) if e.where else (0, 0)))
 
 
 def _path(document: Document, entry: Mapping[str, Any], at: KeyPath) -> KeyPath:
@@ -95,8 +99,9 @@ def _with_units_spelled(model: type[BaseModel], value: Any) -> Any:
     out = {}
     for key, inner in value.items():
         time = key.removesuffix("_s")
-        if time != key and time in getattr(model, "times", ()) and time not in value and isinstance(inner, int | float):
-            out[time] = f"{inner} s"
+        if time != key and time in getattr(model, "times", ()) and time not in value:
+            number = isinstance(inner, int | float) and not isinstance(inner, bool)
+            out[time] = f"{inner} s" if number else inner
             continue
         nested = _model_in(model.model_fields[key].annotation) if key in model.model_fields else None
         out[key] = inner if nested is None else _with_units_spelled(nested, inner)
@@ -119,6 +124,8 @@ def _line(
         known = [word.strip(" '") for word in entry["ctx"]["expected"].replace(" or ", ", ").split(",")]
         hint = suggestion(str(given), known, what="Write one of")
         return FileFormatError(f"{name} cannot be {_shown(given)}.{hint}", where=document.where(path))
+    if kind == "string_too_short":
+        return FileFormatError(f"{name} is empty; write it, or remove the key.", where=document.where_key(path))
     if kind == "string_pattern_mismatch":
         what = "use lower-case letters, digits and '_' ('-' in ids), a letter first"
         return FileFormatError(f"{name}: {_shown(given)} is not a name; {what}.", where=document.where(path))

@@ -4,11 +4,14 @@ A fault *acts* on the plant's `Condition`, a small mutable record of what is wro
 fault in a physics step in which nothing changes: the `Schedule` knows the next step at which some fault begins, grows
 or ends; there the condition is made afresh and every fault that is on acts on it again. So a fault ends by itself.
 
+A fault with a formula waits until it is told to begin; from then on it is a fault with a `start`.
+
 A robot takes every fault whose `needs` its condition has; one file here is all that a new fault takes.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import pkgutil
@@ -59,6 +62,7 @@ class Schedule:
                 raise InputError(f"{robot} cannot take the fault '{spec.kind}'; it takes {known}.")
             cls = kinds[spec.kind]
             self._faults.append((spec, cls(cls.Parameters.model_validate(dict(spec.parameters)))))
+        self._onsets: tuple[tuple[int, int], ...] = ()
         self.sensing: tuple[tuple[SensorFault, float], ...] = ()
         self.next_step = 0
 
@@ -69,9 +73,35 @@ class Schedule:
 
     def prepare(self, scenario: Scenario, seed: int) -> None:
         """Draw all noise of the run in advance: a tick's noise depends on the seed and the tick alone."""
-        for index, (spec, fault) in enumerate(self._faults):
-            start_s, ticks = spec.start_step / scenario.physics_hz, scenario.duration_ticks + 1
-            fault.prepare(Course(seed, index, ticks, scenario.dt_s, start_s, scenario.substeps))
+        self._scenario, self._seed = scenario, seed
+        for index in range(len(self._faults)):
+            self._prepare(index)
+
+    def _prepare(self, index: int) -> None:
+        (spec, fault), scenario = self._faults[index], self._scenario
+        start_s, ticks = spec.start_step / scenario.physics_hz, scenario.duration_ticks + 1
+        fault.prepare(Course(self._seed, index, ticks, scenario.dt_s, start_s, scenario.substeps))
+
+    def begin(self, index: int, step: int) -> None:
+        """The fault of this number, which waits, begins at `step`; `act` is due."""
+        self._onsets = (*self._onsets, (index, step))
+        spec, fault = self._faults[index]
+        self._faults[index] = dataclasses.replace(spec, start_step=step, when=None), fault
+        self._prepare(index)  # what it draws is the same; what depends on its start is not
+
+    def save(self) -> tuple[tuple[int, int], ...]:
+        """Which of the waiting faults have begun, and at which step."""
+        return self._onsets
+
+    def restore(self, saved: tuple[tuple[int, int], ...]) -> None:
+        """Return to what `save` gave; `act` is due."""
+        if saved == self._onsets:
+            return
+        for index, _ in self._onsets:
+            self._faults[index] = self._scenario.faults[index], self._faults[index][1]
+        self._onsets = ()
+        for index, step in saved:
+            self.begin(index, step)
 
     def act(self, condition: Any, step: int) -> None:
         """Apply every fault that is on at `step` to a fresh condition, and look up when the next change is."""
@@ -91,12 +121,14 @@ class Schedule:
 
 def _amount(spec: FaultSpec, step: int) -> float:
     """How much of the fault is on: 0 before and after, growing linearly over the ramp, else 1."""
-    if step < spec.start_step or (spec.until_step is not None and step >= spec.until_step):
+    if spec.when is not None or step < spec.start_step or (spec.until_step is not None and step >= spec.until_step):
         return 0.0
     return min((step - spec.start_step + 1) / spec.ramp_steps, 1.0) if spec.ramp_steps else 1.0
 
 
 def _next_change(spec: FaultSpec, step: int) -> int:
+    if spec.when is not None:
+        return NEVER
     if step < spec.start_step:
         return spec.start_step
     if spec.until_step is not None and step >= spec.until_step:

@@ -1,6 +1,7 @@
 """A plant of one line and a program of a few, for the mechanics of the loop."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,10 @@ class Integrator:
         self.x += self.u * 0.1
         self.t += 0.1
 
-    def snapshot(self):
+    def begin(self, fault) -> None:
+        raise AssertionError("none of its faults waits for a formula")
+
+    def snapshot(self) -> tuple[Any, ...]:
         return (self.x, self.u, self.t)
 
     def restore(self, snapshot):

@@ -1594,7 +1594,7 @@ FILES = (
         FORM,
         "12:8",
         "not valid YAML: expected ',' or '}', but got ':'",
-        "close the bracket.",
+        "close the bracket, or put a text that holds one in quotes.",
     ),
     File(
         "folded, second line",

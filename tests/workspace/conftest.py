@@ -40,19 +40,33 @@ class Environment(Strict):
 class Reference(Strict):
     altitude_m: float = 0.0
 
-class Wind:
+class Fault:
+    @classmethod
+    def claims(cls, parameters):
+        return frozenset()
+    @classmethod
+    def rounded(cls, parameters, control_hz, physics_hz):
+        return {}
+
+class Wind(Fault):
     kind = "wind"
     touches = "environment"
     class Parameters(Strict):
         speed_mps: float = Field(ge=0.0, le=20.0)
         axis: int = 0
 
-class Lag:
+class Lag(Fault):
     kind = "lag"
     holds = True
     touches = "actuation"
     class Parameters(Strict):
         delay_s: float = 0.0
+    @classmethod
+    def claims(cls, parameters):
+        return frozenset({"the bus"})
+    @classmethod
+    def rounded(cls, parameters, control_hz, physics_hz):
+        return {"delay_s": "3 physics steps, 0.075 s"} if parameters["delay_s"] == 0.08 else {}
 
 altitude = Signal("altitude", "m")
 ROBOT = Robot(

@@ -66,6 +66,9 @@ class Hopper:
         self._state[1] += (self._thrust - self._gravity) * self._dt_s
         self._state[0] += self._state[1] * self._dt_s
 
+    def begin(self, fault) -> None:
+        raise AssertionError("it has no faults")
+
     def snapshot(self):
         return self._state.copy(), self._ticks
 

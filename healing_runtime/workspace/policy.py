@@ -1,0 +1,68 @@
+"""`policy:` and `acceptance:` of a scenario -> what happens on a violation, and what is asked of a patch."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+
+from healing_runtime.core.errors import InputError
+from healing_runtime.core.records import Acceptance, Policy
+from healing_runtime.workspace.document import Document
+from healing_runtime.workspace.gathering import Gathering, located
+from healing_runtime.workspace.models import ScenarioFile
+from healing_runtime.workspace.timing import whole_ticks
+
+
+def read_policy(
+    document: Document, file: ScenarioFile, find: Callable[[str], str], override: str | None, control_hz: int | None
+) -> Policy | None:
+    """The policy; None without a rate."""
+    section, gathering = file.policy, Gathering()
+    choice = section.on_violation if override is None else override
+    if choice not in ("freeze", "rewind"):
+        where = document.where(("policy", "on_violation")) if override is None else None
+        gathering.add(InputError(f"the policy '{choice}' is not available; use rewind or freeze.", where=where))
+    fallback = section.fallback
+    if fallback is not None:
+        look_up = functools.partial(find, fallback)
+        fallback = gathering.attempt(lambda: located(document, ("policy", "fallback"), look_up))
+    ticks, at = 0, ("policy", "probation")
+    if control_hz is not None:
+        ticks = gathering.attempt(lambda: whole_ticks(document, at, section.probation, control_hz))
+    gathering.raise_all()
+    if control_hz is None or ticks is None or choice not in ("freeze", "rewind"):
+        return None
+    return Policy(
+        on_violation=choice,
+        fallback=fallback,
+        probation_ticks=ticks,
+        max_attempts=section.max_attempts,
+        wall_budget_s=section.wall_budget_s,
+        confinement=section.confinement,
+    )
+
+
+def read_acceptance(file: ScenarioFile) -> Acceptance:
+    """What is asked of a patch."""
+    section, neighbourhood = file.acceptance, file.acceptance.neighbourhood
+    return Acceptance(
+        min_robustness=section.min_robustness,
+        samples=neighbourhood.samples,
+        min_pass_rate=neighbourhood.min_pass_rate,
+        confidence=neighbourhood.confidence,
+        regressions=section.regressions,
+    )
+
+
+def acceptance_notes(acceptance: Acceptance) -> tuple[str, ...]:
+    """Too few samples certify nothing even if all pass: the exact bound after n of n is alpha ** (1 / n)."""
+    alpha = (1.0 - acceptance.confidence) / 2.0
+    needed = math.ceil(math.log(alpha) / math.log(acceptance.min_pass_rate))
+    if acceptance.samples >= needed:
+        return ()
+    best = alpha ** (1.0 / acceptance.samples)
+    return (
+        f"acceptance.neighbourhood: {acceptance.samples} samples certify a pass rate of {best:.2f} at most; "
+        f"no patch can reach {acceptance.min_pass_rate:g}, which takes {needed} samples",
+    )
