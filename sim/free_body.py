@@ -47,6 +47,15 @@ class Pose(NamedTuple):
     angular_velocity_radps: Vector
 
 
+def lowest_above(normal: Vector, position_m: Vector, q_xyzw: Quaternion, half_extents_m: Vector) -> float:
+    """Height of a box's lowest point above a pad through the origin, along the pad's normal, which has no y, in m."""
+    (x, _, z), (qx, qy, qz, qw), (nx, _, nz), (hx, hy, hz) = position_m, q_xyzw, normal, half_extents_m
+    r00, r01, r02 = 1.0 - 2.0 * (qy * qy + qz * qz), 2.0 * (qx * qy - qw * qz), 2.0 * (qx * qz + qw * qy)
+    r20, r21, r22 = 2.0 * (qx * qz - qw * qy), 2.0 * (qy * qz + qw * qx), 1.0 - 2.0 * (qx * qx + qy * qy)
+    along_x, along_y, along_z = abs(nx * r00 + nz * r20), abs(nx * r01 + nz * r21), abs(nx * r02 + nz * r22)
+    return nx * x + nz * z - hx * along_x - hy * along_y - hz * along_z
+
+
 class FreeBody:
     """The pad and the body in a world. Ids are public: a plant's inner loop calls Bullet directly."""
 

@@ -95,6 +95,15 @@ class Twin(NamedTuple):
     truth: Callable[[Any], Any]
 
 
+class Constant(NamedTuple):
+    """One figure that a robot is made of, for people; the physics reads the same one. `unit` is for display."""
+
+    name: str
+    value: float | tuple[float, ...]
+    unit: str
+    source: str
+
+
 @dataclasses.dataclass(frozen=True)
 class Robot:
     """What `sim/robots/<name>.py` exports as `ROBOT`.
@@ -109,6 +118,7 @@ class Robot:
         make: a new plant (its own Bullet client).
         make_twin: scenario -> twin, or None.
         ground_truth: False for plants on which truth and observation are the same.
+        constants: what it is made of and where the figures come from.
     """
 
     name: str
@@ -122,3 +132,4 @@ class Robot:
     make: Callable[[], Plant]
     make_twin: Callable[[Scenario], Twin] | None = None
     ground_truth: bool = True
+    constants: tuple[Constant, ...] = ()
