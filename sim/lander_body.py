@@ -7,6 +7,7 @@ impulse of 300 s. Robots and twins read them here.
 from __future__ import annotations
 
 import abc
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -71,7 +72,7 @@ class LanderBody(BodyPlant, abc.ABC):
         self._payload_kg = 0.0
         return environment.pad
 
-    def _suffer(self, condition: Condition) -> None:
+    def _suffer(self, condition: Any) -> None:
         self._ceiling_n = MAX_THRUST_N * condition.force_ceiling
         self._payload_kg = condition.payload_kg
         self._weigh()

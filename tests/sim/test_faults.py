@@ -17,6 +17,7 @@ GENERAL = {
 WANTED = {
     "cartpole": {"force_saturation", "payload", "pole_mass", "push"},
     "lander": {"force_saturation", "payload"},
+    "lander_planar": {"force_saturation", "payload", "side_force"},
     "quadrotor": {"rotor_efficiency", "rotor_lag", "payload", "side_force", "wind"},
 }
 
