@@ -30,6 +30,21 @@ class Pad(BaseModel):
         return (math.sin(slope), 0.0, math.cos(slope))
 
 
+PAD_REACH_M = 5000.0
+"""Half the size of the block whose upper face is the pad.
+
+A block, for Bullet lets a box touch a plane with one corner at a time: a flat touchdown would set the body spinning and
+hardly bounce. Two boxes touch at up to four points at once, and not before they meet.
+"""
+
+
+def _block_pose(slope_deg: float) -> tuple[Vector, Quaternion]:
+    """Where the block lies so that its upper face is a plane through the origin with that slope."""
+    half = 0.5 * math.radians(slope_deg)
+    nx, _, nz = Pad(slope_deg=slope_deg).normal
+    return (-PAD_REACH_M * nx, 0.0, -PAD_REACH_M * nz), (0.0, math.sin(half), 0.0, math.cos(half))
+
+
 class Body(NamedTuple):
     """A single rigid link with a box around it. Half extents in m, principal inertia in kg m²."""
 
@@ -68,8 +83,11 @@ class FreeBody:
     def build(self, pad: Pad, body: Body, pose: Pose) -> None:
         """Put pad and body into the cleared world."""
         client = self._world.client
-        plane = bullet.createCollisionShape(bullet.GEOM_PLANE, planeNormal=pad.normal, physicsClientId=client)
-        self.pad = bullet.createMultiBody(0.0, plane, physicsClientId=client)
+        block = bullet.createCollisionShape(bullet.GEOM_BOX, halfExtents=(PAD_REACH_M,) * 3, physicsClientId=client)
+        position_m, q_xyzw = _block_pose(pad.slope_deg)
+        self.pad = bullet.createMultiBody(
+            0.0, block, basePosition=position_m, baseOrientation=q_xyzw, physicsClientId=client
+        )
         bullet.changeDynamics(
             self.pad, -1, lateralFriction=pad.friction, restitution=pad.restitution, physicsClientId=client
         )
