@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
 
-from .world import World
+from .world import NO_SPEED_LIMIT, World
 
 Vector = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
@@ -101,6 +101,7 @@ class FreeBody:
             -1,
             linearDamping=0.0,
             angularDamping=0.0,
+            maxJointVelocity=NO_SPEED_LIMIT,
             lateralFriction=1.0,
             restitution=1.0,
             localInertiaDiagonal=body.inertia_kgm2,

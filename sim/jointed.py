@@ -11,11 +11,9 @@ from typing import NamedTuple
 
 import pybullet as bullet
 
-from .world import World
+from .world import NO_SPEED_LIMIT, World
 
 Vector = tuple[float, float, float]
-NO_SPEED_LIMIT = 1e6
-"""Bullet cuts joint speeds at 100 m/s or rad/s by default."""
 
 
 class Link(NamedTuple):
