@@ -31,8 +31,8 @@ START_POSITION_M = 2.0
 START_VELOCITY_MPS = 0.4
 START_PITCH_RAD = 0.03
 # How a touching body comes to rest, per second.
-SLIDING_DECAY = 5.0
-LYING_DOWN_DECAY = 3.0
+SLIDING_DECAY = 20.0
+LYING_DOWN_DECAY = 10.0
 
 
 class Disturbance(NamedTuple):
