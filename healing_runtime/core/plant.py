@@ -95,7 +95,8 @@ class Twin(NamedTuple):
     truth: Callable[[Any], Any]
 
 
-class Constant(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Constant:
     """One figure that a robot is made of, for people; the physics reads the same one. `unit` is for display."""
 
     name: str
