@@ -97,7 +97,7 @@ class Twin(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Constant:
-    """One figure that a robot is made of, for people; the physics reads the same one. `unit` is for display."""
+    """One figure that a robot is made of, and where it comes from: for people. `unit` is for display."""
 
     name: str
     value: float | tuple[float, ...]
