@@ -8,14 +8,10 @@ from typing import NamedTuple
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
 
-from .world import World, weighed
+from .world import NO_SPEED_LIMIT, World, weighed
 
 Vector = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
-
-
-_AWAY_M = (0.0, 0.0, -1e3)
-"""Where a pad touches nothing."""
 
 
 class Pad(BaseModel):
@@ -39,6 +35,25 @@ def slope_normal(slope_deg: float) -> Vector:
     return (math.sin(slope), 0.0, math.cos(slope))
 
 
+PAD_REACH_M = 5000.0
+"""Half the size of the block whose upper face is the pad.
+
+A block, for Bullet lets a box touch a plane with one corner at a time: a flat touchdown would set the body spinning and
+hardly bounce. Two boxes touch at up to four points at once, and not before they meet.
+"""
+
+
+_AWAY_M = 1000.0
+"""How far below its place a pad touches nothing."""
+
+
+def _block_pose(slope_deg: float) -> tuple[Vector, Quaternion]:
+    """Where the block lies so that its upper face is a plane through the origin with that slope."""
+    half = 0.5 * math.radians(slope_deg)
+    nx, _, nz = slope_normal(slope_deg)
+    return (-PAD_REACH_M * nx, 0.0, -PAD_REACH_M * nz), (0.0, math.sin(half), 0.0, math.cos(half))
+
+
 class Body(NamedTuple):
     """A single rigid link with a box around it. Half extents in m, principal inertia in kg m²."""
 
@@ -56,6 +71,15 @@ class Pose(NamedTuple):
     angular_velocity_radps: Vector
 
 
+def lowest_above(normal: Vector, position_m: Vector, q_xyzw: Quaternion, half_extents_m: Vector) -> float:
+    """Height of a box's lowest point above a pad through the origin, along the pad's normal, which has no y, in m."""
+    (x, _, z), (qx, qy, qz, qw), (nx, _, nz), (hx, hy, hz) = position_m, q_xyzw, normal, half_extents_m
+    r00, r01, r02 = 1.0 - 2.0 * (qy * qy + qz * qz), 2.0 * (qx * qy - qw * qz), 2.0 * (qx * qz + qw * qy)
+    r20, r21, r22 = 2.0 * (qx * qz - qw * qy), 2.0 * (qy * qz + qw * qx), 1.0 - 2.0 * (qx * qx + qy * qy)
+    along_x, along_y, along_z = abs(nx * r00 + nz * r20), abs(nx * r01 + nz * r21), abs(nx * r02 + nz * r22)
+    return nx * x + nz * z - hx * along_x - hy * along_y - hz * along_z
+
+
 class FreeBody:
     """The pad and the body in a world. Ids are public: a plant's inner loop calls Bullet directly."""
 
@@ -64,18 +88,20 @@ class FreeBody:
         self.id = -1
         self.pad = -1
         self._inertia: Vector = (0.0, 0.0, 0.0)
-        self._slope_deg = 0.0  # as built
         self.pad_now: Vector = (0.0, 0.0, 0.0)  # slope in degrees, friction, restitution
 
     def build(self, pad: Pad, body: Body, pose: Pose) -> None:
         """Put pad and body into the cleared world."""
         client = self._world.client
-        plane = bullet.createCollisionShape(bullet.GEOM_PLANE, planeNormal=pad.normal, physicsClientId=client)
-        self.pad = bullet.createMultiBody(0.0, plane, physicsClientId=client)
+        block = bullet.createCollisionShape(bullet.GEOM_BOX, halfExtents=(PAD_REACH_M,) * 3, physicsClientId=client)
+        position_m, q_xyzw = _block_pose(pad.slope_deg)
+        self.pad = bullet.createMultiBody(
+            0.0, block, basePosition=position_m, baseOrientation=q_xyzw, physicsClientId=client
+        )
         bullet.changeDynamics(
             self.pad, -1, lateralFriction=pad.friction, restitution=pad.restitution, physicsClientId=client
         )
-        self._slope_deg, self.pad_now = pad.slope_deg, (pad.slope_deg, pad.friction, pad.restitution)
+        self.pad_now = (pad.slope_deg, pad.friction, pad.restitution)
         box = bullet.createCollisionShape(bullet.GEOM_BOX, halfExtents=body.half_extents_m, physicsClientId=client)
         self.id = bullet.createMultiBody(
             body.mass_kg, box, basePosition=pose.position_m, baseOrientation=pose.q_xyzw, physicsClientId=client
@@ -86,6 +112,7 @@ class FreeBody:
             -1,
             linearDamping=0.0,
             angularDamping=0.0,
+            maxJointVelocity=NO_SPEED_LIMIT,
             lateralFriction=1.0,
             restitution=1.0,
             localInertiaDiagonal=body.inertia_kgm2,
@@ -100,11 +127,10 @@ class FreeBody:
             return
         # Points of contact keep the friction that they were made with. A pad that was away for a moment makes new ones;
         # at once, for Bullet does not restore that there were none.
-        client, half = self._world.client, 0.5 * math.radians(slope_deg - self._slope_deg)
-        tilted = (0.0, math.sin(half), 0.0, math.cos(half))
-        bullet.resetBasePositionAndOrientation(self.pad, _AWAY_M, tilted, physicsClientId=client)
+        client, ((x, y, z), tilted) = self._world.client, _block_pose(slope_deg)
+        bullet.resetBasePositionAndOrientation(self.pad, (x, y, z - _AWAY_M), tilted, physicsClientId=client)
         bullet.performCollisionDetection(physicsClientId=client)
-        bullet.resetBasePositionAndOrientation(self.pad, (0.0, 0.0, 0.0), tilted, physicsClientId=client)
+        bullet.resetBasePositionAndOrientation(self.pad, (x, y, z), tilted, physicsClientId=client)
         self.restored_pad((slope_deg, friction, restitution))
         bullet.performCollisionDetection(physicsClientId=client)
 

@@ -12,11 +12,9 @@ from typing import ClassVar, NamedTuple
 import pybullet as bullet
 
 from . import plant
-from .world import World, weighed
+from .world import NO_SPEED_LIMIT, World, weighed
 
 Vector = tuple[float, float, float]
-NO_SPEED_LIMIT = 1e6
-"""Bullet cuts joint speeds at 100 m/s or rad/s by default."""
 JAM = 1e9
 """Force or torque, N or N m, that a jammed joint resists."""
 

@@ -24,11 +24,13 @@ class Touchdown:
         contact: any contact in the latest control period.
         speed_mps: downward speed before the physics step of the latest first contact, the fastest one where a touchdown
             has several; 0 before any.
+        sideways_mps, tilt_rad: sideways speed and tilt before the same contacts, the largest ones, where a robot says.
         landed: contact, slow and low thrust for `QUIET_TIME_S`.
     """
 
     __slots__ = (
-        "_pressed_step", "_quiet_ticks", "_steps_apart", "_ticks_quiet", "contact", "landed", "pressed", "speed_mps",
+        "_pressed_step", "_quiet_ticks", "_steps_apart", "_ticks_quiet", "contact", "landed", "pressed", "sideways_mps",
+        "speed_mps", "tilt_rad",
     )  # fmt: skip
 
     def __init__(self, control_hz: int, physics_hz: int) -> None:
@@ -38,23 +40,28 @@ class Touchdown:
         self._pressed_step = -(2**52)
         self.pressed = False
         self.contact = False
-        self.speed_mps = 0.0
+        self.speed_mps = self.sideways_mps = self.tilt_rad = 0.0
         self.landed = False
 
     def begin_period(self) -> None:
         """A control period starts."""
         self.contact = False
 
-    def step(self, step: int, pressed: bool, downward_speed_mps: float) -> None:
-        """Physics step number `step` has passed; the speed is the one before it.
+    def step(
+        self, step: int, pressed: bool, downward_speed_mps: float, sideways_mps: float = 0.0, tilt_rad: float = 0.0
+    ) -> None:
+        """Physics step number `step` has passed; speeds and tilt are those before it.
 
         Steps without contact may be left out, but for the first after one with contact.
         """
         if pressed:
             self.contact = True
             if not self.pressed:
-                same = step - self._pressed_step <= self._steps_apart
-                self.speed_mps = max(downward_speed_mps, self.speed_mps if same else 0.0)
+                if step - self._pressed_step > self._steps_apart:
+                    self.speed_mps = self.sideways_mps = self.tilt_rad = 0.0
+                self.speed_mps = max(downward_speed_mps, self.speed_mps)
+                self.sideways_mps = max(sideways_mps, self.sideways_mps)
+                self.tilt_rad = max(tilt_rad, self.tilt_rad)
             self._pressed_step = step
         self.pressed = pressed
 
@@ -71,10 +78,11 @@ class Touchdown:
 
     def save(self) -> tuple[float, ...]:
         """Everything, as numbers."""
-        return (self.pressed, self.contact, self.speed_mps, self.landed, self._quiet_ticks, self._pressed_step)
+        latched = (self.speed_mps, self.sideways_mps, self.tilt_rad)
+        return (self.pressed, self.contact, *latched, self.landed, self._quiet_ticks, self._pressed_step)
 
     def restore(self, saved: tuple[float, ...]) -> None:
         """Return to what `save` gave."""
-        pressed, contact, self.speed_mps, landed, quiet_ticks, pressed_step = saved
+        pressed, contact, self.speed_mps, self.sideways_mps, self.tilt_rad, landed, quiet_ticks, pressed_step = saved
         self.pressed, self.contact, self.landed = bool(pressed), bool(contact), bool(landed)
         self._quiet_ticks, self._pressed_step = int(quiet_ticks), int(pressed_step)

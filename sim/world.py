@@ -1,8 +1,8 @@
 """One Bullet client, set up by rules that were each measured; what stands in it is the robot's.
 
-Bullet's defaults are not physics: its damping brakes a falling body by 0.04·(1+|v|)·v. Whoever builds a body here takes
-it away. Overlapping pairs are ordered and the solver's settings are pinned, because re-execution has to be
-bit-identical.
+Bullet's defaults are not physics: its damping brakes a falling body by 0.04·(1+|v|)·v, and nothing goes faster than
+100 m/s. Whoever builds a body here takes both away. Overlapping pairs are ordered and the solver's settings are pinned,
+because re-execution has to be bit-identical.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from healing_runtime.core.errors import InputError
 SOLVER_ITERATIONS = 50
 SOLVER_RESIDUAL_THRESHOLD = 1e-7
 CONTACT_BREAKING_THRESHOLD_M = 0.02
+NO_SPEED_LIMIT = 1e6
+"""Bullet cuts speeds, of joints and of free bodies, at 100 m/s or rad/s by default."""
 
 
 class World:

@@ -44,7 +44,7 @@ def show(name: str) -> list[Entry]:
 
 
 def describe(robot: Robot) -> Entry:
-    """A robot as plain JSON: signals with units, shapes and limits; the sections of a scenario; its faults."""
+    """A robot as plain JSON: its signals with units and limits, its figures, the sections of a scenario, its faults."""
     return {
         "kind": "robot",
         "name": robot.name,
@@ -54,6 +54,7 @@ def describe(robot: Robot) -> Entry:
             "action": _signals(robot.signals.action),
             "true": _signals(robot.signals.true),
         },
+        "constants": [plain(constant) for constant in robot.constants],
         "initial": _defaults(robot.initial),
         "environment": _defaults(robot.environment),
         "reference": _defaults(robot.reference),

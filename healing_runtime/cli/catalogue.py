@@ -62,6 +62,8 @@ def _robot(entry: dict[str, Any]) -> list[str]:
             for s in entry["signals"][kind]
         ]
         lines += ["", f"{kind} signals", *output.table(rows, ("signal", "key", "unit", "shape", "limits", "meaning"))]
+    figures = [(c["name"], _figure(c["value"]), c["unit"] or "-", c["source"]) for c in entry["constants"]]
+    lines += ["", *output.table(figures, ("constant", "value", "unit", "source"))] if figures else []
     for section in ("initial", "environment", "reference"):
         rows = [(key, output.number(value)) for key, value in entry[section].items()]
         lines += ["", f"{section} (of a scenario file)", *output.table(rows, ("key", "default"))] if rows else []
@@ -72,6 +74,11 @@ def _robot(entry: dict[str, Any]) -> list[str]:
 def _written(example: dict[str, Any]) -> str:
     """Parameters as a line of a scenario file has them."""
     return ", ".join(f"{key}: {str(value).replace(chr(39), '')}" for key, value in example.items())
+
+
+def _figure(value: Any) -> str:
+    """A number to five digits, or several, as they stand in a table."""
+    return ", ".join(f"{number:.5g}" for number in (value if isinstance(value, list) else [value]))
 
 
 def _limits(signal: dict[str, Any]) -> str:

@@ -113,6 +113,16 @@ class Twin(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
+class Constant:
+    """One figure that a robot is made of, and where it comes from: for people. `unit` is for display."""
+
+    name: str
+    value: float | tuple[float, ...]
+    unit: str
+    source: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Robot:
     """What `sim/robots/<name>.py` exports as `ROBOT`.
 
@@ -126,6 +136,7 @@ class Robot:
         make: a new plant (its own Bullet client).
         make_twin: scenario -> twin, or None.
         ground_truth: False for plants on which truth and observation are the same.
+        constants: what it is made of and where the figures come from.
     """
 
     name: str
@@ -139,3 +150,4 @@ class Robot:
     make: Callable[[], Plant]
     make_twin: Callable[[Scenario], Twin] | None = None
     ground_truth: bool = True
+    constants: tuple[Constant, ...] = ()

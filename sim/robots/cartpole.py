@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
 
-from healing_runtime.core.plant import Plant, Robot
+from healing_runtime.core.plant import Constant, Plant, Robot
 from healing_runtime.core.records import Distribution, Perturbation, Scenario
 from healing_runtime.core.signals import Layout, Signal, SignalTable
 
@@ -27,6 +27,7 @@ from ..sensing import age_signals
 if TYPE_CHECKING:
     from healing_runtime.core.plant import Twin
 
+_BARTO = "Barto, Sutton and Anderson 1983"
 # ---------------------------------------------------------------- the bodies
 CART_KG = 1.0
 CART_HALF_EXTENTS_M = (0.2, 0.1, 0.1)
@@ -250,4 +251,13 @@ ROBOT = Robot(
     ),
     make=_make,
     make_twin=_make_twin,
+    constants=(
+        Constant("mass of the cart", CART_KG, "kg", _BARTO),
+        Constant("mass of the pole", POLE_KG, "kg", _BARTO),
+        Constant("length of the pole", POLE_M, "m", _BARTO),
+        Constant("inertia of the pole about its middle", ROD * POLE_KG * HALF_POLE_M**2, "kg m²", "a uniform rod"),
+        Constant("rail to either side", RAIL_M, "m", _BARTO),
+        Constant("stiffness of the buffers", BUFFER_NPM, "N/m", "chosen"),
+        Constant("damping of the buffers", BUFFER_NSPM, "N s/m", "chosen"),
+    ),
 )

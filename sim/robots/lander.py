@@ -1,13 +1,12 @@
 """A lunar lander on a single engine that goes straight down; gravity, height and speed are NeuroJIT's.
 
-As a body: 1,000 kg with fuel, 300 kg of it, thrust up to 5,000 N at a specific impulse of 300 s. Nominal thrust at the
-start is zero, as NeuroJIT's pilot leaves it.
+Nominal thrust at the start is zero, as NeuroJIT's pilot leaves it. What it is as a body stands in `lander_body`.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,30 +15,27 @@ from healing_runtime.core.plant import Plant, Robot
 from healing_runtime.core.records import Distribution, Perturbation, Scenario
 from healing_runtime.core.signals import Layout, Signal, SignalTable
 
-from .. import body_plant
-from ..body_plant import BodyPlant, Start
+from ..body_plant import Start
 from ..commands import Command
 from ..faults import faults_for
-from ..free_body import Body, Pad, Pose
+from ..free_body import Body, Pose
+from ..lander_body import (
+    CONSTANTS,
+    DRY_MASS_KG,
+    FUEL_KG,
+    FUEL_PER_NS,
+    HALF_EXTENTS_M,
+    INERTIA_KGM2,
+    MAX_THRUST_N,
+    Condition,
+    Environment,
+    LanderBody,
+)  # fmt: skip
 from ..sensing import age_signals
 from ..touchdown import PUSHED_MPS
 
 if TYPE_CHECKING:
     from healing_runtime.core.plant import Twin
-
-# ---------------------------------------------------------------- the body
-MASS_WITH_FUEL_KG = 1000.0
-FUEL_KG = 300.0
-DRY_MASS_KG = MASS_WITH_FUEL_KG - FUEL_KG
-INERTIA_KGM2 = (1500.0, 1500.0, 1500.0)
-HALF_EXTENTS_M = (1.5, 1.5, 1.0)
-MAX_THRUST_N = 5000.0
-SPECIFIC_IMPULSE_S = 300.0
-STANDARD_GRAVITY_MPS2 = 9.80665
-FUEL_PER_NS = 1.0 / (SPECIFIC_IMPULSE_S * STANDARD_GRAVITY_MPS2)
-"""Fuel burned per newton and second, kg."""
-MOON_GRAVITY_MPS2 = 1.62
-
 
 # ---------------------------------------------------------------- files
 class Initial(BaseModel):
@@ -50,15 +46,6 @@ class Initial(BaseModel):
     altitude_m: float = Field(default=100.0, ge=0.0, le=1e5)
     velocity_mps: float = Field(default=-10.0, ge=-1e3, le=1e3)
     fuel_kg: float = Field(default=FUEL_KG, ge=0.0, le=FUEL_KG)
-
-
-class Environment(BaseModel):
-    """Where it lands."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    gravity_mps2: float = Field(default=MOON_GRAVITY_MPS2, gt=0.0, le=30.0)
-    pad: Pad = Pad()
 
 
 class Reference(BaseModel):
@@ -96,54 +83,29 @@ SIGNALS = SignalTable(
 
 
 # ---------------------------------------------------------------- physics
-class Condition(body_plant.Condition):
-    """What may be wrong with the robot; faults act on it."""
-
-    __slots__ = ("force_ceiling", "payload_kg")
-    least_payload_kg: ClassVar[float] = -0.5 * DRY_MASS_KG
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.force_ceiling = 1.0
-        self.payload_kg = 0.0
-
-
 FAULTS = faults_for(Condition, _OBSERVED_LAYOUT)
 
 
-class LanderPlant(BodyPlant):
+class LanderPlant(LanderBody):
     """The lander in PyBullet. Final."""
 
     signals = SIGNALS
     name = "lander"
     fault_kinds = FAULTS
-    condition = Condition
 
     def _begin(self, scenario: Scenario) -> Start:
         initial = Initial.model_validate(dict(scenario.initial))
         environment = Environment.model_validate(dict(scenario.environment))
-        self._normal = environment.pad.normal
-        self._gravity_mps2 = environment.gravity_mps2
-        self._fuel_kg = initial.fuel_kg
-        self._payload_kg = 0.0
+        pad = self._stand_ready(environment, initial.fuel_kg)
         self._command_n = self._thrust_n = 0.0
         nx, _, nz = self._normal
         height = (initial.altitude_m + HALF_EXTENTS_M[0] * abs(nx) + HALF_EXTENTS_M[2] * nz) / nz
         body = Body(DRY_MASS_KG + initial.fuel_kg, INERTIA_KGM2, HALF_EXTENTS_M)
         pose = Pose((0.0, 0.0, height), (0.0, 0.0, 0.0, 1.0), (0.0, 0.0, initial.velocity_mps), (0.0, 0.0, 0.0))
-        return Start(environment.gravity_mps2, environment.pad, body, pose)
+        return Start(environment.gravity_mps2, pad, body, pose)
 
     def _obey(self, command: Command) -> None:
         (self._command_n,) = command
-
-    def _suffer(self, condition: Condition) -> None:
-        self._ceiling_n = MAX_THRUST_N * condition.force_ceiling
-        self._payload_kg = condition.payload_kg
-        self._weigh()
-
-    def _weigh(self) -> None:
-        self._mass_kg = DRY_MASS_KG + self._fuel_kg + self._payload_kg
-        self._body.set_mass(self._mass_kg)
 
     def _fly(self, end: int) -> None:
         """The mass follows the fuel once a call; the engine stops in the step in which the tank is empty."""
@@ -169,25 +131,14 @@ class LanderPlant(BodyPlant):
         self._weigh()
 
     def _true_values(self) -> tuple[float, ...]:
-        (x, _, z), (qx, qy, qz, qw), (vx, vy, vz), (sx, sy, sz) = self._pose
-        nx, _, nz = self._normal
-        r00, r01, r02 = 1.0 - 2.0 * (qy * qy + qz * qz), 2.0 * (qx * qy - qw * qz), 2.0 * (qx * qz + qw * qy)
-        r20, r21, r22 = 2.0 * (qx * qz - qw * qy), 2.0 * (qy * qz + qw * qx), 1.0 - 2.0 * (qx * qx + qy * qy)
-        hx, hy, hz = HALF_EXTENTS_M
-        altitude = (
-            nx * x
-            + nz * z
-            - hx * abs(nx * r00 + nz * r20)
-            - hy * abs(nx * r01 + nz * r21)
-            - hz * abs(nx * r02 + nz * r22)
-        )
+        _, _, (vx, vy, vz), (sx, sy, sz) = self._pose
         speed = math.sqrt(vx * vx + vy * vy + vz * vz)
         touchdown = self._touchdown
         if self._step:
             rate = math.sqrt(sx * sx + sy * sy + sz * sz)
             touchdown.end_period(speed, rate, self._thrust_n / (self._mass_kg * self._gravity_mps2))
         return (
-            altitude,
+            self._altitude_m(),
             vz,
             self._fuel_kg,
             speed,
@@ -228,4 +179,5 @@ ROBOT = Robot(
     ),
     make=_make,
     make_twin=_make_twin,
+    constants=CONSTANTS,
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
 
-from healing_runtime.core.plant import Plant, Robot
+from healing_runtime.core.plant import Constant, Plant, Robot
 from healing_runtime.core.records import Distribution, Perturbation, Scenario
 from healing_runtime.core.signals import Layout, Signal, SignalTable
 
@@ -28,6 +28,7 @@ from ..touchdown import PUSHED_MPS
 if TYPE_CHECKING:
     from healing_runtime.core.plant import Twin
 
+_CF2X = "gym-pybullet-drones, cf2x.urdf"
 # ---------------------------------------------------------------- the body
 MASS_KG = 0.027
 INERTIA_KGM2 = (1.4e-5, 1.4e-5, 2.17e-5)
@@ -374,4 +375,18 @@ ROBOT = Robot(
     ),
     make=_make,
     make_twin=_make_twin,
+    constants=(
+        Constant("mass", MASS_KG, "kg", _CF2X),
+        Constant("moments of inertia", INERTIA_KGM2, "kg m²", _CF2X),
+        Constant("half extents of the box", HALF_EXTENTS_M, "m", "chosen: arms and propellers, without legs"),
+        Constant("rotor axes from x and from y", ROTOR_ARM_M, "m", _CF2X),
+        Constant("rotor directions", (-1.0, 1.0, -1.0, 1.0), "", "sign of the torque on the body about its up"),
+        Constant("thrust over squared rotor speed", THRUST_NS2, "N s²", _CF2X),
+        Constant("torque over thrust", TORQUE_TO_THRUST_M, "m", _CF2X),
+        Constant("thrust to weight", THRUST_TO_WEIGHT, "", _CF2X),
+        Constant("rotor lag", ROTOR_LAG_S, "s", "chosen: time constant of the motors"),
+        Constant("rotor drag across, along the axis", (DRAG_XY, DRAG_Z), "N s²/m", "Forster 2015"),
+        Constant("propeller radius", PROPELLER_RADIUS_M, "m", _CF2X),
+        Constant("ground effect", GROUND_EFFECT, "", "Shi et al. 2019"),
+    ),
 )

@@ -11,6 +11,7 @@ from jax import Array
 from healing_runtime.core.plant import Twin
 from healing_runtime.core.records import Scenario
 
+from .. import lander_body as body
 from ..robots import lander as robot
 from . import landing
 
@@ -57,10 +58,10 @@ class _Flight(NamedTuple):
 def make(scenario: Scenario) -> Twin:
     """The twin of a scenario, its faults left out."""
     initial = robot.Initial.model_validate(dict(scenario.initial))
-    gravity = robot.Environment.model_validate(dict(scenario.environment)).gravity_mps2
+    gravity = body.Environment.model_validate(dict(scenario.environment)).gravity_mps2
     dt_s = 1.0 / scenario.physics_hz
     duration_s = scenario.duration_ticks * scenario.dt_s
-    burn = robot.FUEL_PER_NS * dt_s
+    burn = body.FUEL_PER_NS * dt_s
 
     def draw(key: Array, strength: Array) -> Disturbance:
         u = jax.random.uniform(key, (4,), minval=-1.0, maxval=1.0) * strength
@@ -87,8 +88,8 @@ def make(scenario: Scenario) -> Twin:
 
     def step(state: State, action: Array, disturbance: Disturbance) -> State:
         on = jnp.where(state.tick * scenario.dt_s >= disturbance.onset_s, 1.0, 0.0)
-        ceiling = robot.MAX_THRUST_N * (1.0 - on * disturbance.thrust_loss)
-        mass = robot.DRY_MASS_KG + state.fuel_kg + disturbance.payload_kg
+        ceiling = body.MAX_THRUST_N * (1.0 - on * disturbance.thrust_loss)
+        mass = body.DRY_MASS_KG + state.fuel_kg + disturbance.payload_kg
 
         def physics(_: int, carry: _Flight) -> _Flight:
             altitude, velocity, fuel, touch, _thrust = carry

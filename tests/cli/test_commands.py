@@ -60,6 +60,17 @@ def test_catalogue_shows_a_robot_with_signals_limits_and_faults(home, capsys):
     assert "value_deg: 45.0, signals: [position, velocity]" in printed
 
 
+@pytest.mark.parametrize("name", ["cartpole", "lander", "lander_planar", "quadrotor"])
+def test_a_robot_says_what_it_is_made_of_and_where_that_comes_from(home, capsys, name):
+    (robot,) = answer(capsys, "catalogue", "show", name)["entries"]
+    figures = robot["constants"]
+    assert any("mass" in figure["name"] and figure["unit"] == "kg" for figure in figures)
+    assert all(figure["value"] and figure["source"] for figure in figures)
+    assert execute(["catalogue", "show", name]) == 0
+    shown = capsys.readouterr().out
+    assert all(figure["source"] in shown for figure in figures)
+
+
 def test_a_name_that_several_kinds_share_shows_all_of_them(home, capsys):
     answer(capsys, "init", ".")
     entries = answer(capsys, "catalogue", "show", "lander/first")["entries"]

@@ -8,9 +8,11 @@ from healing_runtime.core.records import FaultSpec, Scenario
 from healing_runtime.workspace.plants import load_robot
 
 ROOT = Path(__file__).resolve().parents[2]
-CARTPOLE, LANDER, QUADROTOR = (load_robot(name, ROOT / "sim") for name in ("cartpole", "lander", "quadrotor"))
+CARTPOLE, LANDER, LANDER_PLANAR, QUADROTOR = (
+    load_robot(name, ROOT / "sim") for name in ("cartpole", "lander", "lander_planar", "quadrotor")
+)
 
-RATES = {"cartpole": (50, 250), "lander": (10, 240), "quadrotor": (48, 240)}
+RATES = {"cartpole": (50, 250), "lander": (10, 240), "lander_planar": (20, 240), "quadrotor": (48, 240)}
 
 
 def scenario(robot, *, seconds=4, control_hz=None, physics_hz=None, faults=(), environment=(), reference=(), **initial):
@@ -96,13 +98,20 @@ def lander():
 
 
 @pytest.fixture(scope="session")
+def lander_planar():
+    plant = LANDER_PLANAR.make()
+    yield Bench(LANDER_PLANAR, plant)
+    plant.close()
+
+
+@pytest.fixture(scope="session")
 def cartpole():
     plant = CARTPOLE.make()
     yield Bench(CARTPOLE, plant)
     plant.close()
 
 
-@pytest.fixture(params=["cartpole", "lander", "quadrotor"])
+@pytest.fixture(params=["cartpole", "lander", "lander_planar", "quadrotor"])
 def bench(request):
     return request.getfixturevalue(request.param)
 
@@ -115,6 +124,8 @@ def wander():
         rng = np.random.default_rng(5)
         if bench.robot.name == "lander":
             return rng.uniform(500.0, 2500.0, (ticks, 1))
+        if bench.robot.name == "lander_planar":
+            return rng.uniform((500.0, -400.0), (2500.0, 400.0), (ticks, 2))
         if bench.robot.name == "cartpole":
             return rng.uniform(-4.0, 8.0, (ticks, 1))
         hover = 1515.6

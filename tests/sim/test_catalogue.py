@@ -15,6 +15,8 @@ from healing_runtime.core.perturb import draw
 from healing_runtime.language import controller, passes, source, trace
 from healing_runtime.loop import rollout
 
+from .catalogue import planar
+
 ROOT = Path(__file__).resolve().parents[2]
 BALANCE, WITNESSES = "controllers/cartpole/balance.py", "tests/sim/witness"
 LANDING = f"{WITNESSES}/quadrotor_landing.py"
@@ -35,6 +37,7 @@ WITNESS = {
     "quadrotor/landing_hard_touchdown": (LANDING, {}),
     "quadrotor/landing_wrong_sign": (LANDING, {}),
     "quadrotor/landing_rotor_weak": (LANDING, {}),
+    **planar.WITNESS,
 }
 """A controller and the PARAMS in which the witness differs from it."""
 FAILING = {
@@ -53,9 +56,10 @@ FAILING = {
     "quadrotor/landing_hard_touchdown": ("descent-near-ground", None),
     "quadrotor/landing_wrong_sign": ("corridor", None),
     "quadrotor/landing_rotor_weak": ("on-the-pad", None),
+    **planar.FAILING,
 }
 """What trips, and when where that is calibrated (s; within 0.3 s, for thresholds move with the arithmetic)."""
-SOUND = ("cartpole/balance", "cartpole/balance_push", "quadrotor/landing")
+SOUND = ("cartpole/balance", "cartpole/balance_push", "quadrotor/landing", *planar.SOUND)
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +68,9 @@ def catalogue():
 
 
 @pytest.fixture(scope="module")
-def fly(catalogue, cartpole, quadrotor, lander):
+def fly(catalogue, cartpole, quadrotor, lander, lander_planar):
     """(scenario, controller source, changed PARAMS) -> Flight; each program is built once."""
-    plants = {"cartpole": cartpole.plant, "quadrotor": quadrotor.plant, "lander": lander.plant}
+    plants = {bench.robot.name: bench.plant for bench in (cartpole, quadrotor, lander, lander_planar)}
     built = {}
 
     def program(scenario, path, changed):

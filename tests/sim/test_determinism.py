@@ -23,6 +23,13 @@ FAULTS = {
         ("sensor_drift", {"signal": "velocity", "rate": 0.01}, 300),
         ("sensor_noise", {"signal": "altitude", "value": 0.1}),
     ],
+    "lander_planar": [
+        ("force_saturation", {"value": 0.5}, 60, 400, 30),
+        ("side_force", {"force_n": (150.0, 0.0, -50.0)}, 200, 900),
+        ("actuator_delay", {"value_s": 0.15}, 400),
+        ("sensor_delay", {"signal": "pitch", "value_s": 0.12}, 150, 900),
+        ("sensor_noise", {"signal": "velocity", "value": 0.1}),
+    ],
     "quadrotor": [
         ("rotor_efficiency", {"rotor": 1, "value": 0.9}, 100, 300, 24),
         ("payload", {"mass_kg": 0.002}, 200),
@@ -35,6 +42,7 @@ FAULTS = {
 LOW = {
     "cartpole": {"cart_position_m": 1.5, "cart_velocity_mps": 1.0, "pole_angle_deg": 20.0},
     "lander": {"altitude_m": 4.0, "velocity_mps": -1.0},
+    "lander_planar": {"position_m": (1.0, 4.0), "velocity_mps": (0.5, -1.0), "pitch_deg": 5.0},
     "quadrotor": {"position_m": (0, 0, 0.3)},
 }
 
@@ -43,7 +51,7 @@ LOW = {
 def flight(bench, wander):
     """A flight that ends in contact, under faults: scenario and actions."""
     name = bench.robot.name
-    chosen = bench.scenario(seconds=8 if name == "lander" else 3, faults=FAULTS[name], **LOW[name])
+    chosen = bench.scenario(seconds=8 if name.startswith("lander") else 3, faults=FAULTS[name], **LOW[name])
     actions = wander(bench, chosen.duration_ticks)
     actions[chosen.duration_ticks // 3 :] *= 0.5
     return chosen, actions

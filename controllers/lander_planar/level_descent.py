@@ -1,0 +1,58 @@
+"""Come upright, lose the sideways speed, and sink slowly to wherever that is: a fallback that asks for nothing else.
+
+It uses neither the position nor its reference, so that a wrong one cannot mislead it.
+"""
+
+import jax.numpy as jnp
+
+PARAMS = {
+    "sideways_kp": 0.3,  # acceleration against the sideways speed, 1/s
+    "descent_per_s": 0.1,  # wanted descent rate for each metre of height
+    "descent_max_mps": 5.0,
+    "touchdown_mps": 0.8,
+    "climb_kp": 1.0,  # acceleration from an error of the climb rate, 1/s
+    "lean_max_rad": 0.15,
+    "lean_per_m": 0.03,  # near the ground the lean is limited to this for each metre of height, and a little
+    "pitch_kp": 1.0,  # angular acceleration from an error of the pitch, 1/s2
+    "pitch_kd": 1.8,  # and from the pitch rate, 1/s
+}
+
+DRY_MASS_KG = 700.0
+GRAVITY_MPS2 = 1.62
+MAX_THRUST_N = 5000.0
+PITCH_INERTIA_KGM2 = 1500.0
+MAX_MOMENT_NM = 900.0
+LEAN_LEAST_RAD = 0.03
+GROUND_M = 1.0
+STILL_MPS = 0.2
+STILL_S = 0.3
+
+
+def init(params):
+    """The time spent still near the ground, and whether the engine is cut."""
+    return {"still_s": 0.0, "cut": 0.0}
+
+
+def control(obs, state, params):
+    """One tick: upright, against the sideways speed, gently down."""
+    assert obs["altitude_m"] > -5.0, "altitude estimate is sane"
+    height = jnp.maximum(obs["altitude_m"], 0.0)
+    descent = params["touchdown_mps"] + params["descent_per_s"] * height
+    error = -jnp.clip(descent, params["touchdown_mps"], params["descent_max_mps"]) - obs["velocity_mps"][1]
+    upwards = jnp.maximum(GRAVITY_MPS2 + params["climb_kp"] * error, 0.3 * GRAVITY_MPS2)
+
+    lean_max = jnp.minimum(params["lean_max_rad"], LEAN_LEAST_RAD + params["lean_per_m"] * height)
+    lean = jnp.arctan2(-params["sideways_kp"] * obs["velocity_mps"][0], upwards)
+    lean = jnp.clip(lean, -lean_max, lean_max)
+    turn = params["pitch_kp"] * (lean - obs["pitch_rad"]) - params["pitch_kd"] * obs["pitch_rate_radps"]
+    thrust_n = (DRY_MASS_KG + obs["fuel_kg"]) * upwards
+    moment_nm = PITCH_INERTIA_KGM2 * turn
+
+    still = jnp.logical_and(obs["altitude_m"] < GROUND_M, jnp.abs(obs["velocity_mps"][1]) < STILL_MPS)
+    still_s = jnp.where(still, state["still_s"] + obs["dt_s"], 0.0)
+    cut = jnp.maximum(state["cut"], jnp.where(still_s > STILL_S, 1.0, 0.0))
+    action = {
+        "thrust_n": jnp.where(cut > 0.5, 0.0, jnp.clip(thrust_n, 0.0, MAX_THRUST_N)),
+        "moment_nm": jnp.where(cut > 0.5, 0.0, jnp.clip(moment_nm, -MAX_MOMENT_NM, MAX_MOMENT_NM)),
+    }
+    return action, {"still_s": still_s, "cut": cut}
