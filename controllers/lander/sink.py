@@ -1,13 +1,13 @@
 """Brake with all that the engine gives, then sink at a steady, harmless speed to the ground: a fallback.
 
 It uses the speed alone: neither the height, nor the mass, nor the gravity can mislead it. It lands wherever the height
-suffices to brake, and takes 40 s and 22 kg of fuel for each 100 m. On the ground the engine is off by itself.
+suffices to brake, and takes 45 s and 25 kg of fuel for each 100 m. On the ground the engine is off by itself.
 """
 
 import jax.numpy as jnp
 
 PARAMS = {
-    "sink_mps": 2.5,
+    "sink_mps": 2.4,
     "band_mps": 1.0,  # from no thrust to full thrust
 }
 

@@ -7,8 +7,8 @@ it comes down. Touchdown is felt as a descent that stops although little lift is
 import jax.numpy as jnp
 
 PARAMS = {
-    "sideways_kd": 1.5,  # acceleration against the sideways velocity, 1/s
-    "sideways_max_mps2": 1.5,
+    "sideways_kd": 1.4,  # acceleration against the sideways velocity, 1/s
+    "sideways_max_mps2": 1.6,
     "climb_kp": 5.0,  # acceleration from an error of the climb rate, 1/s
     "climb_ki": 8.0,  # and from its integral, 1/s2
     "tilt_kp": 130.0,  # angular acceleration from a tilt error, 1/s2
