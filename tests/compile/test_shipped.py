@@ -29,9 +29,16 @@ def flown(name: str):
 
 
 COURSES = [(name, scenario) for name in HOME.controller_names() for scenario in flown(name)]
+# Copies with a mistake compile to much the same as the sound one; they are looked at in the slow tests.
+_MISTAKES = (ROOT / "tests/sim/mistakes.diff").read_text().splitlines()
+COPIES = {line.removeprefix("+++ ") for line in _MISTAKES if line.startswith("+++ ")}
+PARAMS = [
+    pytest.param(course, id=f"{course[0]} in {course[1].name}", marks=[pytest.mark.slow] * (course[0] in COPIES))
+    for course in COURSES
+]
 
 
-@pytest.fixture(scope="module", params=COURSES, ids=[f"{name} in {s.name}" for name, s in COURSES])
+@pytest.fixture(scope="module", params=PARAMS)
 def course(request):
     """A traced controller, the requirements that judge it, and its rate."""
     name, scenario = request.param
