@@ -28,7 +28,7 @@ FLAT = 1.01
 
 
 def resident_mib() -> float:
-    """This process's memory in RAM."""
+    """Memory of the calling process in RAM."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
