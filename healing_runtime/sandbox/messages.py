@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -47,6 +48,13 @@ class Limits:
     memory_bytes: int = 6 << 30
     file_bytes: int = 16 << 20
     open_files: int = 256
+
+    def __post_init__(self) -> None:
+        """ValueError for a limit that nothing could stay within, or that never ends."""
+        for name in ("wall_s", "cpu_s", "memory_bytes", "open_files"):
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise ValueError(f"{name} of a job is {value}; give a number above 0 that is not infinite.")
 
 
 @dataclasses.dataclass(frozen=True)

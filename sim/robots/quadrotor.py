@@ -222,14 +222,16 @@ class QuadrotorPlant(BodyPlant):
             drag = DRAG_XY * total
             along = t0 + t1 + t2 + t3 - (DRAG_Z - DRAG_XY) * total * (rx * ux + ry * uy + rz * uz)
             lift = along * uz - drag * rz + fz
-            # By position: a keyword costs Bullet's wrapper a fifth of such a call.
-            push(body, -1, (along * ux - drag * rx + fx, along * uy - drag * ry + fy, lift), position, world, client)
+            push(
+                body, -1, (along * ux - drag * rx + fx, along * uy - drag * ry + fy, lift), position, world,
+                physicsClientId=client,
+            )  # fmt: skip
             torque = (ROTOR_ARM_M * (t2 + t3 - t0 - t1), ROTOR_ARM_M * (t1 + t2 - t0 - t3), yaw_torque)
-            twist(body, -1, torque, link, client)
-            advance(client)
+            twist(body, -1, torque, link, physicsClientId=client)
+            advance(physicsClientId=client)
             down, free = -vz, vz + gain * lift - fall
-            position, (qx, qy, qz, qw) = read_pose(body, client)
-            (vx, vy, vz), spin = read_velocity(body, client)
+            position, (qx, qy, qz, qw) = read_pose(body, physicsClientId=client)
+            (vx, vy, vz), spin = read_velocity(body, physicsClientId=client)
             if vz - free > PUSHED_MPS or touchdown.pressed:
                 touchdown.step(step, vz - free > PUSHED_MPS, down)
         self._step = end
