@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from healing_runtime import stl, workspace
-from healing_runtime.compile import export, programs
+from healing_runtime.compile import batch, export, portable, programs
 from healing_runtime.compile.programs import Program
 from healing_runtime.core.errors import Location
 from healing_runtime.core.plant import Robot
@@ -48,3 +48,10 @@ def assertion_file(robot: str, formulas: Sequence[str]) -> AssertionFile:
     here = Location("benchmark.yaml")
     texts = tuple(AssertionText(f"a{n}", formula, here) for n, formula in enumerate(formulas))
     return AssertionFile("benchmark", here.path, "", robot, texts)
+
+
+def batch_program(flown: Course, lanes: int) -> Program:
+    """The course's controller and monitors for a number of lanes, compiled here."""
+    hz = flown.scenario.control_hz
+    requirements = stl.judging(stl.bind(flown.files, flown.robot.signals, hz), flown.scenario.mission)
+    return portable.compiled(batch.export_lanes(flown.traced, requirements, hz, lanes))

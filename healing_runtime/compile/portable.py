@@ -116,9 +116,11 @@ def compiled(program: Portable) -> Program:
     except jax.errors.JaxRuntimeError as error:
         why = " ".join(str(error).split())[:200]
         raise SubsetError(f"this program does not compile: {type(error).__name__}: {why}.") from error
-    parts = program.interface, program.params, program.carry
-    identity, export = programs.identity(program.stablehlo, *parts), functools.partial(written, program)
-    return programs.warmed(Program(executable, *parts, identity, export, program.bounds))
+    identity = programs.identity(program.stablehlo, program.interface, program.params, program.carry)
+    export, params = functools.partial(written, program), jax.device_put(program.params, device)
+    return programs.warmed(
+        Program(executable, program.interface, params, program.carry, identity, export, program.bounds)
+    )
 
 
 # ---------------------------------------------------------------- as a file

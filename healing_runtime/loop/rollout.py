@@ -82,7 +82,7 @@ def advance(
         if tick == last:
             return Stop(tick, False, carry)
         # The ufuncs themselves: np.clip costs ten times as much on four numbers.
-        command = np.minimum(np.maximum(row[flown.action].astype(np.float64), low), high)
+        command = np.minimum(np.maximum(row[flown.action], low), high)  # float64, as the limits are
         if limited and held is not None:
             command = np.minimum(np.maximum(command, held - rate), held + rate)
         held = command

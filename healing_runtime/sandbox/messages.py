@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -56,6 +57,13 @@ class Limits:
     def reading(self, *paths: str | Path) -> Limits:
         """The same, with these files and folders in reach of reading."""
         return dataclasses.replace(self, readable=(*self.readable, *(str(Path(path).resolve()) for path in paths)))
+
+    def __post_init__(self) -> None:
+        """ValueError for a limit that nothing could stay within, or that never ends."""
+        for name in ("wall_s", "cpu_s", "memory_bytes", "open_files"):
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise ValueError(f"{name} of a job is {value}; give a number above 0 that is not infinite.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,6 +26,8 @@ DEFAULT_MODULES = (
     "healing_runtime.brains.embedded.search",
 )
 """What the zygote imports. Names, not imports: the sandbox knows none of them."""
+MOST_WORKERS = 64
+"""Each may take gigabytes."""
 
 
 class Sandbox:
@@ -34,7 +36,7 @@ class Sandbox:
     A zygote that dies takes its jobs with it (each fails with `SandboxFailed`); the next job starts a new one.
 
     Args:
-        workers: jobs that run at the same time; more wait in line.
+        workers: jobs that run at the same time, 1 to `MOST_WORKERS`; more wait in line. ValueError for another number.
         modules: what the zygote imports before the first fork; a module's `warm_up()` is called if it has one.
         path: folders put on the workers' import path, in front.
     """
@@ -42,6 +44,8 @@ class Sandbox:
     def __init__(
         self, workers: int = 2, modules: Sequence[str] = DEFAULT_MODULES, path: Sequence[str | Path] = ()
     ) -> None:
+        if not 1 <= workers <= MOST_WORKERS:
+            raise ValueError(f"a sandbox has 1 to {MOST_WORKERS} workers, not {workers}.")
         self.workers = workers
         self._modules = tuple(modules)
         self._path = tuple(str(Path(p).resolve()) for p in path)

@@ -12,7 +12,7 @@ import pytest
 
 from healing_runtime.core.errors import SubsetError, WorkerFailed
 from healing_runtime.sandbox.messages import FrameError, Message, pack, unpack
-from healing_runtime.sandbox.zygote import Job, Limits, Sandbox
+from healing_runtime.sandbox.zygote import MOST_WORKERS, Job, Limits, Sandbox
 
 JOBS = Path(__file__).parent / "jobs"
 MODULES = ("numpy", "sandbox_jobs")
@@ -147,6 +147,27 @@ def test_file_size_is_limited(sandbox, tmp_path):
     with pytest.raises(WorkerFailed, match=r"File too large|SIGXFSZ"):
         sandbox.run(job("write_big_file", {"file": str(tmp_path / "big")}, file_bytes=1 << 20, scratch=str(tmp_path)))
     assert (tmp_path / "big").stat().st_size <= 1 << 20
+
+
+def test_no_more_workers_run_at_once_than_were_asked_for(sandbox):
+    futures = [sandbox.submit(job("work_a_while", {"seconds": 0.1})) for _ in range(6)]
+    spans = [future.result().header for future in futures]
+    at_once = [sum(s["from"] <= moment["from"] < s["to"] for s in spans) for moment in spans]
+    assert max(at_once) <= 2
+
+
+@pytest.mark.parametrize("workers", [0, -1, MOST_WORKERS + 1])
+def test_a_number_of_workers_out_of_range_is_refused(workers):
+    with pytest.raises(ValueError, match=f"1 to {MOST_WORKERS} workers, not {workers}"):
+        Sandbox(workers=workers)
+
+
+@pytest.mark.parametrize(
+    "limit", [{"wall_s": 0.0}, {"cpu_s": float("inf")}, {"memory_bytes": -1}, {"wall_s": float("nan")}]
+)
+def test_limits_that_are_none_are_refused(limit):
+    with pytest.raises(ValueError, match=f"{next(iter(limit))} of a job is .*; give a number above 0"):
+        Limits(**limit)
 
 
 def test_zygote_death_fails_its_jobs_and_the_next_job_gets_a_new_one(tmp_path):

@@ -19,6 +19,13 @@ def pid(message):
     return Message({"pid": os.getpid(), "group": os.getpgid(0), "threads": threading.active_count()})
 
 
+def work_a_while(message):
+    """Say when this begins and when it ends; the times are of a clock that all processes share."""
+    begin = time.monotonic()
+    time.sleep(message.header["seconds"])
+    return Message({"from": begin, "to": time.monotonic()})
+
+
 def surroundings(message):
     with open("/proc/self/environ", "rb") as file:
         at_exec = file.read().decode()

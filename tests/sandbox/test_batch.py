@@ -1,0 +1,195 @@
+"""Worlds in lockstep: every lane flies as it would alone, whatever flies beside it."""
+
+import dataclasses
+
+import grimp
+import numpy as np
+import pytest
+
+from healing_runtime import stl, workspace
+from healing_runtime import tensorlang as tl
+from healing_runtime.core.errors import InputError
+from healing_runtime.core.records import FaultSpec
+from healing_runtime.loop.rollout import FlightPlan, fly
+from healing_runtime.sandbox.batch import MOST_WORLDS, Batch
+
+LANES = 4
+CLOSE = 1e-3
+"""How far a lane's true values may be from those of the same flight alone in the first three seconds, over the largest
+value there: the last bit of a float32 command, and what the closed loop makes of it."""
+
+
+def kit(name, controller, lanes=LANES):
+    """Robot, scenario, the program of a batch, the program of a single flight."""
+    home = workspace.open(workspace.catalogue_root())
+    scenario = dataclasses.replace(home.scenario(name).scenario, controller=controller)
+    robot, hz = home.robot(scenario.robot), scenario.control_hz
+    files = [home.assertion_file(n) for n in scenario.assertions]
+    monitors = stl.judging(stl.bind(files, robot.signals, hz), scenario.mission)
+    loaded = tl.load(home.controller(controller).path)
+    compiled = (tl.compile(loaded, robot, monitors, control_hz=hz, lanes=n) for n in (lanes, None))
+    return robot, scenario, *compiled
+
+
+@pytest.fixture(scope="module")
+def lander():
+    robot, scenario, together, alone = kit("lander/neuro_lander", "lander/soft_landing")
+    with Batch(robot, together) as batch:
+        yield batch, robot, scenario, alone
+
+
+def changed(scenario, ticks=None, faults=(), seed=1, **initial):
+    return dataclasses.replace(
+        scenario,
+        duration_ticks=ticks or scenario.duration_ticks,
+        faults=tuple(FaultSpec(*fault) for fault in faults),
+        seed=seed,
+        initial={**scenario.initial, **initial},
+    )
+
+
+def different(scenario):
+    """Six flights of a lander that differ in all that may differ; they end at different ticks."""
+    return [
+        changed(scenario),
+        changed(scenario, altitude_m=40.0, faults=[("force_saturation", {"value": 0.2}, 0)]),
+        changed(scenario, ticks=17, velocity_mps=-3.0),
+        changed(scenario, faults=[("sensor_noise", {"signal": "altitude", "value": 0.5}, 0)], seed=3),
+        changed(scenario, faults=[("sensor_noise", {"signal": "altitude", "value": 0.5}, 0)], seed=4),
+        changed(scenario, faults=[("force_saturation", {"value": 0.9}, 240)]),
+    ]
+
+
+def singly(robot, alone, scenarios):
+    plant = robot.make()
+    flights = [fly(plant, alone, FlightPlan(s, s.seed)) for s in scenarios]
+    plant.close()
+    return flights
+
+
+def assert_alike(glimpse, flight):
+    assert [(v.id, v.status) for v in glimpse.verdicts] == [(v.id, v.status) for v in flight.verdicts]
+    assert (glimpse.trip_tick, glimpse.tripped) == (flight.trip_tick, flight.tripped)
+    assert len(glimpse.trace.true) == len(flight.trace.true)
+    rows = 3 * flight.trace.control_hz
+    for name in ("observed", "true", "action"):
+        mine, theirs = (getattr(trace, name)[:rows] for trace in (glimpse.trace, flight.trace))
+        largest = np.maximum(1.0, np.abs(np.nan_to_num(theirs)).max(axis=0))
+        np.testing.assert_allclose(mine / largest, theirs / largest, rtol=0.0, atol=CLOSE)
+
+
+def test_a_lane_agrees_with_the_same_flight_alone(lander):
+    batch, robot, scenario, alone = lander
+    scenarios = different(scenario)
+    glimpses = batch.fly(scenarios)
+    flights = singly(robot, alone, scenarios)
+    for glimpse, flight in zip(glimpses, flights, strict=True):
+        assert_alike(glimpse, flight)
+    ends = {len(g.trace.true) for g in glimpses}
+    assert len(ends) > 2 and {g.trip_tick is None for g in glimpses} == {True, False}, "some trip, some do not"
+    assert not np.array_equal(glimpses[3].trace.observed, glimpses[4].trace.observed), "a seed of its own"
+
+
+def test_a_batch_repeats_bit_for_bit(lander):
+    batch, _, scenario, _ = lander
+    first, again = batch.fly(different(scenario)), batch.fly(different(scenario))
+    for one, other in zip(first, again, strict=True):
+        assert one.verdicts == other.verdicts
+        for name in ("observed", "true", "action", "packed"):
+            np.testing.assert_array_equal(getattr(one.trace, name), getattr(other.trace, name))
+
+
+def test_a_flight_does_not_depend_on_its_lane_or_on_what_flies_beside_it(lander):
+    batch, _, scenario, _ = lander
+    flown = different(scenario)
+    expected = batch.fly(flown)
+    for order in ([5, 4, 3, 2, 1, 0], [1, 0], [2]):
+        for place, glimpse in zip(order, batch.fly([flown[i] for i in order]), strict=True):
+            np.testing.assert_array_equal(glimpse.trace.packed, expected[place].trace.packed)
+            assert glimpse.verdicts == expected[place].verdicts
+
+
+class Counting:
+    """A plant that counts its steps."""
+
+    def __init__(self, plant):
+        self._plant, self.steps = plant, 0
+
+    def __getattr__(self, name):
+        return getattr(self._plant, name)
+
+    def step(self):
+        self.steps += 1
+        self._plant.step()
+
+
+def test_a_lane_that_tripped_or_ended_is_not_stepped(lander):
+    batch, robot, scenario, _ = lander
+    plants = []
+
+    def make():
+        plants.append(Counting(robot.make()))
+        return plants[-1]
+
+    with Batch(dataclasses.replace(robot, make=make), batch._program) as counted:
+        glimpses = counted.fly(different(scenario)[:3])
+    assert [p.steps for p in plants] == [*(len(g.trace.true) - 1 for g in glimpses), 0]
+    for glimpse in glimpses:
+        assert np.isfinite(glimpse.trace.action[:-1]).all() and np.isnan(glimpse.trace.action[-1]).all()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("robot", "quadrotor"),
+        ("control_hz", 20),
+        ("physics_hz", 200),
+        ("controller", "lander/neuro_pilot"),
+        ("assertions", ("lander/other",)),
+        ("mission", None),
+        ("dtype", "float64"),
+    ],
+)
+def test_worlds_that_do_not_belong_together_are_refused(lander, field, value):
+    batch, _, scenario, _ = lander
+    with pytest.raises(InputError, match=f"{field} .* fly it in another batch"):
+        batch.fly([scenario, dataclasses.replace(scenario, **{field: value})])
+
+
+def test_no_scenarios_give_no_glimpses(lander):
+    assert lander[0].fly([]) == []
+
+
+def test_a_program_that_is_no_batch_or_another_robots_is_refused(lander):
+    batch, robot, _, alone = lander
+    with pytest.raises(InputError, match="with lanes=N"):
+        Batch(robot, alone)
+    with pytest.raises(InputError, match="does not read the signals of 'cartpole'"):
+        Batch(workspace.open(workspace.catalogue_root()).robot("cartpole"), batch._program)
+    start = batch._program.carry
+    wide = type(start)(*(np.zeros((MOST_WORLDS + 1, part.shape[1]), part.dtype) for part in start))
+    with pytest.raises(InputError, match=f"room for {MOST_WORLDS} worlds"):
+        Batch(robot, dataclasses.replace(batch._program, carry=wide))
+
+
+def test_nothing_that_gives_a_verdict_can_reach_it():
+    """Gate, repair, supervisor and brains do not import it, however far down the line."""
+    graph = grimp.build_graph("healing_runtime")
+    assert graph.find_modules_directly_imported_by("healing_runtime.sandbox.batch")
+    for package in ("gate", "repair", "supervisor", "brains", "loop"):
+        for importer in (f"healing_runtime.{package}", *graph.find_descendants(f"healing_runtime.{package}")):
+            assert graph.find_shortest_chain(importer, "healing_runtime.sandbox.batch") is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "controller"), [("quadrotor/landing", "quadrotor/landing_pid"), ("cartpole/balance", "cartpole/balance")]
+)
+def test_the_other_robots_agree_too(name, controller):
+    robot, scenario, together, alone = kit(name, controller)
+    noise = {"quadrotor": "velocity", "cartpole": "pole_angle"}[robot.name]
+    faults = [("sensor_noise", {"signal": noise, "value": 0.01}, 100)]
+    scenarios = [changed(scenario), changed(scenario, seed=2, faults=faults), changed(scenario, ticks=100)]
+    with Batch(robot, together) as batch:
+        for glimpse, flight in zip(batch.fly(scenarios), singly(robot, alone, scenarios), strict=True):
+            assert_alike(glimpse, flight)
