@@ -14,7 +14,15 @@ from typing import Any
 
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.supervisor.channels import BRANCH
-from healing_runtime.supervisor.comparing import Divergence, content_of, in_words, leaves, other_length, other_place
+from healing_runtime.supervisor.comparing import (
+    Divergence,
+    content_of,
+    in_words,
+    leaves,
+    other_field,
+    other_length,
+    other_place,
+)
 from healing_runtime.telemetry.mcap import LogMessage
 
 OF_SCALE = 1e-5
@@ -106,13 +114,7 @@ def agreement(
 
 def other_outcome(old: Mapping[str, Any], new: Mapping[str, Any]) -> Divergence | None:
     """The first way in which two runs ended differently: outcome, verdicts, incidents and what became of them."""
-    was, now = _outcome(old), _outcome(new)
-    for field in [*now, *(f for f in was if f not in now)]:
-        if was.get(field) != now.get(field):
-            recorded, replayed = was.get(field), now.get(field)
-            what = f"result.json: {field}: recorded {recorded}, replayed {replayed}"
-            return Divergence(what, signal=field, recorded=recorded, replayed=replayed)
-    return None
+    return other_field(_outcome(old), _outcome(new))
 
 
 def _outcome(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -71,9 +71,16 @@ def broken_row(
     return Divergence.at(at, f"the recorded log is broken here ({log.broken_at})")
 
 
-def other_result(old: Mapping[str, Any], new: Mapping[str, Any]) -> Divergence | None:
-    """The first field in which two results differ."""
+def other_result(old: Mapping[str, Any], new: Mapping[str, Any], *, whole: bool) -> Divergence | None:
+    """The first field in which two results differ; the digest is one where the `whole` log was compared."""
     was, now = (dict(leaves(_replayed(document))) for document in (old, plain(new)))
+    for fields in () if whole else (was, now):
+        fields.pop("digest", None)
+    return other_field(was, now)
+
+
+def other_field(was: Mapping[str, Any], now: Mapping[str, Any]) -> Divergence | None:
+    """The first field in which what two results say differs."""
     for field in [*now, *(f for f in was if f not in now)]:
         if was.get(field) != now.get(field):
             recorded, replayed = was.get(field), now.get(field)

@@ -19,7 +19,7 @@ from healing_runtime.core.errors import InputError, RecordError
 from healing_runtime.core.records import Decision, Incident, Proposal, Source, StageResult
 from healing_runtime.core.status import Stage
 from healing_runtime.supervisor.comparing import content_of
-from healing_runtime.supervisor.record import Record, RecordedBrain
+from healing_runtime.supervisor.record import Record, RecordedBrain, cause
 
 Build = Callable[[Source], ProgramBlob]
 
@@ -161,8 +161,7 @@ def _recalled(record: Record, incident: str, swaps: Mapping[str, list[tuple[int,
         places = iter(swaps.get(incident, ()))
         decisions = tuple(_decision(entry, places) for entry in folder.read_attempts(incident))
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise RecordError(f"{folder.path}: the incident {incident} is damaged: {what[:200]}.") from None
+        raise RecordError(f"{folder.path}: the incident {incident} is damaged: {cause(error)[:200]}.") from None
     return Recalled(incident, tick, actions, snapshot, decisions)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from healing_runtime.core.codec import digest, read
 from healing_runtime.core.errors import Location, RecordError, RunAborted
 from healing_runtime.core.records import AssertionFile, Proposal, RepairRequest, Scenario, Source
@@ -111,9 +113,18 @@ def _must_be_ours(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
 
 
 def _other_version(manifest: Mapping[str, Any], error: Exception) -> RecordError:
-    what = f"{error} is missing" if isinstance(error, KeyError) else str(error).splitlines()[0] if str(error) else "?"
     run = str(manifest.get("run_id", "this run"))[:128]
-    return RecordError(f"the manifest of {run} is not one of this version: {what[:200]}.")
+    return RecordError(f"the manifest of {run} is not one of this version: {cause(error)[:200]}.")
+
+
+def cause(error: Exception) -> str:
+    """Why a document of a record does not do, in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{error.title}.{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 @dataclasses.dataclass(frozen=True)

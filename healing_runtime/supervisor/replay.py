@@ -215,18 +215,20 @@ def compare(record: Record, prepared: Prepared, flown: Flown, here: Mapping[str,
     if found is None:
         found = comparing.broken_row(log, old, new, ended=result is not None)
     if found is None and result is not None:
-        found = _other_result(record, result, fresh, exact=exact)
+        found = _other_result(record, result, fresh, exact=exact, whole=flown.from_incident is None)
     document |= {"verified": found is None, "divergence": None if found is None else found.document()}
     return ReplayResult(document, 0 if found is None else ReplayDivergence.exit_code)
 
 
 def _other_result(
-    record: Record, result: Mapping[str, Any], fresh: Mapping[str, Any], *, exact: bool
+    record: Record, result: Mapping[str, Any], fresh: Mapping[str, Any], *, exact: bool, whole: bool
 ) -> Divergence | None:
     if digest_of(record.log.messages) != result.get("digest"):
         return Divergence("the log does not have the digest of result.json")
     try:
-        return comparing.other_result(result, fresh) if exact else agreement.other_outcome(result, plain(fresh))
+        if exact:
+            return comparing.other_result(result, fresh, whole=whole)
+        return agreement.other_outcome(result, plain(fresh))
     except (KeyError, TypeError, AttributeError):
         raise RecordError(f"{record.folder.path}: result.json is not one of this version.") from None
 
