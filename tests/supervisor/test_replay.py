@@ -272,7 +272,8 @@ def _digest(folder):
 def snapshot(unhealed):
     """The incident as it was frozen."""
     written = json.loads((unhealed.folder / "incidents" / INCIDENT / "incident.json").read_text())
-    carry = tuple(np.array([math.nan if v is None else float(v) for v in part]) for part in written["snapshot"]["carry"])
+    parts = written["snapshot"]["carry"]
+    carry = tuple(np.array([math.nan if v is None else float(v) for v in part]) for part in parts)
     return Snapshot(35, written["snapshot"]["state_hash"], np.zeros((35, 1)), carry)
 
 
