@@ -85,3 +85,41 @@ def edit(folder: Path, name: str, change) -> None:
     document = json.loads(path.read_text())
     change(document)
     path.write_text(json.dumps(document))
+
+
+TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
+
+
+def schema_errors(value, schema, path):
+    """What a value breaks of a JSON Schema, as far as ours use it; a keyword that is not known here is an error."""
+    known = "title description type enum anyOf properties required additionalProperties items minItems maxItems minimum"
+    assert set(schema) <= set(known.split()), schema
+    if "anyOf" in schema and all(list(schema_errors(value, option, path)) for option in schema["anyOf"]):
+        return [f"{path}: {value!r} fits none"]
+    wanted = schema.get("type", [])
+    if wanted and not any(is_of(value, kind) for kind in ([wanted] if isinstance(wanted, str) else wanted)):
+        return [f"{path}: {value!r} is no {wanted}"]
+    errors = [f"{path}: {value!r}"] if "enum" in schema and value not in schema["enum"] else []
+    if is_of(value, "number") and value < schema.get("minimum", value):
+        errors.append(f"{path}: {value!r} is too small")
+    if isinstance(value, dict):
+        properties, more = schema.get("properties", {}), schema.get("additionalProperties", True)
+        errors += [f"{path}: {key} is missing" for key in schema.get("required", ()) if key not in value]
+        for key, inner in value.items():
+            if key not in properties and more is False:
+                errors.append(f"{path}: {key} is not known")
+            elif key in properties or more is not True:
+                errors += schema_errors(inner, properties.get(key, more), f"{path}.{key}")
+    if isinstance(value, list):
+        if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
+            errors.append(f"{path}: {len(value)} items")
+        for inner in value:
+            errors += schema_errors(inner, schema.get("items", {}), path)
+    return errors
+
+
+def is_of(value, kind):
+    if kind in ("number", "integer"):
+        kinds = int if kind == "integer" else (int, float)
+        return isinstance(value, kinds) and not isinstance(value, bool)
+    return isinstance(value, TYPES[kind])

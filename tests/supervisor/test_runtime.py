@@ -15,10 +15,12 @@ import pytest
 from healing_runtime import workspace
 from healing_runtime.core.errors import InputError, SandboxFailed
 from healing_runtime.repair.request import brain_seed
+from healing_runtime.supervisor.channels import Channels
 from healing_runtime.supervisor.preparation import prepare
 from healing_runtime.supervisor.replay import replay
 from healing_runtime.supervisor.runtime import Runtime
 from healing_runtime.telemetry.mcap import read_log, repair_log
+from tests.supervisor.conftest import schema_errors
 
 ROOT = Path(__file__).parents[2]
 SCENARIO = "lander/neuro_lander"
@@ -74,6 +76,12 @@ def test_the_topics_are_those_of_the_design(healed):
     assert {"/sim/state", "/sim/sensed", "/control/cmd_applied", "/control/state", "/event"} <= topics
     assert any(t.startswith("/assert/") for t in topics)
     assert any(t.startswith("/branch/1/") for t in topics)
+
+
+def test_the_rows_of_a_branch_keep_to_the_schemas_of_their_topics(healed, home):
+    channels = Channels(home.robot("lander").signals)
+    for message in read_log(healed.folder / "log.mcap").messages:
+        assert schema_errors(json.loads(message.data), channels(message.topic), message.topic) == []
 
 
 def test_the_log_says_what_the_result_says(healed):
