@@ -85,6 +85,9 @@ def replay(
             flown = _flown(prepared, settings, narrate)
         else:
             recall = _recall(record, prepared, from_incident, None if controller is None else str(controller))
+            if verify and not _from_incident_on(record.log.messages, from_incident):
+                where = record.folder.path
+                raise RecordError(f"{where}: the log was cut off before {from_incident}; there is nothing to compare.")
             flown = _from_incident(record, prepared, settings, recall, narrate)
     if verify:
         return compare(record, prepared, flown, here)

@@ -5,20 +5,26 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
+import platform
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from healing_runtime.core.errors import InputError
+from healing_runtime.compile.cache import VARIABLE
+from healing_runtime.core.errors import InputError, RecordError
 from healing_runtime.core.records import Incident, Snapshot
 from healing_runtime.core.status import Severity, Status
 from healing_runtime.supervisor import agreement
 from healing_runtime.supervisor.recall import Recall, SnapshotDiffers
 from healing_runtime.supervisor.record import Record
 from healing_runtime.supervisor.replay import replay
+from healing_runtime.supervisor.runtime import Runtime
 from healing_runtime.telemetry.mcap import read_log
-from tests.supervisor.conftest import edit, repack
+from tests.supervisor.conftest import ROOT, edit, repack
 
 TICK = 17
 
@@ -246,6 +252,30 @@ def test_a_heading_on_the_other_side_of_the_turn_agrees():
     assert tolerance.difference(row(math.pi - 1e-3), row(-math.pi)) is not None
 
 
+OTHER_INSTRUCTIONS = """
+import json, sys
+from healing_runtime import workspace
+from healing_runtime.supervisor.replay import replay
+from healing_runtime.supervisor.runtime import Runtime
+result = replay(sys.argv[1], verify=True, home=workspace.open(sys.argv[2]))
+print(json.dumps([result.exit_code, result.document]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the flag is of this family of processors")
+def test_other_instructions_give_other_bits_that_agree(home, tmp_path):
+    """XLA without fused multiply-add: really other numbers, in a landing with contact."""
+    run = Runtime("quadrotor/landing", brain="none", workspace=home, out=tmp_path).run()
+    flags = {"XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2", "PYTHONPATH": str(ROOT), VARIABLE: "off"}
+    command = [sys.executable, "-c", OTHER_INSTRUCTIONS, str(run.folder), str(ROOT)]
+    done = subprocess.run(command, env={**os.environ, **flags}, capture_output=True, text=True, check=True)
+    code, document = json.loads(done.stdout)
+    assert code == 0, document["divergence"]
+    assert document["same_bits"] is False and "xla_flags" in document["fingerprint_differences"]
+    assert document["contact"]["tick"] > 200 and document["rows_within_tolerance"] > 1000
+
+
 # ---------------------------------------------------------------- from an incident
 INCIDENT = "0001-braking-distance"
 
@@ -322,3 +352,11 @@ def test_a_controller_that_does_not_save_it_is_told(unhealed, home):
 def test_an_incident_that_is_not_there_is_named_with_those_that_are(unhealed, home):
     with pytest.raises(InputError, match=f"no incident 'x'; it has {INCIDENT}"):
         replay(unhealed.folder, from_incident="x", home=home)
+
+
+def test_a_log_that_ends_before_the_incident_cannot_be_verified_from_there(copied, home):
+    log = copied / "log.mcap"
+    log.write_bytes(log.read_bytes()[:20_000])
+    (copied / "result.json").unlink()
+    with pytest.raises(RecordError, match="cut off before"):
+        replay(copied, verify=True, from_incident=INCIDENT, home=home)
