@@ -22,6 +22,7 @@ from healing_runtime.core import codec
 from healing_runtime.core.errors import RecordError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_ATTEMPT = re.compile(r"attempt-\d+\.json")
 MAX_BYTES = 64 << 20
 """Largest file of a record that is read, the log apart. What runs write is a thousand times smaller."""
 
@@ -125,8 +126,11 @@ class RunFolder:
         return self._read_json(path) if path.suffix == ".json" else self._read_bytes(path).decode("utf-8", "replace")
 
     def read_attempts(self, incident: str) -> tuple[dict[str, Any], ...]:
-        """Every recorded attempt of an incident (`attempt-*.json`), in order."""
-        names = [n for n in self.incident_files(incident) if n.startswith("attempt-") and n.endswith(".json")]
+        """Every recorded attempt of an incident (`attempt-01.json` and on), in order.
+
+        What was set aside after a rollback has a longer name.
+        """
+        names = [n for n in self.incident_files(incident) if _ATTEMPT.fullmatch(n)]
         return tuple(self.read_incident(incident, name) for name in names)
 
     def read_ending(self, incident: str) -> dict[str, Any]:

@@ -184,6 +184,20 @@ def test_freezing_resumes_in_the_trip_and_keeps_the_broken_promise_on_record(own
     assert replay(result.folder, verify=True, home=home).exit_code == 0
 
 
+@pytest.mark.slow
+def test_a_frozen_run_verifies_from_its_incident_on(own, tmp_path):
+    home = own()
+    result = Runtime("lander/own", workspace=home, out=tmp_path / "runs").run()
+    incident = result.document["incidents"][0]["id"]
+    assert replay(result.folder, verify=True, from_incident=incident, home=home).exit_code == 0
+
+
+@pytest.mark.slow
+def test_a_healed_run_verifies_from_its_incident_on(healed, home):
+    incident = healed.document["incidents"][0]["id"]
+    assert replay(healed.folder, verify=True, from_incident=incident, home=home).exit_code == 0
+
+
 def test_freezing_does_not_mend_a_missed_mission(own, tmp_path):
     result = Runtime("lander/own", workspace=own(mission="1", pilot="soft_landing"), out=tmp_path / "runs").run()
     incident = next(i for i in result.document["incidents"] if i["assertion"] == "landed")
