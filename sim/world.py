@@ -45,11 +45,12 @@ class World:
         bullet.setGravity(0.0, 0.0, -gravity_mps2, physicsClientId=client)
 
     def save(self) -> int:
-        """Bullet's state, kept in this process until `discard`. Masses and pending forces are not part of it."""
+        """Bullet's state, kept in this process until `discard`. Masses are not part of it."""
         return bullet.saveState(physicsClientId=self.client)
 
     def restore(self, state: int) -> None:
-        """Return to a saved state."""
+        """Return to a saved state. A step spends the forces that were applied and not flown: Bullet would keep them."""
+        bullet.stepSimulation(physicsClientId=self.client)
         bullet.restoreState(stateId=state, physicsClientId=self.client)
 
     def discard(self, state: int) -> None:

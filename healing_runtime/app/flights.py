@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,29 +56,19 @@ def run(
 
 
 def replay(
-    run_folder: Path, *, verify: bool = False, controller: str | None = None, narrate: Narrate | None = None
+    run_folder: Path,
+    *,
+    verify: bool = False,
+    controller: str | None = None,
+    from_incident: str | None = None,
+    narrate: Narrate | None = None,
 ) -> ReplayResult:
     """Execute a recorded run again. A bare run id is looked up in the workspace's `runs/`."""
     folder = run_path(run_folder)
-    recorded = _recorded_digest(folder)
     pin_environment()
     from healing_runtime.supervisor.replay import replay as execute
 
-    result = execute(folder, verify=verify, controller=controller, progress=narrate)
-    if not verify:
-        return result
-    return dataclasses.replace(result, document={**result.document, "recorded_digest": recorded})
-
-
-def _recorded_digest(path: Path) -> str | None:
-    """The digest that a run recorded; None where it did not end. RecordError if its log or result cannot be read."""
-    from healing_runtime.telemetry.mcap import read_log
-    from healing_runtime.telemetry.record import RunFolder
-
-    folder = RunFolder.open(path)
-    read_log(folder.log_path)
-    result = folder.read_result(missing_ok=True)
-    return None if result is None else result.get("digest")
+    return execute(folder, verify=verify, controller=controller, from_incident=from_incident, progress=narrate)
 
 
 def run_path(name: Path) -> Path:

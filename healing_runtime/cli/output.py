@@ -24,7 +24,7 @@ RunsOption = Annotated[
 ]
 
 _DOUBLE_STOP = re.compile(r"(?<![.])([.?!])\.(?![.])")
-_GOOD = {"succeeded", "healed", "true", "accepted", "kept", "ok", "identical"}
+_GOOD = {"succeeded", "healed", "true", "accepted", "kept", "ok", "identical", "agrees"}
 _BAD = {"violated", "aborted", "false", "invalid", "refused", "error", "diverged"}
 _MIDDLING = {"fallback", "unknown", "vacuous", "awaiting_approval", "warning"}
 

@@ -18,6 +18,7 @@ from healing_runtime.core.status import Severity, Status
 from healing_runtime.loop.recorder import Recorder
 from healing_runtime.loop.rollout import Stop, advance, bring_to, evaluate, final_verdicts
 from healing_runtime.loop.slot import Slot
+from healing_runtime.supervisor.guided import Guided
 from healing_runtime.supervisor.journal import Journal
 
 
@@ -63,13 +64,16 @@ class Deck:
         journal.attach(self.recorder, program.interface, 0)
 
     # ------------------------------------------------------------ flying
-    def fly(self, pause_at: int = -1) -> Stop:
-        """Fly to the end, to a trip, or up to `pause_at`. A flight that has ended says again where it did."""
+    def fly(self, pause_at: int = -1, recorded: np.ndarray | None = None) -> Stop:
+        """Fly to the end, to a trip, or up to `pause_at`. A flight that has ended says again where it did.
+
+        `recorded` are actions, one row a tick from 0 on, that are applied in place of the program's.
+        """
         if self._ended is not None:
             return self._ended
-        last = self.scenario.duration_ticks
+        last, first = self.scenario.duration_ticks, self.tick
         stop = advance(
-            self.plant,
+            self.plant if recorded is None else Guided(self.plant, recorded, first),
             self.slot,
             self.recorder,
             self.carry,
@@ -79,6 +83,9 @@ class Deck:
             pardoned=self._pardoned,
         )
         self._pardoned = ()
+        if recorded is not None:
+            guided = slice(first, min(stop.tick, len(recorded)))
+            self.recorder.action[guided] = recorded[guided]
         self.tick, self.carry = stop.tick, stop.carry
         self._ended = None if stop.paused else stop
         return stop

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from healing_runtime import stl
 from healing_runtime.brains.brain import BrainContext, Exchange
@@ -25,6 +26,9 @@ from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.supervisor.deck import Deck
 from healing_runtime.supervisor.preparation import Prepared, judged_by
 
+if TYPE_CHECKING:
+    from healing_runtime.supervisor.recall import Recall
+
 WORKERS = 2
 
 
@@ -32,9 +36,15 @@ class Examiner:
     """Builds the initial controller and judges patches, in confined workers."""
 
     def __init__(
-        self, sandbox: Sandbox, prepared: Prepared, narrate: Callable[[str], None], kept: KeptPrograms
+        self,
+        sandbox: Sandbox,
+        prepared: Prepared,
+        narrate: Callable[[str], None],
+        kept: KeptPrograms,
+        recall: Recall | None = None,
     ) -> None:
         self.sandbox, self.prepared, self._narrate, self._kept = sandbox, prepared, narrate, kept
+        self._recall = recall
         self.course = Course(prepared.scenario, prepared.files)
         self._sim_root = str(prepared.sim_root)
         self._gate: policy.Gate | None = None
@@ -47,12 +57,21 @@ class Examiner:
 
     def admit(self) -> ProgramBlob:
         """The initial controller's program: syntax, trace, passes, export, build."""
-        return policy.admit(self.sandbox, self.prepared.source, self.course, self.prepared.table, self._kept)
+        return self._build(self.prepared.source)
+
+    def _build(self, source: Source) -> ProgramBlob:
+        return policy.admit(self.sandbox, source, self.course, self.prepared.table, self._kept)
 
     # ------------------------------------------------------------ judging
     def judge_for(self, incident: Incident, deck: Deck, flying: Source) -> Callable[[Proposal], Decision]:
         """The gate for one incident: proposal -> decision."""
         self._offered = resumes = self._resumes(incident, deck)
+        if self._recall is not None:
+            if self._recall.takes_over_at(incident.id):
+                self._offered = (self._resume(incident.tick, deck, incident.tick),)
+            recorded = self._recall.judge_for(incident, self._build, flying)
+            if recorded is not None:
+                return recorded
 
         def judge(proposal: Proposal) -> Decision:
             return self.gate().judge(proposal, incident, resumes, flying)
@@ -68,6 +87,9 @@ class Examiner:
 
     def program(self, decision: Decision) -> ProgramBlob:
         """The executable that a decision accepted, and no other."""
+        taken_over = None if self._recall is None else self._recall.program(decision)
+        if taken_over is not None:
+            return taken_over
         program = self.gate().program
         if program is None or program.sha256 != decision.program_sha256:
             raise RuntimeError("the gate holds another program than the one it accepted")

@@ -22,38 +22,6 @@ from healing_runtime.loop.recorder import Recorder
 Write = Callable[[str, int, Mapping[str, Any]], None]
 TELL_EVERY_S = 3.0
 
-_NUMBER = {"type": ["number", "string", "null"]}
-_VALUES = {"type": "object", "additionalProperties": {"anyOf": [_NUMBER, {"type": "array"}]}}
-_ROW_SCHEMA = {
-    "type": "object",
-    "properties": {"tick": {"type": "integer"}, "values": _VALUES},
-    "required": ["tick", "values"],
-}
-_VERDICT_SCHEMA = {
-    "type": "object",
-    "properties": {
-        "tick": {"type": "integer"},
-        "status": {"type": "string"},
-        "rho": _NUMBER,
-        "rho_lo": _NUMBER,
-        "rho_hi": _NUMBER,
-        "atoms": {"type": "object", "additionalProperties": _NUMBER},
-    },
-    "required": ["tick", "status", "rho", "rho_lo", "rho_hi"],
-}
-_EVENT_SCHEMA = {
-    "type": "object",
-    "properties": {"tick": {"type": "integer"}, "event": {"type": "string"}},
-    "required": ["tick", "event"],
-}
-
-
-def schema_of(topic: str) -> Mapping[str, Any]:
-    """The JSON Schema of a topic's messages; branch prefixes do not matter."""
-    if topic.endswith("/event"):
-        return _EVENT_SCHEMA
-    return _VERDICT_SCHEMA if "/assert/" in topic else _ROW_SCHEMA
-
 
 class Journal:
     """Writes rows and events through `write(topic, t_ns, message)`.

@@ -19,8 +19,9 @@ from healing_runtime.core.records import Evidence, Incident, Source, StageResult
 from healing_runtime.core.status import Outcome
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.repair.repair import Judged, Repaired
+from healing_runtime.supervisor.channels import Channels
 from healing_runtime.supervisor.deck import Deck
-from healing_runtime.supervisor.journal import Journal, schema_of
+from healing_runtime.supervisor.journal import Journal
 from healing_runtime.supervisor.machine import Event, Mode
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.result import IncidentStory, RunResult, document
@@ -28,10 +29,11 @@ from healing_runtime.supervisor.sources import patch_diff, sim_hash
 from healing_runtime.telemetry.mcap import LogDrain, LogWriter, digest_of, read_log
 from healing_runtime.telemetry.record import RunFolder
 
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT = 2
 LEDGER = "ledger.sqlite3"
 """Name of the ledger, beside the run folders."""
 PATCH_FILES = ("patch.diff", "patched.py", "evidence.json")
+_INPUTS = ("scenario", "scenario_file", "controller", "assertion_files", "regressions", "robot", "brain")
 
 
 class Memoir:
@@ -50,7 +52,8 @@ class Memoir:
         self.stories: list[IncidentStory] = []
         self._started, self._strict = started, strict
         self._exchanges = 0
-        self._drain = LogDrain(LogWriter(folder.log_path, schema_of))
+        writer = LogWriter(folder.log_path, Channels(prepared.table), run=folder.run_id)
+        self._drain = LogDrain(writer)
         self.journal = Journal(prepared.scenario, prepared.table, self._drain.write, narrate)
 
     @classmethod
@@ -90,6 +93,7 @@ class Memoir:
             "fingerprint": plain(fingerprint),
             "confinement": confinement,
         }
+        manifest["inputs_sha256"] = inputs_of(manifest)
         folder.write_manifest(manifest)
         if ledger is not None:
             ledger.record_run(
@@ -311,6 +315,11 @@ def refuse_bad_place(parent: Path) -> None:
         raise InputError(
             f"no run can be written to {parent}: {there} is no folder that can be written to; give another --out."
         )
+
+
+def inputs_of(manifest: Mapping[str, Any]) -> str:
+    """Hash of everything in a manifest that decides what is flown; tells a manifest that was changed or damaged."""
+    return digest({key: manifest.get(key) for key in _INPUTS})
 
 
 def _head(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,34 +1,36 @@
 """Re-execution of a recorded run: closed-loop, from its manifest and its recorded proposals alone.
 
-The gate runs again, the physics runs again, and the log that comes out must be the recorded log, message by message.
-No brain is asked.
+The gate runs again, the physics runs again, and the log that comes out must be the recorded log: message by message on
+the platform of the run, within a stated tolerance on another one. No brain is asked.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from healing_runtime import workspace
-from healing_runtime.brains.brain import BrainContext
-from healing_runtime.core.codec import digest, plain, read
-from healing_runtime.core.errors import InputError, Location, RecordError, ReplayDivergence, RunAborted
+from healing_runtime.brains.brain import Brain
+from healing_runtime.core.codec import plain
+from healing_runtime.core.errors import InputError, RecordError, ReplayDivergence
 from healing_runtime.core.platform import fingerprint
-from healing_runtime.core.records import AssertionFile, Proposal, RepairRequest, Scenario, Source
 from healing_runtime.language import source as sources
-from healing_runtime.repair.repair import Reason, RecordedRefusal
-from healing_runtime.supervisor.memoir import LEDGER, MANIFEST_FORMAT
-from healing_runtime.supervisor.preparation import Prepared, judged_by
+from healing_runtime.supervisor import agreement, comparing
+from healing_runtime.supervisor.comparing import Divergence, content_of
+from healing_runtime.supervisor.memoir import LEDGER
+from healing_runtime.supervisor.preparation import Prepared
+from healing_runtime.supervisor.recall import HandingOver, Recall, SnapshotDiffers
+from healing_runtime.supervisor.record import Record, RecordedBrain
 from healing_runtime.supervisor.result import RunResult
-from healing_runtime.supervisor.run import ABORTED
-from healing_runtime.supervisor.runtime import Runtime, Settings
+from healing_runtime.supervisor.runtime import Runtime
+from healing_runtime.supervisor.settings import Settings
 from healing_runtime.supervisor.sources import sim_hash
 from healing_runtime.telemetry.mcap import LogMessage, digest_of, read_log
-from healing_runtime.telemetry.record import RunFolder
+
+Narrate = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,36 +41,13 @@ class ReplayResult:
     exit_code: int
 
 
-class RecordedBrain:
-    """Plays back the proposals judged in a recorded run, one at a time, under the names of those who wrote them."""
+@dataclasses.dataclass(frozen=True)
+class Flown:
+    """A finished re-execution; `from_incident` says where it began, if not at t = 0."""
 
-    def __init__(self, folder: RunFolder) -> None:
-        self.name = "recorded"
-        self._folder = folder
-        self._waiting: dict[str, Iterator[Mapping[str, Any]]] = {}
-
-    def propose(self, request: RepairRequest) -> tuple[Proposal, ...]:
-        """The next recorded proposal of this incident; raises what ended it where it ended without a patch."""
-        incident = request.incident_id
-        if incident not in self._waiting:
-            self._waiting[incident] = iter(self._folder.read_attempts(incident))
-        attempt = next(self._waiting[incident], None)
-        if attempt is None:
-            return self._ended(self._folder.read_ending(incident))
-        self.name = str(attempt["brain"])
-        return (read(Proposal, attempt["proposal"]),)
-
-    def _ended(self, recorded: Mapping[str, Any]) -> tuple[Proposal, ...]:
-        """End the repair as it ended then; a record that was cut off before that has nothing more to offer."""
-        ending, detail = str(recorded.get("ending") or ""), str(recorded.get("detail") or "")
-        if ending == ABORTED:
-            raise RunAborted(detail)
-        if ending in set(Reason):
-            raise RecordedRefusal(Reason(ending), detail)
-        return ()
-
-    def close(self) -> None:
-        """Nothing to let go of."""
+    result: RunResult
+    log: tuple[LogMessage, ...]
+    from_incident: Mapping[str, Any] | None = None
 
 
 def replay(
@@ -76,219 +55,195 @@ def replay(
     *,
     verify: bool = False,
     controller: str | Path | None = None,
-    progress: Callable[[str], None] | None = None,
+    from_incident: str | None = None,
+    progress: Narrate | None = None,
     home: Any = None,
 ) -> ReplayResult:
     """Fly a recorded run again.
 
     Args:
         run: the run folder.
-        verify: demand the recorded log, message by message, and the recorded digest.
-        controller: fly this controller instead of the recorded one, without a brain.
+        verify: demand the recorded log and the recorded result.
+        controller: fly this controller instead of the recorded one, without a brain and without the gate.
+        from_incident: begin at the snapshot of this incident; `controller` takes over there.
         progress: told what happens, one line a time.
         home: the workspace to find the robot in; by default the one around the current folder.
 
     Raises:
-        RecordError: the manifest cannot be read.
-        InputError: the robot is not here, or `controller` is wrong.
+        RecordError: the record cannot be read, or is not one run's.
+        InputError: the robot is not here, `controller` is wrong, or there is no such incident.
     """
     if verify and controller is not None:
         raise InputError("--verify compares with the recorded controller; leave --controller out.")
-    folder = RunFolder.open(Path(run))
-    manifest = folder.read_manifest()
-    prepared = prepared_from(manifest, home or workspace.open(), controller)
-    brain = "none" if controller is not None else str(manifest.get("brain", "none"))
+    record = Record.open(Path(run))
+    home, narrate = home or workspace.open(), progress or (lambda _: None)
+    prepared = record.prepared(home, controller if from_incident is None else None)
+    here = conditions(record.manifest, prepared)
     with tempfile.TemporaryDirectory(prefix="healing-replay-") as scratch:
-        settings = Settings(
-            brain=brain,
-            out=Path(scratch),
-            make_brain=None if brain == "none" else _brain_of(folder),
-            wall_budget=False,
-            remember=False,
-            until_tick=_cut_at(folder) if verify else None,
-            executables=folder.path.parent / LEDGER,
-        )
-        result = Runtime(prepared, progress=progress, settings=settings).run()
-        if not verify:
-            return ReplayResult(dict(result.document), result.exit_code)
-        compared = compare(folder, result)
-        document = {**compared.document, **conditions(manifest, prepared)}
-        return ReplayResult(document, compared.exit_code)
+        settings = _settings(record, Path(scratch), verify=verify, asked=controller is None)
+        if from_incident is None:
+            flown = _flown(prepared, settings, narrate)
+        else:
+            recall = _recall(record, prepared, from_incident, None if controller is None else str(controller))
+            if verify and not _from_incident_on(record.log.messages, from_incident):
+                where = record.folder.path
+                raise RecordError(f"{where}: the log was cut off before {from_incident}; there is nothing to compare.")
+            flown = _from_incident(record, prepared, settings, recall, narrate)
+    if verify:
+        return compare(record, prepared, flown, here)
+    began = {} if flown.from_incident is None else {"from_incident": dict(flown.from_incident)}
+    return ReplayResult({**flown.result.document, **here, **began}, flown.result.exit_code)
 
 
-def conditions(manifest: Mapping[str, Any], prepared: Prepared) -> dict[str, bool]:
-    """Whether the replay ran on what the run ran on. Only then is equality to the last bit promised."""
+def conditions(manifest: Mapping[str, Any], prepared: Prepared) -> dict[str, Any]:
+    """Whether the replay runs on what the run ran on. Only then is equality to the last bit promised."""
+    then, now = manifest["fingerprint"], plain(fingerprint())
+    names = [key for key in {**now, **then} if then.get(key) != now.get(key)]
     return {
-        "same_fingerprint": manifest.get("fingerprint") == plain(fingerprint()),
-        "same_simulation": manifest.get("robot", {}).get("sim_sha256") == sim_hash(prepared.sim_root),
+        "same_fingerprint": not names,
+        "same_simulation": manifest["robot"].get("sim_sha256") == sim_hash(prepared.sim_root),
+        "fingerprint_differences": {key: {"recorded": then.get(key), "here": now.get(key)} for key in names},
     }
 
 
-def _cut_at(folder: RunFolder) -> int | None:
-    """Where the replay of a run without a result may stop: a little after its last row. None for a run that ended."""
-    if folder.read_result(missing_ok=True) is not None:
-        return None
-    ticks = [_content(m).get("tick", 0) for m in read_log(folder.log_path).messages]
-    return max(ticks, default=0) + 2
-
-
-def _brain_of(folder: RunFolder) -> Callable[[BrainContext], Any]:
-    return lambda _: RecordedBrain(folder)
-
-
-def prepared_from(manifest: Mapping[str, Any], home: Any, controller: str | Path | None) -> Prepared:
-    """What a run was, from its manifest.
-
-    Code comes from the installed catalogue or workspace, never from the run folder.
-    """
-    try:
-        if manifest["format"] != MANIFEST_FORMAT:
-            raise ValueError(f"format {manifest['format']}, expected {MANIFEST_FORMAT}")
-        scenario = read(Scenario, manifest["scenario"])
-        files = tuple(read(AssertionFile, f) for f in manifest["assertion_files"])
-        source = read(Source, manifest["controller"])
-        loaded = RecordedScenario.of(manifest, scenario)
-        if digest(source.text) != source.sha256:
-            raise ValueError("the controller's text does not have its hash")
-    except (KeyError, TypeError, ValueError) as error:
-        run = manifest.get("run_id", "this run")
-        raise RecordError(f"the manifest of {run} is not one of this version: {error}.") from None
-    if controller is not None:
-        source = home.controller(str(controller))
-    robot = home.robot(scenario.robot)
-    return Prepared(
-        workspace=home,
-        loaded=loaded,
-        scenario=scenario,
-        robot=robot,
-        sim_root=home.sim_root(scenario.robot),
-        files=files,
-        requirements=judged_by(scenario, files, robot, loaded.location),
-        source=source,
-        parsed=sources.parse(source.text, name=source.name, path=source.path),
+# ---------------------------------------------------------------- flying
+def _settings(record: Record, scratch: Path, *, verify: bool, asked: bool) -> Settings:
+    """A run without wall budget and memory; `asked` says whether the recorded proposals are judged again."""
+    brain = str(record.manifest["brain"]) if asked else "none"
+    return Settings(
+        brain=brain,
+        out=scratch,
+        make_brain=None if brain == "none" else lambda _: RecordedBrain(record.folder),
+        wall_budget=False,
+        remember=False,
+        until_tick=_cut_at(record) if verify else None,
+        executables=record.folder.path.parent / LEDGER,
     )
 
 
-# ---------------------------------------------------------------- comparing
-def compare(recorded: RunFolder, fresh: RunResult) -> ReplayResult:
-    """Compare logs message by message, then the digests.
-
-    A truncated log is compared to its last whole message, and that is said.
-    """
-    old, new = read_log(recorded.log_path), read_log(fresh.folder / "log.mcap")
-    result = recorded.read_result(missing_ok=True)
-    document: dict[str, Any] = {
-        "run_id": recorded.run_id,
-        "verified": True,
-        "messages": len(old.messages),
-        "complete": old.complete and result is not None,
-        "outcome": fresh.document["outcome"],
-        "digest": fresh.document["digest"],
-        "divergence": None,
-    }
-    # Without a result the run was cut off (killed, interrupted, or repaired later): its log may end anywhere.
-    divergence = first_difference(old.messages, new.messages, truncated=result is None or not old.complete)
-    if divergence is None and not old.complete and result is not None:
-        # A finished run has a whole log: what cannot be read was damaged after the run, at the row after the last
-        # whole one.
-        at = new.messages[len(old.messages)] if len(old.messages) < len(new.messages) else new.messages[-1]
-        divergence = {**_place(at), "what": f"the recorded log is broken here ({old.broken_at})"}
-    if divergence is None and result is not None:
-        if digest_of(old.messages) != result.get("digest"):
-            divergence = {"tick": None, "topic": None, "what": "the log does not have the digest of result.json"}
-        else:
-            divergence = _other_result(result, fresh.document)
-    document["verified"], document["divergence"] = divergence is None, divergence
-    return ReplayResult(document, 0 if divergence is None else ReplayDivergence.exit_code)
+def _cut_at(record: Record) -> int | None:
+    """Where the replay of a run without a result may stop: a little after its last row. None for a run that ended."""
+    if not record.cut_off:
+        return None
+    ticks = [content_of(m).get("tick") for m in record.log.messages]
+    return max((tick for tick in ticks if isinstance(tick, int)), default=0) + 2
 
 
-NOT_REPLAYED = {"run_id", "wall_time_s", "time_to_heal_s", "breakdown_s", "notes", "detail", "reason"}
-"""Fields of a result that name the run, measure the wall clock, or tell what happened outside."""
+def _flown(prepared: Prepared, settings: Settings, narrate: Narrate) -> Flown:
+    result = Runtime(prepared, progress=narrate, settings=settings).run()
+    return Flown(result, read_log(result.folder / "log.mcap").messages)
 
 
-def _other_result(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The first field in which two results differ, as a divergence."""
-    was, now = (dict(_leaves(_replayed(document))) for document in (old, plain(new)))
-    for field in [*now, *(f for f in was if f not in now)]:
-        if was.get(field) != now.get(field):
-            what = f"result.json: {field}: recorded {was.get(field)}, replayed {now.get(field)}"
-            return {"tick": None, "topic": None, "what": what}
-    return None
-
-
-def _replayed(value: Any) -> Any:
-    """A result without the fields that a replay does not reproduce."""
-    if isinstance(value, Mapping):
-        return {k: _replayed(v) for k, v in value.items() if k not in NOT_REPLAYED}
-    return [_replayed(v) for v in value] if isinstance(value, list | tuple) else value
-
-
-def first_difference(old: Sequence[LogMessage], new: Sequence[LogMessage], *, truncated: bool) -> dict[str, Any] | None:
-    """The first message in which two logs differ, with its tick, topic and signal; None if there is none."""
-    for a, b in zip(old, new, strict=False):
-        if a != b:
-            return {**_place(b), "what": _difference(a, b)}
-    if len(new) < len(old):
-        return {**_place(old[len(new)]), "what": "the record goes on where the replay ends"}
-    if len(new) > len(old) and not truncated:
-        return {**_place(new[len(old)]), "what": "a row is missing in the record"}
-    return None
-
-
-def _place(message: LogMessage) -> dict[str, Any]:
-    return {"tick": _content(message).get("tick"), "topic": message.topic}
-
-
-def _content(message: LogMessage) -> Mapping[str, Any]:
-    try:
-        content = json.loads(message.data)
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _difference(old: LogMessage, new: LogMessage) -> str:
-    """In words: which field, what was recorded, what came out."""
-    if (old.topic, old.t_ns) != (new.topic, new.t_ns):
-        return f"recorded {old.topic} at {old.t_ns} ns, replayed {new.topic} at {new.t_ns} ns"
-    was, now = _content(old), _content(new)
-    if not was:
-        return "the recorded row is not readable"
-    for key, value in _leaves(now):
-        before = dict(_leaves(was)).get(key)
-        if before != value:
-            return f"{key}: recorded {before}, replayed {value}"
-    return "the recorded row has other bytes"
-
-
-def _leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        return [leaf for k, v in value.items() for leaf in _leaves(v, f"{path}.{k}" if path else str(k))]
-    if isinstance(value, list):
-        return [leaf for i, v in enumerate(value) for leaf in _leaves(v, f"{path}[{i}]")]
-    return [(path, value)]
-
-
-@dataclasses.dataclass(frozen=True)
-class RecordedScenario:
-    """Stands where a loaded scenario file stands, with what the manifest kept of it."""
-
-    scenario: Scenario
-    path: Path
-    text: str
-    sha256: str
-    notes: tuple[str, ...] = ()
-    regressions: tuple[Mapping[str, Any], ...] = ()
-
-    @property
-    def location(self) -> Location:
-        """Where errors about this scenario point."""
-        return Location(str(self.path))
-
-    @classmethod
-    def of(cls, manifest: Mapping[str, Any], scenario: Scenario) -> RecordedScenario:
-        """From a manifest."""
-        file = manifest["scenario_file"]
-        return cls(
-            scenario, Path(file["path"]), file["text"], file["sha256"], (), tuple(manifest.get("regressions", ()))
+def _recall(record: Record, prepared: Prepared, incident: str, controller: str | None) -> Recall:
+    other = None if controller is None else prepared.workspace.controller(controller)
+    if other is not None:
+        sources.parse(other.text, name=other.name, path=other.path)
+    recall = Recall.of(record, incident, prepared.table.action.size, other)
+    if other is not None and recall.tick >= prepared.scenario.duration_ticks:
+        raise InputError(
+            f"the incident '{incident}' is at the end of the flight: nothing is left to fly there; leave "
+            "--from-incident out to fly the controller from the start."
         )
+    return recall
+
+
+def _from_incident(record: Record, prepared: Prepared, settings: Settings, recall: Recall, narrate: Narrate) -> Flown:
+    """Begin at the incident's snapshot; where that does not come out, re-execute the recipe from t = 0."""
+
+    def attempt(recall: Recall) -> Flown:
+        chosen = dataclasses.replace(settings, recall=recall)
+        if recall.other is not None:
+            brain: Brain = HandingOver(RecordedBrain(record.folder), recall)
+            chosen = dataclasses.replace(chosen, brain="recorded", make_brain=lambda _: brain)
+        return _flown(prepared, chosen, narrate)
+
+    began: dict[str, Any] = {
+        "id": recall.incident,
+        "tick": recall.tick,
+        "t_s": recall.tick / prepared.scenario.control_hz,
+        "start": "snapshot",
+        "reason": None,
+    }
+    try:
+        flown = attempt(recall)
+        if not recall.reached:
+            raise SnapshotDiffers(f"{recall.incident} did not happen")
+    except SnapshotDiffers as differs:
+        narrate(f"{differs}: re-executing the recipe from t = 0")
+        began |= {"start": "recipe", "reason": str(differs)}
+        recall = recall.by_recipe()
+        flown = attempt(recall)
+    return dataclasses.replace(flown, from_incident={**began, "reached": recall.reached})
+
+
+# ---------------------------------------------------------------- comparing
+def compare(record: Record, prepared: Prepared, flown: Flown, here: Mapping[str, Any]) -> ReplayResult:
+    """Compare the logs, then the results.
+
+    A truncated log is compared to its last whole message, and that is said. On another platform numbers are compared
+    with a tolerance, and that is said too.
+    """
+    exact = bool(here["same_fingerprint"] and here["same_simulation"])
+    log, result, fresh = record.log, record.result, flown.result.document
+    old, new = log.messages, flown.log
+    document: dict[str, Any] = {
+        "run_id": record.manifest["run_id"],
+        "complete": log.complete and result is not None,
+        "outcome": fresh["outcome"],
+        "digest": fresh["digest"],
+        "recorded_digest": None if result is None else result.get("digest"),
+        "compared": "bits" if exact else "tolerance",
+        **here,
+    }
+    if flown.from_incident is not None:
+        document["from_incident"] = dict(flown.from_incident)
+        old, new = (_from_incident_on(messages, str(flown.from_incident["id"])) for messages in (old, new))
+    document["messages"] = len(old)
+    truncated = result is None or not log.complete
+    first = comparing.first_difference(old, new, truncated=truncated)
+    found: Divergence | None = first
+    if flown.from_incident is not None and not flown.from_incident["reached"]:
+        found = Divergence(f"the incident {flown.from_incident['id']} did not happen in the replay")
+    elif not exact:
+        tolerance = agreement.Tolerance(prepared.table, {r.id: float(r.scale) for r in prepared.requirements})
+        agreed = agreement.agreement(old, new, tolerance, truncated=truncated)
+        found = agreed.divergence
+        contact = agreed.contact
+        document |= {
+            "tolerance": tolerance.document(),
+            "rows_within_tolerance": agreed.rows,
+            "contact": contact and {"tick": content_of(contact).get("tick"), "t_s": contact.t_ns / 1e9},
+            "same_bits": first is None,
+        }
+    if found is None:
+        found = comparing.broken_row(log, old, new, ended=result is not None)
+    if found is None and result is not None:
+        found = _other_result(record, result, fresh, exact=exact, whole=flown.from_incident is None)
+    document |= {"verified": found is None, "divergence": None if found is None else found.document()}
+    return ReplayResult(document, 0 if found is None else ReplayDivergence.exit_code)
+
+
+def _other_result(
+    record: Record, result: Mapping[str, Any], fresh: Mapping[str, Any], *, exact: bool, whole: bool
+) -> Divergence | None:
+    if digest_of(record.log.messages) != result.get("digest"):
+        return Divergence("the log does not have the digest of result.json")
+    try:
+        if exact:
+            return comparing.other_result(result, fresh, whole=whole)
+        return agreement.other_outcome(result, plain(fresh))
+    except (KeyError, TypeError, AttributeError):
+        raise RecordError(f"{record.folder.path}: result.json is not one of this version.") from None
+
+
+def _from_incident_on(messages: Sequence[LogMessage], incident: str) -> tuple[LogMessage, ...]:
+    """The messages from the row of an incident's tick on; none where it is not there."""
+    at = next((i for i, m in enumerate(messages) if m.topic == "/event" and _tells_of(m, incident)), len(messages))
+    while 0 < at < len(messages) and messages[at - 1].t_ns == messages[at].t_ns:
+        at -= 1
+    return tuple(messages[at:])
+
+
+def _tells_of(message: LogMessage, incident: str) -> bool:
+    event = content_of(message)
+    return event.get("event") == "incident" and event.get("id") == incident

@@ -83,7 +83,9 @@ class Run:
     def _fly(self) -> tuple[str, ...]:
         """Fly on; returns what was broken, empty at a good end."""
         cut = self.settings.until_tick
-        stop = self.deck.fly(pause_at=-1 if cut is None else cut)
+        recall = self.settings.recall
+        recorded = None if recall is None else recall.actions(self.memoir.incidents)
+        stop = self.deck.fly(pause_at=-1 if cut is None else cut, recorded=recorded)
         broken = () if stop.paused else self.deck.broken(stop)
         if broken:
             self.machine.fire(Event.VIOLATION if stop.tripped else Event.MISSION_MISSED, stop.tick)
@@ -95,6 +97,8 @@ class Run:
         noticed = time.perf_counter()
         machine.fire(Event.PAUSE, deck.tick)
         incident = self._freeze(broken[0])
+        if self.settings.recall is not None:
+            self.settings.recall.meet(incident)
         story = self.memoir.incident(incident)
         t_s = incident.tick / self.prepared.scenario.control_hz
         story.lost = self._lost(incident)
@@ -243,7 +247,8 @@ class Run:
         self.memoir.accepted(story, outcome, (self.source, patched), evidence)
         program = loading.result()
         carry = self.examiner.carry_at(resume, blob)
-        pardoned = self._close_obligations() if self._freezes else ()
+        handed_over = self.settings.recall is not None and self.settings.recall.takes_over_at(story.incident.id)
+        pardoned = self._close_obligations() if self._freezes or handed_over else ()
         self.machine.fire(Event.SWAP, deck.tick)
         story.breakdown_s["swap"] += deck.swap_in(program, resume, carry, pardoned)
         self.memoir.swapped(story, resume)

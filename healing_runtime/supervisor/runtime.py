@@ -71,7 +71,7 @@ class Runtime:
         refuse_bad_place(self._settings.out or prepared.workspace.runs)
         with Examiner.workers() as sandbox, self._kept(prepared) as kept, Loader() as loader:
             confinement.refuse_weak(prepared.scenario.policy, sandbox.confinement)
-            examiner = Examiner(sandbox, prepared, self._narrate, kept)
+            examiner = Examiner(sandbox, prepared, self._narrate, kept, self._settings.recall)
             self._narrate(f"building {prepared.source.name}")
             blob = examiner.admit()
             programs.use_dtype(blob.interface.controller.dtype)

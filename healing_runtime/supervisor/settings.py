@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from healing_runtime.brains.brain import Brain, BrainContext
+
+if TYPE_CHECKING:
+    from healing_runtime.supervisor.recall import Recall
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +20,8 @@ class Settings:
     `brain` is a name of `brains/catalogue.py` or `none`; `make_brain` replaces it (replay hands in the recorded
     proposals). `wall_budget` False leaves the scenario's wall budget out, as a replay must.
     `executables` is the ledger that names executables of earlier runs; None is the one that this run writes to.
-    `until_tick` ends the flight there without a verdict on what is open, for the replay of a run that was cut off.
+    `until_tick` ends the flight there without a verdict on what is open, for the replay of a run that was cut off;
+    `recall` begins it at one of its incidents.
     """
 
     brain: str = "embedded"
@@ -28,3 +33,4 @@ class Settings:
     remember: bool = True
     until_tick: int | None = None
     executables: Path | None = None
+    recall: Recall | None = None

@@ -39,13 +39,16 @@ class LogContents:
     """What could be read.
 
     `broken_at` says where and why reading stopped, or that the checksum differs; `truncated` that the file was cut off
-    and not damaged, so that nothing is wrong with the messages.
+    and not damaged, so that nothing is wrong with the messages; `broken_record` that what reading stopped at is all
+    there and no record. `run` is the run that the log names as its own.
     """
 
     messages: tuple[LogMessage, ...]
     complete: bool
     broken_at: str | None = None
     truncated: bool = False
+    broken_record: bool = False
+    run: str | None = None
 
 
 class LogWriter:
@@ -55,9 +58,15 @@ class LogWriter:
         path: a file that does not exist yet.
         channels: topic -> JSON Schema of its messages. A mapping declares its topics at once and no others; a function
             is asked when a topic is first written to.
+        run: the run whose log it is; the file then says so.
     """
 
-    def __init__(self, path: Path, channels: Mapping[str, JsonSchema] | Callable[[str], JsonSchema]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        channels: Mapping[str, JsonSchema] | Callable[[str], JsonSchema],
+        run: str | None = None,
+    ) -> None:
         self.path = path
         self._contents = Contents()
         self._ids: dict[str, int] = {}
@@ -68,6 +77,8 @@ class LogWriter:
         except OSError as error:
             raise RecordError(f"the log {path} cannot be created: {error.strerror}.") from error
         self._append(beginning())
+        if run is not None:
+            self._append(self._contents.name_run(run, self._position))
         for topic in channels if isinstance(channels, Mapping) else ():
             self._declare(topic)
         self.flush()
@@ -232,30 +243,30 @@ def _read(path: Path) -> tuple[LogContents, Contents, int]:
     contents, messages = Contents(), list[LogMessage]()
     sealed = len(data) > len(MAGIC) and data.endswith(MAGIC)
     at = min(len(MAGIC), len(data))
+    def found(
+        complete: bool, broken_at: str | None = None, truncated: bool = False, broken_record: bool = False
+    ) -> tuple[LogContents, Contents, int]:
+        return LogContents(tuple(messages), complete, broken_at, truncated, broken_record, contents.run), contents, at
+
     while True:
         end = at + RECORD.size
         opcode, length = RECORD.unpack_from(data, at) if end <= len(data) else (0, 0)
         body, end = data[end : end + length], end + length
         if end > len(data):
-            return (
-                LogContents(tuple(messages), False, f"byte {at}: the file ends inside a record", not sealed),
-                contents,
-                at,
-            )
+            return found(False, f"byte {at}: the file ends inside a record", not sealed)
         try:
             if opcode == Opcode.DATA_END:
                 break
-            if (message := contents.take(opcode, body)) is not None:
+            if (message := contents.take(opcode, body, at)) is not None:
                 messages.append(message)
         except BROKEN as error:
-            broken_at = f"byte {at}: a broken record ({error})"
-            return LogContents(tuple(messages), False, broken_at, not sealed), contents, at
+            return found(False, f"byte {at}: a broken record ({error})", not sealed, broken_record=True)
         at = end
     if body != struct.pack("<I", zlib.crc32(data[:at])):
-        return LogContents(tuple(messages), False, f"byte {at}: the checksum of the data differs"), contents, at
+        return found(False, f"byte {at}: the checksum of the data differs")
     if not sealed:
-        return LogContents(tuple(messages), False, f"byte {end}: the file ends inside its summary", True), contents, at
-    return LogContents(tuple(messages), True), contents, at
+        return found(False, f"byte {end}: the file ends inside its summary", truncated=True)
+    return found(True)
 
 
 def _json_bytes(message: Mapping[str, Any]) -> bytes:

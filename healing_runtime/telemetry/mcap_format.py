@@ -1,7 +1,8 @@
 """The bytes of an MCAP file: what a log's data section may hold, and the ending that closes it.
 
-Only what our own logs use is known here: a header, schemas, channels and messages, none of them in chunks. Format: the
-MCAP specification, version 0. `mcap.records` writes the rare records; messages, thousands a second, are packed here.
+Only what our own logs use is known here: a header, the run's name, schemas, channels and messages, none of them in
+chunks. Format: the MCAP specification, version 0. `mcap.records` writes the rare records; messages, thousands a second,
+are packed here.
 """
 
 from __future__ import annotations
@@ -14,13 +15,25 @@ from typing import NamedTuple
 from mcap.data_stream import ReadDataStream, RecordBuilder
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
-from mcap.records import Channel, DataEnd, Footer, Header, McapRecord, Schema, Statistics, SummaryOffset
+from mcap.records import (
+    Channel,
+    DataEnd,
+    Footer,
+    Header,
+    McapRecord,
+    Metadata,
+    MetadataIndex,
+    Schema,
+    Statistics,
+    SummaryOffset,
+)
 
 MAGIC = b"\x89MCAP0\r\n"
 BROKEN = (KeyError, ValueError, struct.error, McapError)
 """What `Contents.take` raises for a record that is not whole."""
 
 _LIBRARY = "healing-runtime"
+_RUN, _RUN_ID = "run", "run_id"
 RECORD = struct.Struct("<BQ")
 _MESSAGE = struct.Struct("<BQHIQQ")
 _MESSAGE_BODY = struct.Struct("<HIQQ")
@@ -48,6 +61,14 @@ class Contents:
         self.channels: dict[int, Channel] = {}
         self.counts: dict[int, int] = {}
         self.start_ns = self.end_ns = 0
+        self.run: str | None = None
+        self._named: MetadataIndex | None = None
+
+    def name_run(self, run: str, position: int) -> bytes:
+        """The record, at a position of the file, that says whose log this is."""
+        record = _record_bytes(Metadata(name=_RUN, metadata={_RUN_ID: run}))
+        self._take_run(record[RECORD.size :], position)
+        return record
 
     def channel(self, topic: str, name: str, schema: bytes) -> tuple[int, bytes]:
         """A new channel with its JSON Schema: its number, and the records to append."""
@@ -61,8 +82,8 @@ class Contents:
         sequence = self._count(channel, t_ns)
         return _MESSAGE.pack(Opcode.MESSAGE, _MESSAGE_BODY.size + len(data), channel, sequence, t_ns, t_ns) + data
 
-    def take(self, opcode: int, body: bytes) -> LogMessage | None:
-        """Take in a record of a file; the message, if it is one. Raises one of `BROKEN`."""
+    def take(self, opcode: int, body: bytes, position: int) -> LogMessage | None:
+        """Take in the record at a position of a file; the message, if it is one. Raises one of `BROKEN`."""
         if opcode == Opcode.MESSAGE:
             return self._take_message(body)
         if opcode == Opcode.SCHEMA:
@@ -71,9 +92,17 @@ class Contents:
         elif opcode == Opcode.CHANNEL:
             channel = Channel.read(_stream(body))
             self.channels[channel.id] = channel
+        elif opcode == Opcode.METADATA:
+            self._take_run(body, position)
         elif opcode != Opcode.HEADER:
             raise ValueError(f"unexpected record type {opcode}")
         return None
+
+    def _take_run(self, body: bytes, position: int) -> None:
+        if self.run is not None:
+            raise ValueError("the run is named twice")
+        self.run = Metadata.read(_stream(body)).metadata[_RUN_ID]
+        self._named = MetadataIndex(offset=position, length=RECORD.size + len(body), name=_RUN)
 
     def _take_message(self, body: bytes) -> LogMessage:
         channel, sequence, t_ns, published_ns = _MESSAGE_BODY.unpack_from(body)
@@ -98,6 +127,7 @@ class Contents:
             (Opcode.SCHEMA, list(self.schemas.values())),
             (Opcode.CHANNEL, list(self.channels.values())),
             (Opcode.STATISTICS, [self._statistics()]),
+            (Opcode.METADATA_INDEX, [] if self._named is None else [self._named]),
         ]
         summary_start = position + len(end)
         summary, offsets = b"", b""
@@ -123,7 +153,7 @@ class Contents:
             message_count=sum(self.counts.values()),
             message_end_time=self.end_ns,
             message_start_time=self.start_ns,
-            metadata_count=0,
+            metadata_count=int(self._named is not None),
             schema_count=len(self.schemas),
         )
 

@@ -22,6 +22,9 @@ from healing_runtime.core import codec
 from healing_runtime.core.errors import RecordError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_ATTEMPT = re.compile(r"attempt-\d+\.json")
+MAX_BYTES = 64 << 20
+"""Largest file of a record that is read, the log apart. What runs write is a thousand times smaller."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +60,9 @@ class RunFolder:
             raise RecordError(f"there is no run folder {path}; give the folder that heal run printed.")
         if not (path / "manifest.json").is_file():
             raise RecordError(f"{path} holds no manifest.json, so it is no run; give the folder that heal run printed.")
-        return cls(path.resolve())
+        folder = cls(path.resolve())
+        folder._must_hold(*(folder.path / name for name in ("manifest.json", "log.mcap", "result.json")))
+        return folder
 
     @property
     def run_id(self) -> str:
@@ -97,13 +102,13 @@ class RunFolder:
 
     def read_manifest(self) -> dict[str, Any]:
         """The manifest. RecordError if it is missing or damaged."""
-        return _read_json(self.path / "manifest.json")
+        return self._read_json(self.path / "manifest.json")
 
     def read_result(self, *, missing_ok: bool = False) -> dict[str, Any] | None:
         """The result; None for a run that did not end, where that is allowed. RecordError if it is damaged."""
         if missing_ok and not self.ended:
             return None
-        return _read_json(self.path / "result.json")
+        return self._read_json(self.path / "result.json")
 
     def incident_ids(self) -> tuple[str, ...]:
         """The incidents of the run, sorted."""
@@ -118,11 +123,14 @@ class RunFolder:
     def read_incident(self, incident: str, name: str) -> Any:
         """A file of an incident: parsed JSON for `.json`, else text. RecordError if it is missing or damaged."""
         path = self._incident_file(incident, name)
-        return _read_json(path) if path.suffix == ".json" else _read_bytes(path).decode("utf-8", "replace")
+        return self._read_json(path) if path.suffix == ".json" else self._read_bytes(path).decode("utf-8", "replace")
 
     def read_attempts(self, incident: str) -> tuple[dict[str, Any], ...]:
-        """Every recorded attempt of an incident (`attempt-*.json`), in order."""
-        names = [n for n in self.incident_files(incident) if n.startswith("attempt-") and n.endswith(".json")]
+        """Every recorded attempt of an incident (`attempt-01.json` and on), in order.
+
+        What was set aside after a rollback has a longer name.
+        """
+        names = [n for n in self.incident_files(incident) if _ATTEMPT.fullmatch(n)]
         return tuple(self.read_incident(incident, name) for name in names)
 
     def read_ending(self, incident: str) -> dict[str, Any]:
@@ -131,6 +139,34 @@ class RunFolder:
 
     def _incident_file(self, incident: str, name: str) -> Path:
         return self.path / "incidents" / _checked(incident) / _checked(name)
+
+    def _must_hold(self, *paths: Path) -> None:
+        """Refuse what is no file of this record: a link that leads out of the folder, a pipe, a device."""
+        for path in paths:
+            if not path.resolve().is_relative_to(self.path.resolve()):
+                raise RecordError(f"{path} leads out of the run folder; copy the file into it.")
+            if path.exists() and not path.is_file():
+                raise RecordError(f"{path} is no file; the run must be recorded again.")
+
+    def _read_bytes(self, path: Path) -> bytes:
+        self._must_hold(path)
+        try:
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise RecordError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+        if len(data) > MAX_BYTES:
+            raise RecordError(f"{path} is larger than {MAX_BYTES >> 20} MiB; no run writes such a file.")
+        return data
+
+    def _read_json(self, path: Path) -> dict[str, Any]:
+        try:
+            document = json.loads(self._read_bytes(path))
+        except (ValueError, RecursionError):
+            raise RecordError(f"{path} is damaged: not JSON; the run must be recorded again.") from None
+        if not isinstance(document, dict):
+            raise RecordError(f"{path} is damaged: not a mapping; the run must be recorded again.")
+        return document
 
 
 def _checked(name: str) -> str:
@@ -169,20 +205,3 @@ def _make_rename_durable(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise RecordError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(_read_bytes(path))
-    except (ValueError, RecursionError):
-        raise RecordError(f"{path} is damaged: not JSON; the run must be recorded again.") from None
-    if not isinstance(document, dict):
-        raise RecordError(f"{path} is damaged: not a mapping; the run must be recorded again.")
-    return document

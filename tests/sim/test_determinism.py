@@ -1,11 +1,13 @@
 """Re-execution, keyframes and hashes. Bit for bit, contact included."""
 
+import dataclasses
 import pickle
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pybullet as bullet
 import pytest
 
 FAULTS = {
@@ -182,6 +184,118 @@ def test_a_keyframe_under_a_pending_command_is_clean(bench, flight):
     plant.step()
     assert plant.state_hash() == expected
     plant.release(frame)
+
+
+def push_without_flying(plant):
+    """Forces that Bullet holds for the next step."""
+    client = plant._world.client
+    body = bullet.getBodyUniqueId(bullet.getNumBodies(physicsClientId=client) - 1, physicsClientId=client)
+    if joints := bullet.getNumJoints(body, physicsClientId=client):
+        torques = [3.0] * joints
+        bullet.setJointMotorControlArray(
+            body, range(joints), bullet.TORQUE_CONTROL, forces=torques, physicsClientId=client
+        )
+    else:
+        bullet.applyExternalForce(body, -1, (0.1, 0.2, 9.0), (0, 0, 0), bullet.LINK_FRAME, physicsClientId=client)
+        bullet.applyExternalTorque(body, -1, (1e-3, 0, 0), bullet.LINK_FRAME, physicsClientId=client)
+
+
+def test_a_force_that_was_not_flown_does_not_leak_through_a_restore(bench, flight):
+    """Bullet keeps it through `restoreState`, and would let it act in the next step."""
+    chosen, actions = flight
+    plant = bench.plant
+    plant.reset(chosen, 3)
+    frame = plant.snapshot()
+    plant.apply(actions[0])
+    plant.step()
+    expected = plant.state_hash()
+    plant.restore(frame)
+    push_without_flying(plant)
+    plant.restore(frame)
+    plant.apply(actions[0])
+    plant.step()
+    assert plant.state_hash() == expected
+    plant.release(frame)
+
+
+# ---------------------------------------------------------------- what Bullet does not restore
+def flown_from(plant, actions, first, last):
+    rows = []
+    for action in actions[first:last]:
+        plant.apply(action)
+        plant.step()
+        rows.append((plant.truth().tobytes(), plant.observe().tobytes(), plant.state_hash()))
+    return rows
+
+
+def restored_differs(bench, chosen, actions):
+    """Fly with keyframes, return to each of them in an order that jumps; the keyframe from which a bit differs."""
+    plant, ticks = bench.plant, chosen.duration_ticks
+    plant.reset(chosen, 3)
+    starts = [round(ticks * share) for share in (0.0, 0.12, 0.3, 0.55, 0.85)]
+    frames, rows = {}, []
+    for first, last in zip(starts, [*starts[1:], ticks], strict=True):
+        frames[first] = plant.snapshot()
+        rows += flown_from(plant, actions, first, last)
+    try:
+        for start in (starts[i] for i in (4, 0, 3, 1, 2, 4)):
+            last = min(start + ticks // 6, ticks)
+            plant.restore(frames[start])
+            if flown_from(plant, actions, start, last) != rows[start:last]:
+                return start
+        return None
+    finally:
+        for frame in frames.values():
+            plant.release(frame)
+
+
+def test_a_restore_under_every_fault_gives_the_same_bits(bench, wander):
+    """Before, under and after the fault, in the air and in contact: queues, noise, masses and whatever it touches."""
+    name = bench.robot.name
+    for kind, fault in bench.robot.faults.items():
+        spec = (kind, dict(fault.example), 0, None)
+        chosen = bench.scenario(seconds=4 if name == "lander" else 2, faults=[spec], **LOW[name])
+        begin, end = (round(chosen.duration_ticks * share) * chosen.substeps for share in (0.2, 0.7))
+        timed = dataclasses.replace(chosen.faults[0], start_step=begin, until_step=end)
+        chosen = dataclasses.replace(chosen, faults=(timed,))
+        actions = wander(bench, chosen.duration_ticks)
+        actions[chosen.duration_ticks // 3 :] *= 0.5
+        start = restored_differs(bench, chosen, actions)
+        assert start is None, f"{kind}: the keyframe at tick {start} does not come back"
+
+
+FORGETFUL = [
+    ("payload", {"mass_kg": 0.004}, 60, 300),
+    ("actuator_delay", {"value_s": 0.1}),
+    ("sensor_dropout", {"signal": "altitude"}, 100, 300),
+    ("sensor_delay", {"signal": "velocity", "value_s": 0.1}),
+]
+FORGOTTEN = {
+    "the robot's own state": {"_keep": lambda values: None},
+    "commands under way": {"_commands.restore": lambda saved: None},
+    "what the sensors hold": {"_sensors.restore": lambda held: None},
+    "masses and fault flags": {"_change": lambda: None},
+}
+
+
+@pytest.mark.parametrize("what", FORGOTTEN)
+def test_the_restore_test_sees_what_is_forgotten(what, quadrotor, wander, monkeypatch):
+    """The test above can fail: each part of a keyframe is left out once."""
+    chosen = quadrotor.scenario(seconds=2, faults=FORGETFUL, **LOW["quadrotor"])
+    actions = wander(quadrotor, chosen.duration_ticks)
+    actions[chosen.duration_ticks // 3 :] *= 0.5
+    assert restored_differs(quadrotor, chosen, actions) is None
+    real = quadrotor.plant.restore
+
+    def forgetful(frame):
+        with pytest.MonkeyPatch.context() as patch:
+            for path, value in FORGOTTEN[what].items():
+                owner, _, name = path.rpartition(".")
+                patch.setattr(getattr(quadrotor.plant, owner) if owner else quadrotor.plant, name, value)
+            real(frame)
+
+    monkeypatch.setattr(quadrotor.plant, "restore", forgetful)
+    assert restored_differs(quadrotor, chosen, actions) is not None
 
 
 def test_the_hash_sees_every_part_of_the_state(bench, flight):

@@ -8,7 +8,7 @@ import pytest
 from healing_runtime.core.errors import RecordError
 from healing_runtime.core.signals import Layout, Signal, SignalTable
 from healing_runtime.supervisor import recordings
-from healing_runtime.supervisor.journal import schema_of
+from healing_runtime.supervisor.channels import Channels
 from healing_runtime.supervisor.recordings import is_own_log, read_own_log
 from healing_runtime.telemetry.mcap import LogWriter
 
@@ -34,7 +34,7 @@ def event(name, tick, **facts):
 def load(tmp_path):
     def read(*messages):
         path = tmp_path / "log.mcap"
-        with LogWriter(path, schema_of) as log:
+        with LogWriter(path, Channels(TABLE)) as log:
             for topic, tick, content in messages:
                 log.write(topic, tick * 10**9 // HZ, {"tick": tick, **content})
         assert is_own_log(path)
@@ -91,7 +91,8 @@ def test_a_missing_row_is_invalid_and_said(load):
 def test_a_log_that_was_cut_off_is_read_to_its_last_whole_sample(load, tmp_path):
     load(*rows(0, range(40), 0))
     path = tmp_path / "log.mcap"
-    path.write_bytes(path.read_bytes()[:-2000])
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rfind(b'"tick":38') + 4])
     recording = read_own_log(path, "quad", TABLE)
     assert 1 < len(recording) < 40 and not np.isnan(recording.signals["altitude"]).any()
     assert recording.notes == ("the log was cut off: judged up to its last whole sample",)
@@ -145,7 +146,7 @@ def test_an_integer_that_no_float_holds_is_invalid(load):
 
 def test_a_message_that_says_something_twice_is_refused(tmp_path):
     path = tmp_path / "log.mcap"
-    with LogWriter(path, schema_of) as log:
+    with LogWriter(path, Channels(TABLE)) as log:
         log.write("/sim/state", 0, {"tick": 0, "values": {"altitude_m": 0}})
         twice = b'{"tick": 1, "values": {"altitude_m": 9, "altitude_m": 0}}'
         log._append(log._contents.message(log._ids["/sim/state"], 10**8, twice))
@@ -154,7 +155,7 @@ def test_a_message_that_says_something_twice_is_refused(tmp_path):
 
 
 def written(path, rows):
-    with LogWriter(path, schema_of) as log:
+    with LogWriter(path, Channels(TABLE)) as log:
         for tick, t_ns in rows:
             log.write("/sim/state", t_ns, {"tick": tick, "values": {"altitude_m": 0}})
     return path

@@ -1,4 +1,4 @@
-"""Whole runs on real physics: healed, unhealed, replayed, damaged, interrupted; with the quickest scenario."""
+"""Whole runs on real physics: healed, unhealed, replayed, copied, interrupted; with the quickest scenario."""
 
 import dataclasses
 import json
@@ -15,28 +15,20 @@ import pytest
 from healing_runtime import workspace
 from healing_runtime.core.errors import InputError, SandboxFailed
 from healing_runtime.repair.request import brain_seed
+from healing_runtime.supervisor.channels import Channels
 from healing_runtime.supervisor.preparation import prepare
 from healing_runtime.supervisor.replay import replay
 from healing_runtime.supervisor.runtime import Runtime
 from healing_runtime.telemetry.mcap import read_log, repair_log
+from tests.supervisor.conftest import schema_errors
 
 ROOT = Path(__file__).parents[2]
 SCENARIO = "lander/neuro_lander"
 
 
 @pytest.fixture(scope="session")
-def home():
-    return workspace.open(ROOT)
-
-
-@pytest.fixture(scope="session")
 def healed(home, tmp_path_factory):
     return Runtime(SCENARIO, workspace=home, out=tmp_path_factory.mktemp("runs")).run()
-
-
-@pytest.fixture(scope="session")
-def unhealed(home, tmp_path_factory):
-    return Runtime(SCENARIO, brain="none", workspace=home, out=tmp_path_factory.mktemp("runs")).run()
 
 
 def test_a_landing_that_crashes_is_healed(healed):
@@ -86,6 +78,12 @@ def test_the_topics_are_those_of_the_design(healed):
     assert any(t.startswith("/branch/1/") for t in topics)
 
 
+def test_the_rows_of_a_branch_keep_to_the_schemas_of_their_topics(healed, home):
+    channels = Channels(home.robot("lander").signals)
+    for message in read_log(healed.folder / "log.mcap").messages:
+        assert schema_errors(json.loads(message.data), channels(message.topic), message.topic) == []
+
+
 def test_the_log_says_what_the_result_says(healed):
     """Rows of the final branch, joined to the old rows before the fork, are one gapless flight."""
     messages = read_log(healed.folder / "log.mcap").messages
@@ -102,14 +100,6 @@ def test_a_replay_is_the_run_bit_for_bit(healed, home):
     assert result.document["same_fingerprint"] and result.document["same_simulation"]
 
 
-@pytest.fixture
-def damaged(unhealed, tmp_path):
-    """A copy of a short run whose log can be changed."""
-    import shutil
-
-    return Path(shutil.copytree(unhealed.folder, tmp_path / "run"))
-
-
 def flip(log: Path, pattern: bytes, offset: int = 0) -> None:
     data = bytearray(log.read_bytes())
     match = re.search(pattern, data)
@@ -118,27 +108,27 @@ def flip(log: Path, pattern: bytes, offset: int = 0) -> None:
     log.write_bytes(bytes(data))
 
 
-def test_one_flipped_bit_of_a_row_is_found_with_its_tick(damaged, home):
-    flip(damaged / "log.mcap", rb'\{"tick":17,"values":\{"altitude_m":\d+\.\d(\d)')
-    result = replay(damaged, verify=True, home=home)
-    assert result.exit_code == 3
-    assert result.document["divergence"]["tick"] == 17
-    assert "altitude_m" in result.document["divergence"]["what"]
+def test_one_flipped_bit_of_a_row_is_found_with_its_tick(copied, verify):
+    flip(copied / "log.mcap", rb'\{"tick":17,"values":\{"altitude_m":\d+\.\d(\d)')
+    code, document = verify(copied)
+    assert code == 3
+    assert document["divergence"]["tick"] == 17
+    assert "altitude_m" in document["divergence"]["what"]
 
 
-def test_a_flipped_frame_byte_is_found_too(damaged, home):
-    flip(damaged / "log.mcap", rb'(.)\{"tick":21,"values":\{"altitude_m"', offset=-18)
-    result = replay(damaged, verify=True, home=home)
-    assert result.exit_code == 3
-    assert result.document["divergence"]["tick"] in (20, 21)
+def test_a_flipped_frame_byte_is_found_too(copied, verify):
+    flip(copied / "log.mcap", rb'(.)\{"tick":21,"values":\{"altitude_m"', offset=-18)
+    code, document = verify(copied)
+    assert code == 3
+    assert document["divergence"]["tick"] in (20, 21)
 
 
-def test_a_truncated_log_is_compared_as_far_as_it_goes(damaged, home):
-    log = damaged / "log.mcap"
+def test_a_truncated_log_is_compared_as_far_as_it_goes(copied, home):
+    log = copied / "log.mcap"
     data = log.read_bytes()
     log.write_bytes(data[: len(data) // 2])
-    (damaged / "result.json").unlink()
-    result = replay(damaged, verify=True, home=home)
+    (copied / "result.json").unlink()
+    result = replay(copied, verify=True, home=home)
     assert result.exit_code == 0
     assert result.document["complete"] is False and result.document["messages"] > 10
 
@@ -194,6 +184,20 @@ def test_freezing_resumes_in_the_trip_and_keeps_the_broken_promise_on_record(own
     assert replay(result.folder, verify=True, home=home).exit_code == 0
 
 
+@pytest.mark.slow
+def test_a_frozen_run_verifies_from_its_incident_on(own, tmp_path):
+    home = own()
+    result = Runtime("lander/own", workspace=home, out=tmp_path / "runs").run()
+    incident = result.document["incidents"][0]["id"]
+    assert replay(result.folder, verify=True, from_incident=incident, home=home).exit_code == 0
+
+
+@pytest.mark.slow
+def test_a_healed_run_verifies_from_its_incident_on(healed, home):
+    incident = healed.document["incidents"][0]["id"]
+    assert replay(healed.folder, verify=True, from_incident=incident, home=home).exit_code == 0
+
+
 def test_freezing_does_not_mend_a_missed_mission(own, tmp_path):
     result = Runtime("lander/own", workspace=own(mission="1", pilot="soft_landing"), out=tmp_path / "runs").run()
     incident = next(i for i in result.document["incidents"] if i["assertion"] == "landed")
@@ -211,22 +215,13 @@ def test_a_float64_scenario_flies(own, tmp_path):
         jax.config.update("jax_enable_x64", False)
 
 
-def test_an_edited_result_is_found(damaged, home):
-    path = damaged / "result.json"
-    result = json.loads(path.read_text())
-    path.write_text(json.dumps({**result, "outcome": "succeeded"}))
-    verified = replay(damaged, verify=True, home=home)
-    assert verified.exit_code == 3
-    assert "outcome: recorded succeeded, replayed violated" in verified.document["divergence"]["what"]
-
-
-def test_a_repaired_record_verifies_as_far_as_it_goes(damaged, home):
-    log = damaged / "log.mcap"
+def test_a_repaired_record_verifies_as_far_as_it_goes(copied, verify):
+    log = copied / "log.mcap"
     log.write_bytes(log.read_bytes()[: log.stat().st_size // 2])
-    (damaged / "result.json").unlink()
+    (copied / "result.json").unlink()
     repair_log(log)
-    result = replay(damaged, verify=True, home=home)
-    assert (result.exit_code, result.document["complete"]) == (0, False)
+    code, document = verify(copied)
+    assert (code, document["complete"]) == (0, False)
 
 
 def test_a_fallback_that_cannot_fly_yet_is_refused_and_not_ignored(own, tmp_path):

@@ -45,6 +45,7 @@ def test_incidents_come_back(tmp_path):
     folder.write_incident("0001-low", "patch.diff", "--- a\n+++ b\n")
     folder.write_incident("0001-low", "state.bin", b"\x00\x01")
     assert folder.incident_ids() == ("0001-low",)
+    folder.write_incident("0001-low", "attempt-02-rolled-back-evidence.json", {"no": "attempt"})
     assert [a["number"] for a in folder.read_attempts("0001-low")] == [1, 2, 10]
     assert folder.read_incident("0001-low", "patch.diff") == "--- a\n+++ b\n"
     assert folder.read_ending("0001-low") == {}

@@ -1,0 +1,147 @@
+"""A fresh log against the recorded one, message by message, to the last bit: the first difference, with its place."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from healing_runtime.core.codec import plain
+from healing_runtime.telemetry.mcap import LogContents, LogMessage
+
+NOT_REPLAYED = {"run_id", "wall_time_s", "time_to_heal_s", "breakdown_s", "notes", "detail", "reason"}
+"""Fields of a result that name the run, measure the wall clock, or tell what happened outside."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Divergence:
+    """Where a replay and its record part. `signal` is the field of the row; `what` says all of it in words."""
+
+    what: str
+    tick: int | None = None
+    t_s: float | None = None
+    topic: str | None = None
+    signal: str | None = None
+    recorded: Any = None
+    replayed: Any = None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return plain(self)
+
+    @classmethod
+    def at(
+        cls, message: LogMessage, what: str, field: str | None = None, was: Any = None, now: Any = None
+    ) -> Divergence:
+        """In a row, in one of its fields where one can be named."""
+        tick = content_of(message).get("tick")
+        signal = None if field is None else field.removeprefix("values.")
+        return cls(what, tick, message.t_ns / 1e9, message.topic, signal, was, now)
+
+
+def first_difference(old: Sequence[LogMessage], new: Sequence[LogMessage], *, truncated: bool) -> Divergence | None:
+    """The first message in which two logs differ; None if there is none. A truncated one may end anywhere."""
+    for a, b in zip(old, new, strict=False):
+        if a != b:
+            return _difference(a, b)
+    return other_length(old, new, truncated=truncated)
+
+
+def other_length(old: Sequence[LogMessage], new: Sequence[LogMessage], *, truncated: bool) -> Divergence | None:
+    """One of two logs, equal so far, goes on where the other ends."""
+    if len(new) < len(old):
+        return Divergence.at(old[len(new)], "the record goes on where the replay ends")
+    if len(new) > len(old) and not truncated:
+        return Divergence.at(new[len(old)], "a row is missing in the record")
+    return None
+
+
+def broken_row(
+    log: LogContents, old: Sequence[LogMessage], new: Sequence[LogMessage], *, ended: bool
+) -> Divergence | None:
+    """The row at which a damaged log breaks off, all rows before it being equal.
+
+    A log without a result was cut off, and what was cut off is not damaged; a record that is all there and no record
+    is. The log of a run that ended is whole, so whatever is missing of it was lost later.
+    """
+    if log.complete or not (ended or log.broken_record or not log.truncated):
+        return None
+    at = new[len(old)] if len(old) < len(new) else new[-1]
+    return Divergence.at(at, f"the recorded log is broken here ({log.broken_at})")
+
+
+def other_result(old: Mapping[str, Any], new: Mapping[str, Any], *, whole: bool) -> Divergence | None:
+    """The first field in which two results differ; the digest is one where the `whole` log was compared."""
+    was, now = (dict(leaves(_replayed(document))) for document in (old, plain(new)))
+    for fields in () if whole else (was, now):
+        fields.pop("digest", None)
+    return other_field(was, now)
+
+
+def other_field(was: Mapping[str, Any], now: Mapping[str, Any]) -> Divergence | None:
+    """The first field in which what two results say differs."""
+    for field in [*now, *(f for f in was if f not in now)]:
+        if was.get(field) != now.get(field):
+            recorded, replayed = was.get(field), now.get(field)
+            what = f"result.json: {field}: recorded {recorded}, replayed {replayed}"
+            return Divergence(what, signal=field, recorded=recorded, replayed=replayed)
+    return None
+
+
+def content_of(message: LogMessage) -> Mapping[str, Any]:
+    """A message as a mapping; empty where it is none."""
+    try:
+        content = json.loads(message.data)
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The single values of a document under their paths: `values.velocity_mps[2]`."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from leaves(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from leaves(inner, f"{path}[{i}]")
+    else:
+        yield path, value
+
+
+def other_place(old: LogMessage, new: LogMessage) -> Divergence | None:
+    """Two messages of different topics or times."""
+    if (old.topic, old.t_ns) == (new.topic, new.t_ns):
+        return None
+    what = f"recorded {old.topic} at {old.t_ns / 1e9:g} s, replayed {new.topic} at {new.t_ns / 1e9:g} s"
+    return Divergence.at(new, what, None, old.topic, new.topic)
+
+
+def in_words(field: str, was: Any, now: Any) -> str:
+    """Which field, what was recorded, what came out."""
+    return f"{field.removeprefix('values.')}: recorded {was}, replayed {now}"
+
+
+def _difference(old: LogMessage, new: LogMessage) -> Divergence:
+    if (elsewhere := other_place(old, new)) is not None:
+        return elsewhere
+    was, now = content_of(old), content_of(new)
+    if not was:
+        return Divergence.at(new, "the recorded row is not readable")
+    before, after = dict(leaves(was)), dict(leaves(now))
+    for field in [*after, *(f for f in before if f not in after)]:
+        if before.get(field, _NOTHING) != after.get(field, _NOTHING):
+            recorded, replayed = before.get(field, _NOTHING), after.get(field, _NOTHING)
+            return Divergence.at(new, in_words(field, recorded, replayed), field, recorded, replayed)
+    return Divergence.at(new, "the recorded row has other bytes")
+
+
+_NOTHING = "nothing"
+
+
+def _replayed(value: Any) -> Any:
+    """A result without the fields that a replay does not reproduce."""
+    if isinstance(value, Mapping):
+        return {k: _replayed(v) for k, v in value.items() if k not in NOT_REPLAYED}
+    return [_replayed(v) for v in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,186 @@
+"""A recorded run as a replay needs it: read whole, checked to be one run's, and turned into what was flown.
+
+Code comes from the installed catalogue or workspace, never from the run folder; of the folder only texts are taken, and
+those only with the hashes that the manifest holds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from healing_runtime.core.codec import digest, read
+from healing_runtime.core.errors import Location, RecordError, RunAborted
+from healing_runtime.core.records import AssertionFile, Proposal, RepairRequest, Scenario, Source
+from healing_runtime.language import source as sources
+from healing_runtime.repair.repair import Reason, RecordedRefusal
+from healing_runtime.supervisor.memoir import MANIFEST_FORMAT, inputs_of
+from healing_runtime.supervisor.preparation import Prepared, judged_by
+from healing_runtime.supervisor.run import ABORTED
+from healing_runtime.telemetry.mcap import LogContents, read_log
+from healing_runtime.telemetry.record import RunFolder
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """The files of one run. `result` is None for a run that did not end."""
+
+    folder: RunFolder
+    manifest: Mapping[str, Any]
+    result: Mapping[str, Any] | None
+    log: LogContents
+
+    @classmethod
+    def open(cls, path: Path) -> Record:
+        """Read a run folder.
+
+        Raises:
+            RecordError: a file cannot be read, is of another run, or is of another version.
+        """
+        folder = RunFolder.open(path)
+        manifest, result = folder.read_manifest(), folder.read_result(missing_ok=True)
+        log = read_log(folder.log_path)
+        _must_be_ours(folder, manifest)
+        run = str(manifest.get("run_id"))
+        if result is not None and result.get("run_id") != run:
+            other = str(result.get("run_id"))[:128]
+            raise RecordError(f"{folder.path}: result.json is of the run {other}, the manifest of {run}.")
+        if log.messages and log.run != run:
+            of = f"of the run {log.run}" if log.run else "of no run that it names"
+            raise RecordError(f"{folder.path}: log.mcap is {of}, the manifest of {run}.")
+        return cls(folder, manifest, result, log)
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the run did not end, so that its log may end anywhere."""
+        return self.result is None
+
+    def prepared(self, home: Any, controller: str | Path | None = None) -> Prepared:
+        """What was flown, with another controller where one is given.
+
+        Raises:
+            RecordError: the manifest is not one of this version, or was changed.
+            InputError: the robot is not here, or `controller` is wrong.
+        """
+        manifest = self.manifest
+        try:
+            scenario = read(Scenario, manifest["scenario"])
+            files = tuple(read(AssertionFile, f) for f in manifest["assertion_files"])
+            source = read(Source, manifest["controller"])
+            loaded = RecordedScenario.of(manifest, scenario)
+            if loaded.scenario.control_hz < 1 or loaded.scenario.physics_hz < 1 or loaded.scenario.duration_ticks < 1:
+                raise ValueError("the scenario's rates and duration are not positive")
+        except (KeyError, TypeError, ValueError) as error:
+            raise _other_version(manifest, error) from None
+        for what, text, sha256 in (
+            ("controller", source.text, source.sha256),
+            ("scenario", loaded.text, loaded.sha256),
+        ):
+            if sha256 not in (digest(text), digest(b"\xef\xbb\xbf" + text.encode())):  # a file may begin with a mark
+                raise RecordError(f"{self.folder.path}: the {what}'s text in manifest.json does not have its hash.")
+        if manifest.get("inputs_sha256") != inputs_of(manifest):
+            raise RecordError(f"{self.folder.path}: manifest.json was changed after the run; it cannot be replayed.")
+        if controller is not None:
+            source = home.controller(str(controller))
+        robot = home.robot(scenario.robot)
+        return Prepared(
+            workspace=home,
+            loaded=loaded,
+            scenario=scenario,
+            robot=robot,
+            sim_root=home.sim_root(scenario.robot),
+            files=files,
+            requirements=judged_by(scenario, files, robot, loaded.location),
+            source=source,
+            parsed=sources.parse(source.text, name=source.name, path=source.path),
+        )
+
+
+def _must_be_ours(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
+    if manifest.get("format") != MANIFEST_FORMAT:
+        known = f"format {manifest['format']!r}, expected {MANIFEST_FORMAT}" if "format" in manifest else "no format"
+        raise _other_version(manifest, ValueError(known))
+    for key in ("run_id", "brain"):
+        if not isinstance(manifest.get(key), str):
+            raise _other_version(manifest, KeyError(key))
+    for key in ("fingerprint", "robot"):
+        if not isinstance(manifest.get(key), dict):
+            raise _other_version(manifest, KeyError(key))
+
+
+def _other_version(manifest: Mapping[str, Any], error: Exception) -> RecordError:
+    run = str(manifest.get("run_id", "this run"))[:128]
+    return RecordError(f"the manifest of {run} is not one of this version: {cause(error)[:200]}.")
+
+
+def cause(error: Exception) -> str:
+    """Why a document of a record does not do, in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{error.title}.{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordedScenario:
+    """Stands where a loaded scenario file stands, with what the manifest kept of it."""
+
+    scenario: Scenario
+    path: Path
+    text: str
+    sha256: str
+    notes: tuple[str, ...] = ()
+    regressions: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def location(self) -> Location:
+        """Where errors about this scenario point."""
+        return Location(str(self.path))
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any], scenario: Scenario) -> RecordedScenario:
+        """From a manifest."""
+        file = manifest["scenario_file"]
+        regressions = tuple(manifest["regressions"])
+        return cls(scenario, Path(file["path"]), str(file["text"]), str(file["sha256"]), (), regressions)
+
+
+class RecordedBrain:
+    """Plays back the proposals judged in a recorded run, one at a time, under the names of those who wrote them."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.name = "recorded"
+        self._folder = folder
+        self._waiting: dict[str, Iterator[Mapping[str, Any]]] = {}
+
+    def propose(self, request: RepairRequest) -> tuple[Proposal, ...]:
+        """The next recorded proposal of this incident; raises what ended it where it ended without a patch."""
+        incident = request.incident_id
+        if incident not in self._waiting:
+            self._waiting[incident] = iter(self._folder.read_attempts(incident))
+        attempt = next(self._waiting[incident], None)
+        if attempt is None:
+            return self._ended(self._folder.read_ending(incident))
+        try:
+            self.name = str(attempt["brain"])
+            return (read(Proposal, attempt["proposal"]),)
+        except (KeyError, ValueError):
+            raise RecordError(f"{self._folder.path}: an attempt of {incident} is damaged.") from None
+
+    def _ended(self, recorded: Mapping[str, Any]) -> tuple[Proposal, ...]:
+        """End the repair as it ended then; a record that was cut off before that has nothing more to offer."""
+        ending, detail = str(recorded.get("ending") or ""), str(recorded.get("detail") or "")
+        if ending == ABORTED:
+            raise RunAborted(detail)
+        if ending in set(Reason):
+            raise RecordedRefusal(Reason(ending), detail)
+        return ()
+
+    def close(self) -> None:
+        """Nothing to let go of."""
