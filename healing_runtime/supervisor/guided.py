@@ -21,6 +21,7 @@ class Guided:
         self._plant, self._actions, self._tick = plant, actions, tick
         self.observe, self.truth, self.state_hash = plant.observe, plant.truth, plant.state_hash
         self.snapshot, self.release, self.close = plant.snapshot, plant.release, plant.close
+        self.begin = plant.begin
 
     def reset(self, scenario: Scenario, seed: int) -> None:
         """Not while it is guided."""
