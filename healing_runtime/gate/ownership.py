@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from healing_runtime.core.errors import SubsetError
 from healing_runtime.core.records import Source
 from healing_runtime.core.status import Stage
 from healing_runtime.gate.records import Candidate
@@ -17,7 +18,10 @@ def checker(original: Source) -> Callable[[Candidate], Candidate]:
 
     def check(candidate: Candidate) -> Candidate:
         flying = candidate.flying
-        patched = candidate.parsed or _parse(candidate.source)
+        try:
+            patched = candidate.parsed or _parse(candidate.source)
+        except SubsetError as error:
+            return candidate.stopped(Stage.OWNERSHIP, error.message, error.where.line if error.where else None)
         if candidate.proposal.edit_kind == "parameters":
             before = owner if flying.sha256 == original.sha256 else _parse(flying)
             if not ownership.edits_only_params(before, patched):

@@ -27,6 +27,8 @@ from healing_runtime.sandbox.messages import FrameError, Job, Message, pack, unp
 
 START_S = 60.0
 EXIT_S = 5.0
+HANGING_UP_S = 1.0
+"""How long a worker that closed its end may take to be gone."""
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "XLA_FLAGS")
 _FIXED = {
     "HOME": "/nonexistent",
@@ -154,7 +156,11 @@ class Host:
             except FrameError as error:
                 raise WorkerFailed("answered outside the schema", str(error)) from None
             except (EOFError, ConnectionError):
-                status = exit_.wait(EXIT_S)
+                status = exit_.wait(HANGING_UP_S)
+                if status is None and not self.dead.is_set():
+                    self._kill(number)  # it closed its end and lives on: it may be hostile, the zygote is not to blame
+                    if exit_.wait(EXIT_S) is not None:
+                        raise WorkerFailed("hung up without an answer", replies.tail(log)) from None
                 if status is None:
                     raise SandboxFailed("the zygote died", self._epitaph) from None
                 raise WorkerFailed(replies.status_in_words(status), replies.tail(log)) from None

@@ -43,7 +43,7 @@ def control(obs, state, params):
     next_state = {"integral_m_s": integral}
     assert action["thrust_n"] <= 20.0, "thrust inside its limit"
     assert jnp.abs(next_state["integral_m_s"]) < 5.0, "integral is bounded"
-    assert jnp.abs(action["thrust_n"] - 5.0) <= params["kp"] * 9.0, "thrust within kp"
+    assert jnp.abs(action["thrust_n"] - 5.0) <= params["kp"] * 2.0, "thrust within kp"
     return action, {"integral_m_s": integral}
 '''
 """A controller with asserts to own: over its action, its memory and its parameters."""

@@ -11,7 +11,7 @@ import sources
 
 from healing_runtime.core.errors import WorkerFailed
 from healing_runtime.gate.kept_programs import KeptPrograms
-from healing_runtime.gate.policy import Gate, candidate_of, decide, full
+from healing_runtime.gate.policy import Gate
 from healing_runtime.gate.records import Resume
 from healing_runtime.sandbox.zygote import Job, Limits, Message
 
@@ -143,19 +143,6 @@ def test_the_controller_around_the_attacks_is_in_order(judge):
     """So it is the attack that is refused: with a harmless body, all stages before the flights accept."""
     refusal, _ = judge(sources.inside("y = 2.0 * x"))
     assert refusal is not None and refusal.stage == "flights"
-
-
-@pytest.mark.parametrize("dropped", ["passes", "flights"])
-def test_a_dropped_stage_is_missed(sandbox, context, dropped):
-    """No stage stands in for another: what it alone refuses goes on without it."""
-    attack = {"passes": "y = lax.fori_loop(0, 200000, g, x)", "flights": "y = 2.0 * x"}[dropped]
-    text = sources.inside("def g(i, c):\n    return jnp.sin(c)\n" + attack).replace("return x\n", "return y\n")
-    candidate = candidate_of(kit.proposal(text), kit.incident(), (Resume(0),), context.original)
-    stages = full(sandbox, context, KeptPrograms.none())
-    assert decide("full", stages, candidate)[0].refusal.stage == dropped
-    short = tuple((name, check) for name, check in stages if name != dropped)
-    refusal = decide("full", short, candidate)[0].refusal
-    assert refusal is None or refusal.stage != dropped
 
 
 @pytest.mark.parametrize(
