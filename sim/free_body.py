@@ -14,8 +14,8 @@ Vector = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
 
 
-_AWAY_M = (0.0, 0.0, -1e3)
-"""Where a pad touches nothing."""
+AWAY_M = 1e3
+"""So far down a pad touches nothing."""
 
 
 class Pad(BaseModel):
@@ -64,7 +64,7 @@ class FreeBody:
         self.id = -1
         self.pad = -1
         self._inertia: Vector = (0.0, 0.0, 0.0)
-        self._slope_deg = 0.0  # as built
+        self._pad_built = (0.0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))  # slope in degrees, place, attitude
         self.pad_now: Vector = (0.0, 0.0, 0.0)  # slope in degrees, friction, restitution
 
     def build(self, pad: Pad, body: Body, pose: Pose) -> None:
@@ -75,7 +75,6 @@ class FreeBody:
         bullet.changeDynamics(
             self.pad, -1, lateralFriction=pad.friction, restitution=pad.restitution, physicsClientId=client
         )
-        self._slope_deg, self.pad_now = pad.slope_deg, (pad.slope_deg, pad.friction, pad.restitution)
         box = bullet.createCollisionShape(bullet.GEOM_BOX, halfExtents=body.half_extents_m, physicsClientId=client)
         self.id = bullet.createMultiBody(
             body.mass_kg, box, basePosition=pose.position_m, baseOrientation=pose.q_xyzw, physicsClientId=client
@@ -93,6 +92,8 @@ class FreeBody:
             physicsClientId=client,
         )
         bullet.resetBaseVelocity(self.id, pose.velocity_mps, pose.angular_velocity_radps, physicsClientId=client)
+        self.pad_now = (pad.slope_deg, pad.friction, pad.restitution)
+        self._pad_built = (pad.slope_deg, *bullet.getBasePositionAndOrientation(self.pad, physicsClientId=client))
 
     def change_pad(self, slope_deg: float, friction: float, restitution: float) -> None:
         """The pad becomes another one; a call that changes nothing leaves Bullet alone."""
@@ -100,11 +101,13 @@ class FreeBody:
             return
         # Points of contact keep the friction that they were made with. A pad that was away for a moment makes new ones;
         # at once, for Bullet does not restore that there were none.
-        client, half = self._world.client, 0.5 * math.radians(slope_deg - self._slope_deg)
-        tilted = (0.0, math.sin(half), 0.0, math.cos(half))
-        bullet.resetBasePositionAndOrientation(self.pad, _AWAY_M, tilted, physicsClientId=client)
+        client, (built_deg, *built) = self._world.client, self._pad_built
+        half = 0.5 * math.radians(slope_deg - built_deg)
+        turn = (0.0, math.sin(half), 0.0, math.cos(half))
+        (x, y, z), tilted = bullet.multiplyTransforms((0.0, 0.0, 0.0), turn, *built)
+        bullet.resetBasePositionAndOrientation(self.pad, (x, y, z - AWAY_M), tilted, physicsClientId=client)
         bullet.performCollisionDetection(physicsClientId=client)
-        bullet.resetBasePositionAndOrientation(self.pad, (0.0, 0.0, 0.0), tilted, physicsClientId=client)
+        bullet.resetBasePositionAndOrientation(self.pad, (x, y, z), tilted, physicsClientId=client)
         self.restored_pad((slope_deg, friction, restitution))
         bullet.performCollisionDetection(physicsClientId=client)
 
