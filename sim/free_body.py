@@ -56,6 +56,14 @@ class Pose(NamedTuple):
     angular_velocity_radps: Vector
 
 
+def _turned(angle_rad: float, position_m: Vector, q_xyzw: Quaternion) -> tuple[Vector, Quaternion]:
+    """A pose turned about the world's y axis. (Bullet's own `multiplyTransforms` reckons in single precision.)"""
+    (x, y, z), (qx, qy, qz, qw) = position_m, q_xyzw
+    c, s, ch, sh = math.cos(angle_rad), math.sin(angle_rad), math.cos(0.5 * angle_rad), math.sin(0.5 * angle_rad)
+    turned = (ch * qx + sh * qz, ch * qy + sh * qw, ch * qz - sh * qx, ch * qw - sh * qy)
+    return (c * x + s * z, y, c * z - s * x), turned
+
+
 class FreeBody:
     """The pad and the body in a world. Ids are public: a plant's inner loop calls Bullet directly."""
 
@@ -64,7 +72,7 @@ class FreeBody:
         self.id = -1
         self.pad = -1
         self._inertia: Vector = (0.0, 0.0, 0.0)
-        self._pad_built = (0.0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))  # slope in degrees, place, attitude
+        self._pad_built: tuple[float, Vector, Quaternion] = (0.0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
         self.pad_now: Vector = (0.0, 0.0, 0.0)  # slope in degrees, friction, restitution
 
     def build(self, pad: Pad, body: Body, pose: Pose) -> None:
@@ -101,10 +109,8 @@ class FreeBody:
             return
         # Points of contact keep the friction that they were made with. A pad that was away for a moment makes new ones;
         # at once, for Bullet does not restore that there were none.
-        client, (built_deg, *built) = self._world.client, self._pad_built
-        half = 0.5 * math.radians(slope_deg - built_deg)
-        turn = (0.0, math.sin(half), 0.0, math.cos(half))
-        (x, y, z), tilted = bullet.multiplyTransforms((0.0, 0.0, 0.0), turn, *built)
+        client, (built_deg, position_m, q_xyzw) = self._world.client, self._pad_built
+        (x, y, z), tilted = _turned(math.radians(slope_deg - built_deg), position_m, q_xyzw)
         bullet.resetBasePositionAndOrientation(self.pad, (x, y, z - AWAY_M), tilted, physicsClientId=client)
         bullet.performCollisionDetection(physicsClientId=client)
         bullet.resetBasePositionAndOrientation(self.pad, (x, y, z), tilted, physicsClientId=client)
