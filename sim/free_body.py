@@ -57,7 +57,7 @@ class Pose(NamedTuple):
 
 
 def _turned(angle_rad: float, position_m: Vector, q_xyzw: Quaternion) -> tuple[Vector, Quaternion]:
-    """A pose turned about the world's y axis. (Bullet's own `multiplyTransforms` reckons in single precision.)"""
+    """A pose turned about the world's y axis; Bullet's own `multiplyTransforms` reckons in single precision."""
     (x, y, z), (qx, qy, qz, qw) = position_m, q_xyzw
     c, s, ch, sh = math.cos(angle_rad), math.sin(angle_rad), math.cos(0.5 * angle_rad), math.sin(0.5 * angle_rad)
     turned = (ch * qx + sh * qz, ch * qy + sh * qw, ch * qz - sh * qx, ch * qw - sh * qy)
