@@ -14,8 +14,8 @@ Vector = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
 
 
-AWAY_M = 1e3
-"""So far down a pad touches nothing."""
+AWAY_M = (0.0, 0.0, -1e5)
+"""Where a pad touches nothing."""
 
 
 class Pad(BaseModel):
@@ -107,14 +107,18 @@ class FreeBody:
         """The pad becomes another one; a call that changes nothing leaves Bullet alone."""
         if (slope_deg, friction, restitution) == self.pad_now:
             return
-        # Points of contact keep the friction that they were made with. A pad that was away for a moment makes new ones;
-        # at once, for Bullet does not restore that there were none.
+        # Points of contact keep the friction that they were made with, so they are made anew, and at once.
         client, (built_deg, position_m, q_xyzw) = self._world.client, self._pad_built
-        (x, y, z), tilted = _turned(math.radians(slope_deg - built_deg), position_m, q_xyzw)
-        bullet.resetBasePositionAndOrientation(self.pad, (x, y, z - AWAY_M), tilted, physicsClientId=client)
-        bullet.performCollisionDetection(physicsClientId=client)
-        bullet.resetBasePositionAndOrientation(self.pad, (x, y, z), tilted, physicsClientId=client)
+        place, tilted = _turned(math.radians(slope_deg - built_deg), position_m, q_xyzw)
+        self.part()
+        bullet.resetBasePositionAndOrientation(self.pad, place, tilted, physicsClientId=client)
         self.restored_pad((slope_deg, friction, restitution))
+        bullet.performCollisionDetection(physicsClientId=client)
+
+    def part(self) -> None:
+        """Take the pad away, and every contact with it. A restored state brings back the pad, and those that it had."""
+        client = self._world.client
+        bullet.resetBasePositionAndOrientation(self.pad, AWAY_M, (0.0, 0.0, 0.0, 1.0), physicsClientId=client)
         bullet.performCollisionDetection(physicsClientId=client)
 
     def restored_pad(self, pad: Vector) -> None:
