@@ -69,6 +69,9 @@ class BodyPlant(SimulatedPlant):
         self._world.clear(scenario.physics_hz, start.gravity_mps2)
         self._body.build(start.pad, start.body, start.pose)
 
+    def _part(self) -> None:
+        self._body.part()
+
     def _surround(self, condition: plant.Condition) -> None:
         if isinstance(condition, Condition):
             pad, (share, like) = self._pad, condition.pad_restitution

@@ -14,6 +14,10 @@ Vector = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
 
 
+AWAY_M = (0.0, 0.0, -1e5)
+"""Where a pad touches nothing."""
+
+
 class Pad(BaseModel):
     """What the robot lands on: a plane through the origin, tilted about the world's y axis."""
 
@@ -41,10 +45,6 @@ PAD_REACH_M = 5000.0
 A block, for Bullet lets a box touch a plane with one corner at a time: a flat touchdown would set the body spinning and
 hardly bounce. Two boxes touch at up to four points at once, and not before they meet.
 """
-
-
-_AWAY_M = 1000.0
-"""How far below its place a pad touches nothing."""
 
 
 def _block_pose(slope_deg: float) -> tuple[Vector, Quaternion]:
@@ -101,7 +101,6 @@ class FreeBody:
         bullet.changeDynamics(
             self.pad, -1, lateralFriction=pad.friction, restitution=pad.restitution, physicsClientId=client
         )
-        self.pad_now = (pad.slope_deg, pad.friction, pad.restitution)
         box = bullet.createCollisionShape(bullet.GEOM_BOX, halfExtents=body.half_extents_m, physicsClientId=client)
         self.id = bullet.createMultiBody(
             body.mass_kg, box, basePosition=pose.position_m, baseOrientation=pose.q_xyzw, physicsClientId=client
@@ -120,18 +119,23 @@ class FreeBody:
             physicsClientId=client,
         )
         bullet.resetBaseVelocity(self.id, pose.velocity_mps, pose.angular_velocity_radps, physicsClientId=client)
+        self.pad_now = (pad.slope_deg, pad.friction, pad.restitution)
 
     def change_pad(self, slope_deg: float, friction: float, restitution: float) -> None:
         """The pad becomes another one; a call that changes nothing leaves Bullet alone."""
         if (slope_deg, friction, restitution) == self.pad_now:
             return
-        # Points of contact keep the friction that they were made with. A pad that was away for a moment makes new ones;
-        # at once, for Bullet does not restore that there were none.
-        client, ((x, y, z), tilted) = self._world.client, _block_pose(slope_deg)
-        bullet.resetBasePositionAndOrientation(self.pad, (x, y, z - _AWAY_M), tilted, physicsClientId=client)
-        bullet.performCollisionDetection(physicsClientId=client)
-        bullet.resetBasePositionAndOrientation(self.pad, (x, y, z), tilted, physicsClientId=client)
+        # Points of contact keep the friction that they were made with, so they are made anew, and at once.
+        client, (place, tilted) = self._world.client, _block_pose(slope_deg)
+        self.part()
+        bullet.resetBasePositionAndOrientation(self.pad, place, tilted, physicsClientId=client)
         self.restored_pad((slope_deg, friction, restitution))
+        bullet.performCollisionDetection(physicsClientId=client)
+
+    def part(self) -> None:
+        """Take the pad away, and every contact with it. A restored state brings back the pad, and those that it had."""
+        client = self._world.client
+        bullet.resetBasePositionAndOrientation(self.pad, AWAY_M, (0.0, 0.0, 0.0, 1.0), physicsClientId=client)
         bullet.performCollisionDetection(physicsClientId=client)
 
     def restored_pad(self, pad: Vector) -> None:

@@ -79,6 +79,9 @@ class SimulatedPlant(abc.ABC):
     def _surround(self, condition: Any) -> None:  # noqa: B027 (a robot needs no surroundings that may change)
         """Take over what a condition says of the robot's surroundings, before `_suffer`; here there are none."""
 
+    def _part(self) -> None:  # noqa: B027 (a robot need not touch anything)
+        """Break every contact: Bullet restores those that there were, not that there were none."""
+
     @abc.abstractmethod
     def _obey(self, command: Command) -> None:
         """The actuators have a new command."""
@@ -180,6 +183,7 @@ class SimulatedPlant(abc.ABC):
         """
         if snapshot.run != self._run:
             raise ValueError("this keyframe is from before the last reset; re-execute the recipe.")
+        self._part()
         self._world.restore(snapshot.bullet)
         self._step = snapshot.step
         self._schedule.restore(snapshot.onsets)

@@ -176,6 +176,17 @@ def test_runs_agree_and_a_keyframe_within_it_restores_every_bit(case, stage):
     assert rows_of(plant, actions[middle:]) == rest
 
 
+def test_a_keyframe_a_hair_above_the_pad_knows_that_nothing_touched(quadrotor):
+    """Restored from a crash: contacts of which the keyframe knew nothing must be gone."""
+    plant, off = quadrotor.plant, np.zeros((30, 4))
+    plant.reset(quadrotor.scenario(seconds=1, position_m=(0, 0, 0.0135), attitude_rpy_deg=(0, 0, 20)), 0)
+    frame = plant.snapshot()
+    fallen = rows_of(plant, off)
+    plant.restore(frame)
+    assert rows_of(plant, off) == fallen
+    plant.release(frame)
+
+
 @pytest.mark.slow
 def test_every_keyframe_around_it_restores_every_bit(case, stage):
     """From the end of the flight back to every second tick: before the fault, in its ramp, in it, and after it."""
