@@ -24,7 +24,7 @@ from healing_runtime.repair.repair import Repaired
 from healing_runtime.repair.request import brain_seed
 from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.supervisor.deck import Deck
-from healing_runtime.supervisor.preparation import Prepared, judged_by
+from healing_runtime.supervisor.preparation import Prepared, judged_by, refuse_bad_triggers
 
 if TYPE_CHECKING:
     from healing_runtime.supervisor.recall import Recall
@@ -152,7 +152,9 @@ class Examiner:
     def _course(self, name: str) -> Course | None:
         home = self.prepared.workspace
         try:
-            scenario = home.scenario(name).scenario
+            loaded = home.scenario(name)
+            scenario = loaded.scenario
+            refuse_bad_triggers(scenario, loaded.triggers, self.prepared.robot)
             files = tuple(home.assertion_file(a) for a in scenario.assertions)
             judged_by(scenario, files, self.prepared.robot, Location(name))
             return Course(scenario, files)

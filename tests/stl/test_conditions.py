@@ -20,6 +20,7 @@ TEXTS = (
     "true",
     "not (height < 0.5 m) or speed > 1 m/s",
     "once[0 s, 0.3 s] (speed > 1 m/s)",
+    "once[0.1 s, 1.5 s] (speed > 1 m/s)",
     "historically[0.1 s, 0.4 s] (height > 0 m)",
     "once (speed > 3 m/s)",
     "rise(height < 0 m)",
@@ -67,6 +68,7 @@ def test_a_sample_that_is_not_a_number_makes_nothing_true_until_it_has_left_the_
     spoilt, whole = asked(TEXTS, rows)[0], asked(TEXTS, samples())[0]
     reads = [i for i, text in enumerate(TEXTS) if text != "true"]
     assert not spoilt[20, reads].any(), "not even a disjunction, or a window that was true before"
+    assert whole[20, TEXTS.index("once[0.1 s, 1.5 s] (speed > 1 m/s)")], "which does not look at this sample"
     assert np.array_equal(spoilt[:20], whole[:20])
     for text, after in (("height < 0.5 m", 21), ("once[0 s, 0.3 s] (speed > 1 m/s)", 24)):
         i = TEXTS.index(text)
