@@ -6,12 +6,12 @@ It uses neither the position nor its reference, so that a wrong one cannot misle
 import jax.numpy as jnp
 
 PARAMS = {
-    "sideways_kp": 0.3,  # acceleration against the sideways speed, 1/s
-    "descent_per_s": 0.1,  # wanted descent rate for each metre of height
-    "descent_max_mps": 5.0,
+    "sideways_kp": 0.4,  # acceleration against the sideways speed, 1/s
+    "descent_per_s": 0.08,  # wanted descent rate for each metre of height
+    "descent_max_mps": 4.0,
     "touchdown_mps": 0.8,
     "climb_kp": 1.0,  # acceleration from an error of the climb rate, 1/s
-    "lean_max_rad": 0.15,
+    "lean_max_rad": 0.3,
     "lean_per_m": 0.03,  # near the ground the lean is limited to this for each metre of height, and a little
     "pitch_kp": 1.0,  # angular acceleration from an error of the pitch, 1/s2
     "pitch_kd": 1.8,  # and from the pitch rate, 1/s

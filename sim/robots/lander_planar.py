@@ -180,7 +180,7 @@ class LanderPlanarPlant(LanderBody):
 
     def _fly(self, end: int) -> None:
         """The mass follows the fuel once a call; engine and jets fade together in the step that empties the tank."""
-        client, body, dt_s = self._world.client, self._body.id, self._dt_s
+        client, body, world, dt_s = self._world.client, self._body.id, bullet.WORLD_FRAME, self._dt_s
         touchdown, burn, (fx, fz) = self._touchdown, FUEL_PER_NS * dt_s, self._force
         wanted_n, wanted_nm = min(self._command[0], self._ceiling_n), self._command[1]
         needed_kg = (wanted_n + abs(wanted_nm) / JET_ARM_M) * burn
@@ -193,16 +193,12 @@ class LanderPlanarPlant(LanderBody):
             thrust = share * wanted_n
             ux, uz = 2.0 * qw * qy, 1.0 - 2.0 * qy * qy  # the body's up
             lift = thrust * uz + fz
-            bullet.applyExternalForce(
-                body, -1, (thrust * ux + fx, 0.0, lift), position, bullet.WORLD_FRAME, physicsClientId=client
-            )
-            bullet.applyExternalTorque(
-                body, -1, (0.0, share * wanted_nm, 0.0), bullet.WORLD_FRAME, physicsClientId=client
-            )
-            bullet.stepSimulation(physicsClientId=client)
+            bullet.applyExternalForce(body, -1, (thrust * ux + fx, 0.0, lift), position, world, client)
+            bullet.applyExternalTorque(body, -1, (0.0, share * wanted_nm, 0.0), world, client)
+            bullet.stepSimulation(client)
             down, sideways, free = -vz, abs(vx), vz + gain * lift - fall
-            position, (_, qy, _, qw) = bullet.getBasePositionAndOrientation(body, physicsClientId=client)
-            (vx, _, vz), _ = bullet.getBaseVelocity(body, physicsClientId=client)
+            position, (_, qy, _, qw) = bullet.getBasePositionAndOrientation(body, client)
+            (vx, _, vz), _ = bullet.getBaseVelocity(body, client)
             if vz - free > PUSHED_MPS or touchdown.pressed:
                 tilt = math.acos(min(max(uz, -1.0), 1.0))
                 touchdown.step(step, vz - free > PUSHED_MPS, down, sideways, tilt)
