@@ -9,7 +9,7 @@ import pytest
 from healing_runtime import stl, workspace
 from healing_runtime import tensorlang as tl
 from healing_runtime.core.errors import InputError
-from healing_runtime.core.records import FaultSpec
+from healing_runtime.core.records import FaultSpec, Scenario
 from healing_runtime.loop.rollout import FlightPlan, fly
 from healing_runtime.sandbox.batch import MOST_WORLDS, Batch
 
@@ -154,6 +154,13 @@ def test_worlds_that_do_not_belong_together_are_refused(lander, field, value):
     batch, _, scenario, _ = lander
     with pytest.raises(InputError, match=f"{field} .* fly it in another batch"):
         batch.fly([scenario, dataclasses.replace(scenario, **{field: value})])
+
+
+def test_faults_that_wait_for_a_formula_are_refused_and_not_ignored(lander, monkeypatch):
+    batch, _, scenario, _ = lander
+    monkeypatch.setattr(Scenario, "triggers", ("contact",), raising=False)
+    with pytest.raises(InputError, match="wait for a formula, which no batch reads; fly it alone"):
+        batch.fly([scenario])
 
 
 def test_no_scenarios_give_no_glimpses(lander):
