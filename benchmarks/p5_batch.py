@@ -68,7 +68,7 @@ def gains(rounds: int) -> dict[str, np.ndarray]:
     def heard(chosen: list[subprocess.Popen[str]], wanted: str) -> None:
         for worker in chosen:
             assert worker.stdout is not None
-            while (line := worker.stdout.readline().strip()) != wanted:
+            while (line := worker.stdout.readline()) != wanted + "\n":
                 if not line:
                     raise RuntimeError("a process of the benchmark ended; run it alone to see why.")
 

@@ -21,7 +21,7 @@ from healing_runtime.compile import devices, programs
 from healing_runtime.compile import tick as ticks
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core import perturb
-from healing_runtime.core.errors import InputError
+from healing_runtime.core.errors import InputError, Location
 from healing_runtime.core.signals import Layout
 from healing_runtime.core.status import Severity, Status
 from healing_runtime.supervisor.preparation import Prepared, prepare
@@ -77,6 +77,9 @@ class ScenarioEnv(gymnasium.Env[np.ndarray, np.ndarray]):
             raise InputError(f"there is no render mode {render_mode!r}; leave it out.")
         prepared = prepare(scenario)
         self._scenario, self._requirements, table = prepared.scenario, prepared.requirements, prepared.table
+        if getattr(self._scenario, "triggers", ()):
+            where = Location(str(prepared.loaded.path))
+            raise InputError("here no fault may wait for a formula; give it a 'start' instead of 'when'.", where=where)
         self._layout = table.action
         self.observation_space = _observations(table.observed, self._scenario.dtype)
         self.action_space = _actions(table.action, prepared.robot.name)

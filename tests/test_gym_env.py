@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 from healing_runtime import stl, workspace
 from healing_runtime import tensorlang as tl
 from healing_runtime.core.errors import InputError
-from healing_runtime.core.records import FaultSpec
+from healing_runtime.core.records import FaultSpec, Scenario
 from healing_runtime.core.status import Severity
 from healing_runtime.gym_env import FARTHEST, make_env
 from healing_runtime.loop.rollout import FlightPlan, fly
@@ -154,6 +154,12 @@ def test_what_it_does_not_know_is_refused(lander):
         type(lander)("lander/neuro_lander", render_mode="human")
     with pytest.raises(InputError, match="no scenario"):
         make_env("lander/nowhere")
+
+
+def test_faults_that_wait_for_a_formula_are_refused_and_not_ignored(monkeypatch):
+    monkeypatch.setattr(Scenario, "triggers", ("contact",), raising=False)
+    with pytest.raises(InputError, match=r"neuro_lander.yaml: here no fault may wait"):
+        make_env("lander/neuro_lander")
 
 
 def test_without_gymnasium_the_error_says_what_to_install():

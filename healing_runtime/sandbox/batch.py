@@ -57,7 +57,7 @@ class Batch:
         and the dtype. A lane's flight does not depend on what flies beside it.
 
         Raises:
-            InputError: a scenario is another robot's, or differs in one of these.
+            InputError: a scenario is another robot's, or differs in one of these, or has faults that wait.
         """
         for scenario in scenarios:
             self._must_fit(scenario, scenarios[0])
@@ -89,6 +89,8 @@ class Batch:
         for what, (has, needs) in wanted.items():
             if has != needs:
                 raise InputError(f"'{scenario.name}' has {what} {has}, this batch {needs}; fly it in another batch.")
+        if getattr(scenario, "triggers", ()):
+            raise InputError(f"'{scenario.name}' has faults that wait for a formula; fly it alone.")
 
     def _round(self, scenarios: Sequence[Scenario]) -> list[Glimpse]:
         program, lanes = self._program, self.lanes

@@ -1,6 +1,7 @@
 """Worlds in lockstep: every lane flies as it would alone, whatever flies beside it."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import grimp
 import numpy as np
@@ -8,10 +9,12 @@ import pytest
 
 from healing_runtime import stl, workspace
 from healing_runtime import tensorlang as tl
+from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.errors import InputError
-from healing_runtime.core.records import FaultSpec
+from healing_runtime.core.records import FaultSpec, Scenario
 from healing_runtime.loop.rollout import FlightPlan, fly
 from healing_runtime.sandbox.batch import MOST_WORLDS, Batch
+from tests.loop.integrator import SCENARIO, TABLE, Integrator, program
 
 LANES = 4
 CLOSE = 1e-3
@@ -109,6 +112,28 @@ def test_a_flight_does_not_depend_on_its_lane_or_on_what_flies_beside_it(lander)
             assert glimpse.verdicts == expected[place].verdicts
 
 
+@pytest.mark.parametrize("trip_below", [-np.inf, 0.6])
+def test_limits_rates_and_trips_are_those_of_the_loop_bit_for_bit(trip_below):
+    """A program of a few lines in NumPy rounds alike in a lane and alone, so that nothing may differ."""
+    alone = program(50.0, trip_below)
+    interface = dataclasses.replace(alone.interface, inputs=(1, 2))
+
+    def tick(params, carry, observed, true):
+        done = [alone.tick(params, Vectors(carry[0][i], carry[1][i]), observed[i], true[i]) for i in range(3)]
+        floats, ints = (np.stack([memory[part] for memory, _ in done]) for part in (0, 1))
+        return Vectors(floats, ints), np.stack([row for _, row in done])
+
+    carry = Vectors(np.zeros((3, 1)), np.zeros((3, 0), np.int32))
+    robot = SimpleNamespace(name="r", signals=TABLE, make=Integrator)
+    batch = Batch(robot, dataclasses.replace(alone, tick=tick, interface=interface, carry=carry))
+    scenarios = [dataclasses.replace(SCENARIO, dtype="float64", duration_ticks=ticks) for ticks in (40, 7, 1, 12)]
+    for scenario, glimpse in zip(scenarios, batch.fly(scenarios), strict=True):
+        flight = fly(Integrator(), alone, FlightPlan(scenario, scenario.seed))
+        assert (glimpse.verdicts, glimpse.trip_tick) == (flight.verdicts, flight.trip_tick)
+        for name in ("observed", "true", "action", "packed"):
+            np.testing.assert_array_equal(getattr(glimpse.trace, name), getattr(flight.trace, name))
+
+
 class Counting:
     """A plant that counts its steps."""
 
@@ -154,6 +179,13 @@ def test_worlds_that_do_not_belong_together_are_refused(lander, field, value):
     batch, _, scenario, _ = lander
     with pytest.raises(InputError, match=f"{field} .* fly it in another batch"):
         batch.fly([scenario, dataclasses.replace(scenario, **{field: value})])
+
+
+def test_faults_that_wait_for_a_formula_are_refused_and_not_ignored(lander, monkeypatch):
+    batch, _, scenario, _ = lander
+    monkeypatch.setattr(Scenario, "triggers", ("contact",), raising=False)
+    with pytest.raises(InputError, match="wait for a formula; fly it alone"):
+        batch.fly([scenario])
 
 
 def test_no_scenarios_give_no_glimpses(lander):
