@@ -72,6 +72,7 @@ def replay(
     Raises:
         RecordError: the record cannot be read, or is not one run's.
         InputError: the robot is not here, `controller` is wrong, or there is no such incident.
+        ReplayDivergence: without `verify`, that incident did not happen again.
     """
     if verify and controller is not None:
         raise InputError("--verify compares with the recorded controller; leave --controller out.")
@@ -91,8 +92,12 @@ def replay(
             flown = _from_incident(record, prepared, settings, recall, narrate)
     if verify:
         return compare(record, prepared, flown, here)
-    began = {} if flown.from_incident is None else {"from_incident": dict(flown.from_incident)}
-    return ReplayResult({**flown.result.document, **here, **began}, flown.result.exit_code)
+    document = {**flown.result.document, **here}
+    if flown.from_incident is not None:
+        if not flown.from_incident["reached"]:
+            raise ReplayDivergence(f"{from_incident} did not happen when the run was executed again; see --verify.")
+        document["from_incident"] = dict(flown.from_incident)
+    return ReplayResult(document, flown.result.exit_code)
 
 
 def conditions(manifest: Mapping[str, Any], prepared: Prepared) -> dict[str, Any]:

@@ -103,10 +103,60 @@ def test_strict_is_1_for_a_broken_warning_as_for_an_open_end(severity, status, c
     assert RunResult(document, Outcome.SUCCEEDED, Path("a")).exit_code == 0
 
 
+REPLAYED = {
+    "divergence": None, "compared": "bits", "complete": True, "messages": 3, "digest": "sha256:1",
+    "recorded_digest": "sha256:1", "same_simulation": True, "fingerprint_differences": {},
+}  # fmt: skip
+ELSEWHERE = {
+    "compared": "tolerance", "rows_within_tolerance": 2, "contact": {"tick": 5, "t_s": 0.5},
+    "fingerprint_differences": {"numpy": {"recorded": "1.0", "here": "2.0"}},
+    "tolerance": {"/sim/state:altitude_m": 1e-4, "/sim/sensed:altitude_m": 1e-4, "/assert/soft": 0.01},
+}  # fmt: skip
+
+
+def said(**found):
+    document = {**REPLAYED, **found}
+    return [*replay._found(document), *replay._notes(document)]
+
+
 def test_a_replay_without_a_recorded_digest_does_not_claim_one():
-    found = {"divergence": None, "complete": False, "messages": 3, "digest": "sha256:1", "recorded_digest": None}
-    (line,) = replay._text(found)
-    assert "no digest was recorded" in line and "sha256" not in line
+    (line,) = said(complete=False, recorded_digest=None)
+    assert "no digest was recorded" in line and "sha256" not in line and "up to its last whole row" in line
+
+
+def test_a_replay_names_the_row_that_differs():
+    place = {"tick": 17, "t_s": 1.7, "topic": "/sim/state", "what": "altitude_m: recorded 1.0, replayed 2.0"}
+    (line,) = said(divergence=place)
+    assert line == "diverged: tick 17 (t = 1.7 s), /sim/state: altitude_m: recorded 1.0, replayed 2.0"
+    (line,) = said(divergence={**place, "tick": None, "what": "result.json: outcome: …"})
+    assert line == "diverged: result.json: outcome: …"
+
+
+def test_a_replay_on_another_machine_states_its_tolerances_and_is_not_identical():
+    lines = said(**ELSEWHERE)
+    assert lines == [
+        "agrees within the tolerances below: the whole record, 2 rows by number up to the first contact at t = 0.5 s; "
+        "then the outcome",
+        "note: not on the recorded machine or package versions (numpy was 1.0, is 2.0)",
+        "tolerance of /sim/state: altitude_m 0.0001",
+        "tolerance of /sim/sensed: altitude_m 0.0001",
+        "tolerance of /assert: soft 0.01",
+    ]
+    without_result = said(**{**ELSEWHERE, "contact": None, "complete": False})[0]
+    assert without_result.endswith("2 rows by number; then nothing, for the run has no result")
+    plain = {"outcome": "succeeded", "digest": "d", "same_simulation": False, "fingerprint_differences": {}}
+    assert [*replay._notes(plain)] == [
+        "note: not on the recorded code of the simulation",
+        "note: equality to the last bit is not promised",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "words"), [("snapshot", "began at its snapshot"), ("recipe", "re-executed the recipe: the hash differs")]
+)
+def test_a_replay_says_how_it_came_to_its_incident(start, words):
+    began = {"id": "0001-soft", "tick": 17, "t_s": 1.7, "start": start, "reason": "the hash differs"}
+    assert said(from_incident=began)[1] == f"from incident 0001-soft at t = 1.7 s (tick 17): {words}"
 
 
 def test_a_whole_record_needs_no_repair():

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 from healing_runtime.compile.cache import VARIABLE
-from healing_runtime.core.errors import InputError, RecordError
+from healing_runtime.core.errors import InputError, RecordError, ReplayDivergence
 from healing_runtime.core.records import Incident, Snapshot
 from healing_runtime.core.status import Severity, Status
 from healing_runtime.supervisor import agreement
+from healing_runtime.supervisor import replay as replays
 from healing_runtime.supervisor.recall import Recall, SnapshotDiffers
 from healing_runtime.supervisor.record import Record
 from healing_runtime.supervisor.replay import replay
@@ -165,6 +166,12 @@ def test_on_another_platform_nothing_is_called_identical(elsewhere, verify):
     assert set(document["fingerprint_differences"]) == {"numpy", "nproc"}
     assert document["fingerprint_differences"]["numpy"]["recorded"] == "1.0.0"
     assert document["tolerance"]["/sim/state:altitude_m"] == pytest.approx(10.0 * agreement.OF_SCALE)
+
+
+def test_a_replay_without_verify_says_it_too(elsewhere, flown, home, monkeypatch):
+    monkeypatch.setattr(replays, "_flown", lambda *_: flown)
+    document = replay(elsewhere, home=home).document
+    assert document["same_fingerprint"] is False and set(document["fingerprint_differences"]) == {"numpy", "nproc"}
 
 
 def test_other_code_of_the_simulation_is_another_platform(copied, verify):
@@ -333,6 +340,7 @@ def test_a_broken_snapshot_is_said_and_the_recipe_is_flown(copied, home):
     assert (began["start"], began["reached"]) == ("recipe", True) and began["reason"]
 
 
+@pytest.mark.slow  # docs/records.md does it by default
 def test_another_controller_takes_over_at_the_snapshot(unhealed, home):
     result = replay(unhealed.folder, controller="lander/soft_landing", from_incident=INCIDENT, home=home)
     document = result.document
@@ -360,3 +368,12 @@ def test_a_log_that_ends_before_the_incident_cannot_be_verified_from_there(copie
     (copied / "result.json").unlink()
     with pytest.raises(RecordError, match="cut off before"):
         replay(copied, verify=True, from_incident=INCIDENT, home=home)
+
+
+def test_an_incident_that_does_not_happen_again_is_a_divergence(copied, flown, home, monkeypatch):
+    """The flight is one in which nobody met the incident."""
+    monkeypatch.setattr(replays, "_flown", lambda *_: flown)
+    with pytest.raises(ReplayDivergence, match="did not happen"):
+        replay(copied, from_incident=INCIDENT, home=home)
+    result = replay(copied, verify=True, from_incident=INCIDENT, home=home)
+    assert result.exit_code == 3 and "did not happen" in result.document["divergence"]["what"]
