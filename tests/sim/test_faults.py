@@ -19,7 +19,7 @@ PAD = {"friction_drop", "restitution", "slope"}
 WANTED = {
     "cartpole": {"force_saturation", "joint_jammed", "joint_torque_loss", "payload", "pole_mass", "push"},
     "lander": {"force_saturation", "payload"} | PAD,
-    "lander_planar": {"force_saturation", "payload", "side_force"} | PAD,
+    "lander_planar": {"force_saturation", "impulse", "payload", "side_force"} | PAD,
     "quadrotor": {
         "battery_sag", "com_offset", "downwash", "frame_error", "ground_effect", "impulse", "payload",
         "rotor_efficiency", "rotor_lag", "rotor_stuck", "rpm_ceiling", "side_force", "thrust_noise", "turbulence",
