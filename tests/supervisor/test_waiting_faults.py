@@ -188,7 +188,8 @@ def test_a_fork_before_the_onset_has_one_of_its_own_and_a_rollback_brings_the_fi
     scenario, slow = waits(0.8)
     written = []
     journal = Journal(scenario, TABLE, lambda *message: written.append(message), period_s=0.005)
-    deck = Deck(Leaky(), scenario, slow, journal)
+    plant = Leaky()
+    deck = Deck(plant, scenario, slow, journal)
     deck.fly(pause_at=20)
     first = dict(deck.recorder.onsets)
     assert deck.freeze().onsets == tuple(first.items()) == ((0, 5),)
@@ -199,7 +200,7 @@ def test_a_fork_before_the_onset_has_one_of_its_own_and_a_rollback_brings_the_fi
     deck.fly(pause_at=20)
     assert deck.recorder.onsets == {0: 3}
     deck.roll_back(checkpoint)
-    assert deck.recorder.onsets == first and deck.plant.begun == [(0, 5)]
+    assert deck.recorder.onsets == first and plant.begun == [(0, 5)]
     deck.fly()
     journal.close()
     told = [(m["branch"], m["tick"]) for topic, _, m in written if topic == "/event"]
