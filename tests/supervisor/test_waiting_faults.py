@@ -176,3 +176,32 @@ def test_a_formula_that_nothing_can_judge_is_refused_before_anything_is_built(ho
     with pytest.raises(UnitError) as error:
         prepare("lander/wrong", home=home)
     assert str(error.value).startswith(f"{path}:17:51: ")
+
+
+# ---------------------------------------------------------------- on the loop's small plant
+def test_a_fork_before_the_onset_has_one_of_its_own_and_a_rollback_brings_the_first_back():
+    from healing_runtime.supervisor.deck import Deck
+    from healing_runtime.supervisor.journal import Journal
+    from tests.loop.integrator import TABLE
+    from tests.loop.test_triggers import Leaky, waits
+
+    scenario, slow = waits(0.8)
+    written = []
+    journal = Journal(scenario, TABLE, lambda *message: written.append(message), period_s=0.005)
+    plant = Leaky()
+    deck = Deck(plant, scenario, slow, journal)
+    deck.fly(pause_at=20)
+    first = dict(deck.recorder.onsets)
+    assert deck.freeze().onsets == tuple(first.items()) == ((0, 5),)
+    checkpoint = deck.checkpoint()
+    sooner = waits(0.9)[1]  # another formula stands for another course of the flight
+    deck.swap_in(sooner, 2, deck.carry_before(2)[1])
+    assert deck.recorder.onsets == {}
+    deck.fly(pause_at=20)
+    assert deck.recorder.onsets == {0: 3}
+    deck.roll_back(checkpoint)
+    assert deck.recorder.onsets == first and plant.begun == [(0, 5)]
+    deck.fly()
+    journal.close()
+    told = [(m["branch"], m["tick"]) for topic, _, m in written if topic == "/event"]
+    assert told == [(0, 5), (1, 3)], "once each, however often the rows are flown"
