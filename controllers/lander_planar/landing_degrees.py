@@ -26,6 +26,9 @@ GRAVITY_MPS2 = 1.62
 MAX_THRUST_N = 5000.0
 PITCH_INERTIA_KGM2 = 1500.0
 MAX_MOMENT_NM = 900.0
+# Engine and jets follow no faster than this; a hundredth is left for rounding.
+THRUST_RATE_NPS = 9900.0
+MOMENT_RATE_NMPS = 8910.0
 LEAN_LEAST_RAD = 0.03
 INTEGRAL_MAX_MPS2 = 1.0
 # Touchdown is felt as a descent that stops close to the ground, for this long.
@@ -35,8 +38,8 @@ STILL_S = 0.3
 
 
 def init(params):
-    """The integral, the time spent still near the ground, and whether the engine is cut."""
-    return {"climb_mps2": 0.0, "still_s": 0.0, "cut": 0.0}
+    """The integral, the time spent still near the ground, whether the engine is cut, and the last commands."""
+    return {"climb_mps2": 0.0, "still_s": 0.0, "cut": 0.0, "thrust_n": 0.0, "moment_nm": 0.0}
 
 
 def control(obs, state, params):
@@ -63,8 +66,11 @@ def control(obs, state, params):
     still = jnp.logical_and(obs["altitude_m"] < GROUND_M, jnp.abs(obs["velocity_mps"][1]) < STILL_MPS)
     still_s = jnp.where(still, state["still_s"] + dt_s, 0.0)
     cut = jnp.maximum(state["cut"], jnp.where(still_s > STILL_S, 1.0, 0.0))
-    action = {
-        "thrust_n": jnp.where(cut > 0.5, 0.0, jnp.clip(thrust_n, 0.0, MAX_THRUST_N)),
-        "moment_nm": jnp.where(cut > 0.5, 0.0, jnp.clip(moment_nm, -MAX_MOMENT_NM, MAX_MOMENT_NM)),
-    }
-    return action, {"climb_mps2": climb_i, "still_s": still_s, "cut": cut}
+    thrust_n = jnp.where(cut > 0.5, 0.0, jnp.clip(thrust_n, 0.0, MAX_THRUST_N))
+    moment_nm = jnp.where(cut > 0.5, 0.0, jnp.clip(moment_nm, -MAX_MOMENT_NM, MAX_MOMENT_NM))
+    step_n, step_nm = THRUST_RATE_NPS * dt_s, MOMENT_RATE_NMPS * dt_s
+    thrust_n = jnp.clip(thrust_n, state["thrust_n"] - step_n, state["thrust_n"] + step_n)
+    moment_nm = jnp.clip(moment_nm, state["moment_nm"] - step_nm, state["moment_nm"] + step_nm)
+    action = {"thrust_n": thrust_n, "moment_nm": moment_nm}
+    memory = {"climb_mps2": climb_i, "still_s": still_s, "cut": cut, "thrust_n": thrust_n, "moment_nm": moment_nm}
+    return action, memory

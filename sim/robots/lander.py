@@ -30,7 +30,7 @@ from ..lander_body import (
     Condition,
     Environment,
     LanderBody,
-)  # fmt: skip
+)
 from ..sensing import age_signals
 from ..touchdown import PUSHED_MPS
 

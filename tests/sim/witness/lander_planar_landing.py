@@ -29,6 +29,8 @@ GRAVITY_MPS2 = 1.62
 MAX_THRUST_N = 5000.0
 PITCH_INERTIA_KGM2 = 1500.0
 MAX_MOMENT_NM = 900.0
+THRUST_RATE_NPS = 9900.0
+MOMENT_RATE_NMPS = 8910.0
 HALF_HEIGHT_M = 1.0
 INTEGRAL_MAX_MPS2 = 1.0
 SIDEWAYS_MAX_MPS2 = 0.35
@@ -39,10 +41,11 @@ STILL_S = 0.3
 
 
 def init(params):
-    """What was measured a tick ago, the pitch worked out, the integrals, the land detector; `begun` after one tick."""
+    """What was measured a tick ago, the pitch worked out, integrals, land detector, commands; `begun` after a tick."""
     return {
         "begun": 0.0, "position_m": jnp.zeros(2), "pitch_rad": 0.0, "measured_rad": 0.0, "rate_radps": 0.0,
         "sideways_mps2": 0.0, "climb_mps2": 0.0, "still_s": 0.0, "cut": 0.0,
+        "thrust_n": 0.0, "moment_nm": 0.0,
     }  # fmt: skip
 
 
@@ -79,10 +82,12 @@ def control(obs, state, params):
     still = jnp.logical_and(height < GROUND_M, jnp.abs(velocity[1]) < STILL_MPS)
     still_s = jnp.where(still, state["still_s"] + dt_s, 0.0)
     cut = jnp.maximum(state["cut"], jnp.where(still_s > STILL_S, 1.0, 0.0))
-    action = {
-        "thrust_n": jnp.where(cut > 0.5, 0.0, jnp.clip(thrust_n, 0.0, MAX_THRUST_N)),
-        "moment_nm": jnp.where(cut > 0.5, 0.0, jnp.clip(moment_nm, -MAX_MOMENT_NM, MAX_MOMENT_NM)),
-    }
+    thrust_n = jnp.where(cut > 0.5, 0.0, jnp.clip(thrust_n, 0.0, MAX_THRUST_N))
+    moment_nm = jnp.where(cut > 0.5, 0.0, jnp.clip(moment_nm, -MAX_MOMENT_NM, MAX_MOMENT_NM))
+    step_n, step_nm = THRUST_RATE_NPS * dt_s, MOMENT_RATE_NMPS * dt_s
+    thrust_n = jnp.clip(thrust_n, state["thrust_n"] - step_n, state["thrust_n"] + step_n)
+    moment_nm = jnp.clip(moment_nm, state["moment_nm"] - step_nm, state["moment_nm"] + step_nm)
+    action = {"thrust_n": thrust_n, "moment_nm": moment_nm}
     memory = {
         "begun": jnp.minimum(state["begun"] + 1.0, 1.0),
         "position_m": obs["position_m"],
@@ -93,5 +98,7 @@ def control(obs, state, params):
         "climb_mps2": climb_i,
         "still_s": still_s,
         "cut": cut,
+        "thrust_n": thrust_n,
+        "moment_nm": moment_nm,
     }
     return action, memory
