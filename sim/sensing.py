@@ -101,7 +101,7 @@ class Sensors:
         self._missed = [
             count + 1 if columns.start in silent else 0
             for count, columns in zip(self._missed, self._columns, strict=True)
-        ]
+        ] if silent else [0] * len(self._columns)
         self._age()
         self.reading = reading
 
