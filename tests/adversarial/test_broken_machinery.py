@@ -100,7 +100,7 @@ def test_a_machine_without_descriptors_has_no_workers(sandbox, good, monkeypatch
     stages = dict(full(sandbox, context, KeptPrograms.none()))
     with monkeypatch.context() as patch:
         patch.setattr("healing_runtime.sandbox.host.socket.socketpair", none_left)
-        with pytest.raises(SandboxFailed, match="no worker could be had: .*Too many open files"):
+        with pytest.raises(SandboxFailed, match=r"no worker could be had: .*Too many open files"):
             stages["trace"](before["trace"])
     with monkeypatch.context() as patch:
         patch.setattr("healing_runtime.sandbox.host.os.memfd_create", none_left)
