@@ -10,10 +10,15 @@ import random
 import re
 from collections.abc import Callable, Sequence
 
-WORDS = """
-    jax os __import__ __builtins__ __tl_assert eval exec open getattr type print PARAMS obs state params action jnp lax nn
-    jnp.save jnp.nan jnp.inf jnp.linalg.inv jnp.float32 lax.scan lax.while_loop tl.copy tl.reset len sum zip list x y
-""".split()
+from healing_runtime.language.vocabulary import words
+
+WORDS = sorted(
+    words("""
+        jax os __import__ __builtins__ __tl_assert eval exec open getattr type print PARAMS obs state params action jnp
+        lax nn jnp.save jnp.nan jnp.inf jnp.linalg.inv jnp.float32 lax.scan lax.while_loop tl.copy tl.reset len sum zip
+        list x y
+    """)
+)
 NUMBERS = (
     "0", "-1", "1e308", "1e-320", "1e999", "2147483647", "2147483648", "99999999999999999999", "0.0", "True", "None",
     "...", "1j", "'a'", "b'a'", "float('nan')",

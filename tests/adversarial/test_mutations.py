@@ -1,4 +1,4 @@
-"""Whatever comes out of the mutator is refused or behaves: in time, in words, in silence, and with nothing left behind."""
+"""Whatever comes out of the mutator is refused or behaves: in time, in words, in silence, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = [path.read_text() for path in sorted((ROOT / "controllers").glob("*/*.py"))]
 ATTACKS = [sources.written(case)[0] for case in sources.cases().values() if case.get("form") in ("inside", "control")]
 OURS = [kit.GOOD, sources.OWNED, sources.inside("y = 2.0 * x\nreturn y")]
-EVERYWHERE = [*SHIPPED, *OURS, *OURS, *ATTACKS]
+EVERYWHERE = [*SHIPPED * 4, *OURS * 10, *ATTACKS]
 
 
 def is_tensorlang(text):
