@@ -67,7 +67,7 @@ def must_behave(judge, texts, capfd, *, flown, limit_s):
 def test_mutants_are_told_apart_by_their_syntax(capfd):
     mutants = mutator.mutants(1, EVERYWHERE, 150)
     verdicts = [is_tensorlang(text) for text in mutants]
-    assert 15 < sum(verdicts) < 135, "the mutator makes both kinds"
+    assert 10 < sum(verdicts) < 140, "the mutator makes both kinds"
     assert mutants == mutator.mutants(1, EVERYWHERE, 150)
     assert capfd.readouterr() == ("", "")
 
@@ -89,5 +89,5 @@ def test_many_mutants_are_told_apart_by_their_syntax(capfd):
 @pytest.mark.slow
 def test_many_mutants_are_judged_by_every_stage(judge, capfd):
     living = [text for text in mutator.mutants(3, [*OURS * 9, *ATTACKS], 900) if is_tensorlang(text)]
-    assert len(living) > 120
-    must_behave(judge, living[:120], capfd, flown=True, limit_s=120)
+    assert len(living) > 80
+    must_behave(judge, living, capfd, flown=True, limit_s=120)
