@@ -5,6 +5,7 @@ import gc
 import sys
 import threading
 import time
+import warnings
 
 import pytest
 
@@ -57,3 +58,22 @@ def test_an_expression_and_what_is_not_python():
 
 def test_what_python_warns_of_stays_quiet():
     assert syntax_tree("x = 1 is 1\n").body
+
+
+@pytest.mark.parametrize("text", ["1if 2 else 3", "x = 0x1for", "'\\d'", "1 is 1", "(1)(2)"])
+def test_what_python_warns_of_changes_no_verdict_and_is_told_nobody(text, capfd):
+    """Filters of the process do not decide: Python makes an error of a warning where they say so."""
+
+    def verdict():
+        try:
+            return ast.dump(syntax_tree(text))
+        except SyntaxError:
+            return "refused"
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        strict = verdict()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert verdict() == strict
+    assert capfd.readouterr() == ("", "")

@@ -25,7 +25,7 @@ def syntax_tree(text: str, mode: Literal["exec", "eval"] = "exec") -> ast.Module
         SyntaxError, RecursionError, MemoryError, ValueError: as `ast.parse` does.
     """
     with _ONE_AT_A_TIME, warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)
+        warnings.simplefilter("ignore")
         tree = ast.parse(text, mode=mode)
     assert isinstance(tree, ast.Module | ast.Expression)
     return tree
@@ -38,5 +38,5 @@ def compiled(tree: ast.Module, filename: str) -> CodeType:
         SyntaxError, RecursionError, MemoryError, ValueError, OverflowError: as `compile` does.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)
+        warnings.simplefilter("ignore")
         return compile(tree, filename, "exec", dont_inherit=True)
