@@ -7,6 +7,8 @@ import pytest
 from healing_runtime.core.records import FaultSpec, Scenario
 from healing_runtime.workspace.plants import load_robot
 
+from .hangar import Hangar
+
 ROOT = Path(__file__).resolve().parents[2]
 CARTPOLE, LANDER, LANDER_PLANAR, QUADROTOR = (
     load_robot(name, ROOT / "sim") for name in ("cartpole", "lander", "lander_planar", "quadrotor")
@@ -132,3 +134,9 @@ def wander():
         return hover * (1.0 + np.cumsum(rng.normal(0.0, 0.002, (ticks, 1)), axis=0) + rng.normal(0.0, 0.01, (ticks, 4)))
 
     return make
+
+
+@pytest.fixture(scope="module")
+def hangar(request):
+    """Flies any scenario of the catalogue; worlds are the session's."""
+    return Hangar(lambda robot: request.getfixturevalue(robot).plant)

@@ -1,160 +1,86 @@
 """The shipped scenarios through the real compiler and the real loop.
 
 The given controllers break their promises, a witness keeps them: in the scenario itself and in its neighbourhood, with
-the gate's own draws, thresholds and statistics. The witnesses live here and nowhere in the runtime.
+the gate's own draws, thresholds and statistics. The witnesses live here and nowhere in the runtime. What is known of a
+scenario stands in `tests/sim/catalogue`; the quadrotor's flights are in `test_catalogue_quadrotor.py`.
 """
 
+import ast
+import importlib.util
+from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from healing_runtime import stl, workspace
-from healing_runtime.compile import export, programs
-from healing_runtime.core.perturb import draw
-from healing_runtime.language import controller, passes, source, trace
-from healing_runtime.loop import rollout
+from healing_runtime import workspace
 
-from .catalogue import planar
+from . import tables
 
-ROOT = Path(__file__).resolve().parents[2]
-BALANCE, WITNESSES = "controllers/cartpole/balance.py", "tests/sim/witness"
-LANDING = f"{WITNESSES}/quadrotor_landing.py"
-GENTLE = {"position_n_per_m": 2.2, "velocity_ns_per_m": 3.6, "angle_n_per_rad": 36.5, "rate_ns_per_rad": 9.4}
-FIRM = {"position_n_per_m": 4.0, "velocity_ns_per_m": 6.4, "angle_n_per_rad": 78.0, "rate_ns_per_rad": 16.3}
-WITNESS = {
-    "cartpole/balance_angle_bias": (f"{WITNESSES}/cartpole_balance.py", {}),
-    "cartpole/balance_delay": (BALANCE, GENTLE),
-    "cartpole/balance_heavy_pole": (BALANCE, FIRM),
-    "cartpole/balance_milliseconds": (BALANCE, {}),
-    "cartpole/balance_no_rate": (BALANCE, {}),
-    "cartpole/balance_rate_lost": (f"{WITNESSES}/cartpole_no_rate_sensor.py", {}),
-    "cartpole/balance_steady_push": (f"{WITNESSES}/cartpole_balance.py", {}),
-    "cartpole/balance_weak_gains": (BALANCE, {}),
-    "cartpole/balance_weak_motor": (BALANCE, GENTLE),
-    "cartpole/balance_wrong_sign": (BALANCE, {}),
-    "lander/neuro_lander": ("controllers/lander/soft_landing.py", {}),
-    "quadrotor/landing_hard_touchdown": (LANDING, {}),
-    "quadrotor/landing_wrong_sign": (LANDING, {}),
-    "quadrotor/landing_rotor_weak": (LANDING, {}),
-    **planar.WITNESS,
-}
-"""A controller and the PARAMS in which the witness differs from it."""
-FAILING = {
-    "cartpole/balance_angle_bias": ("station", 6.24),
-    "cartpole/balance_delay": ("lean", 7.96),
-    "cartpole/balance_heavy_pole": ("lean", 1.78),
-    "cartpole/balance_milliseconds": ("lean", 0.28),
-    "cartpole/balance_no_rate": ("lean", 0.28),
-    "cartpole/balance_rate_lost": ("lean", 1.88),
-    "cartpole/balance_shove": ("lean", 4.60),
-    "cartpole/balance_steady_push": ("station", 5.94),
-    "cartpole/balance_weak_gains": ("lean", 2.06),
-    "cartpole/balance_weak_motor": ("lean", 1.34),
-    "cartpole/balance_wrong_sign": ("lean", 0.26),
-    "lander/neuro_lander": ("braking-distance", None),
-    "quadrotor/landing_hard_touchdown": ("descent-near-ground", None),
-    "quadrotor/landing_wrong_sign": ("corridor", None),
-    "quadrotor/landing_rotor_weak": ("on-the-pad", None),
-    **planar.FAILING,
-}
-"""What trips, and when where that is calibrated (s; within 0.3 s, for thresholds move with the arithmetic)."""
-SOUND = ("cartpole/balance", "cartpole/balance_push", "quadrotor/landing", *planar.SOUND)
+HERE, ROOT = Path(__file__).parent, Path(__file__).resolve().parents[2]
+HOME = workspace.open(ROOT)
+ROBOTS = [robot for robot in HOME.robot_names() if robot != "quadrotor"]
+LABELS = {name: HOME.scenario(name).scenario.healable for name in tables.FAILING}
 
 
-@pytest.fixture(scope="module")
-def catalogue():
-    return workspace.open(ROOT)
+def test_every_scenario_of_the_catalogue_is_here_and_once():
+    listed = [name for module in tables.MODULES for name in (*module.FAILING, *module.SOUND)]
+    assert sorted(listed) == sorted(HOME.scenario_names())
+    assert set(tables.WITNESS) | set(tables.IMPOSSIBLE) <= set(tables.FAILING)
+    assert not set(tables.WITNESS) & set(tables.IMPOSSIBLE)
 
 
-@pytest.fixture(scope="module")
-def fly(catalogue, cartpole, quadrotor, lander, lander_planar):
-    """(scenario, controller source, changed PARAMS) -> Flight; each program is built once."""
-    plants = {bench.robot.name: bench.plant for bench in (cartpole, quadrotor, lander, lander_planar)}
-    built = {}
-
-    def program(scenario, path, changed):
-        known = (scenario.robot, scenario.assertions, path, *changed.items())
-        if known not in built:
-            table = catalogue.robot(scenario.robot).signals
-            parsed = source.parse((ROOT / path).read_text(), name=Path(path).stem, path=path)
-            if changed:
-                text = source.with_params(parsed, {**parsed.params, **changed})
-                parsed = source.parse(text, name=parsed.source.name, path=path)
-            traced = trace.trace(controller.load(parsed), table, scenario.dt_s, np.dtype(scenario.dtype))
-            assert [f for f in passes.run(traced) if f.severity == "error"] == []
-            files = tuple(catalogue.assertion_file(name) for name in scenario.assertions)
-            requirements = stl.bind(files, table, scenario.control_hz)
-            exported = export.export_controller(traced, None, scenario.control_hz)
-            built[known] = programs.load(programs.build(exported, requirements, table, scenario.control_hz))
-        return built[known]
-
-    def flight(scenario, path, changed=None):
-        plan = rollout.FlightPlan(scenario, scenario.seed)
-        return rollout.fly(plants[scenario.robot], program(scenario, path, changed or {}), plan)
-
-    return flight
+def test_there_are_at_least_forty_landings_of_the_quadrotor_and_at_least_six_of_every_other_robot():
+    count = Counter(name.partition("/")[0] for name in HOME.scenario_names())
+    assert count["quadrotor"] >= 40
+    assert all(count[robot] >= 6 for robot in HOME.robot_names())
 
 
-def accepted(scenario, flight):
-    return flight.kept and flight.within_limits and flight.robustness >= scenario.acceptance.min_robustness
+def proven(path):
+    """Scenario names that test functions of a file speak of; one that is skipped or expected to fail proves nothing."""
+    tree = ast.parse(path.read_text())
+    tests = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name.startswith("test_")]
+    assert not {"skip", "skipif", "xfail"} & {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}, path
+    constants = [n.value for test in tests for n in ast.walk(test) if isinstance(n, ast.Constant)]
+    return {c for c in constants if isinstance(c, str) and "/" in c}
 
 
-def given(scenario):
-    return f"controllers/{scenario.controller}.py"
+@pytest.mark.parametrize("name", [name for name, label in LABELS.items() if label == "no"])
+def test_every_no_has_its_proof(name):
+    robot = name.partition("/")[0]
+    assert name in proven(HERE / f"test_impossible_{robot}.py")
 
 
-def passed(scenario, fly, witness, samples):
-    rng = np.random.default_rng(2024)
-    flights = ((s, fly(s, *witness)) for s in (draw(scenario, rng) for _ in range(samples)))
-    return sum(accepted(s, flight) for s, flight in flights)
+def test_the_page_says_what_the_scenario_files_say():
+    """If this fails: python tools/catalogue_page.py."""
+    spec = importlib.util.spec_from_file_location("catalogue_page", ROOT / "tools/catalogue_page.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    text = tool.PAGE.read_text()
+    assert tool.written(text, HOME) == text
+    assert all(f"| `{name}` |" in text for name in HOME.scenario_names("quadrotor"))
 
 
-def test_every_scenario_of_the_catalogue_is_here(catalogue):
-    assert {*FAILING, *SOUND} == set(catalogue.scenario_names())
+def test_only_what_fails_has_a_label():
+    sound = [HOME.scenario(name).scenario for name in tables.SOUND]
+    assert [s.name for s in sound if s.healable_reason] == []
 
 
-@pytest.mark.parametrize("name", FAILING)
-def test_the_given_controller_breaks_its_promise(catalogue, fly, name):
-    scenario = catalogue.scenario(name).scenario
-    flight = fly(scenario, given(scenario))
-    assertion, t_s = FAILING[name]
-    assert flight.tripped == (assertion,)
-    assert t_s is None or flight.trip_tick / scenario.control_hz == pytest.approx(t_s, abs=0.3)
-    assert not flight.kept
-    assert scenario.healable == ("yes" if name in WITNESS else "unknown")
-    assert scenario.healable_reason
+@pytest.mark.parametrize("name", tables.of(tables.FAILING, *ROBOTS))
+def test_the_given_controller_breaks_its_promise(hangar, name):
+    hangar.check_failing(name)
 
 
-@pytest.mark.parametrize("name", SOUND)
-def test_what_the_given_controller_survives_it_survives_with_its_neighbours(catalogue, fly, name):
-    scenario = catalogue.scenario(name).scenario
-    assert accepted(scenario, fly(scenario, given(scenario)))
-    assert passed(scenario, fly, (given(scenario),), 4) == 4
+@pytest.mark.parametrize("name", tables.of(tables.SOUND, *ROBOTS))
+def test_what_the_given_controller_survives_it_survives_with_its_neighbours(hangar, name):
+    hangar.check_sound(name, 4)
 
 
-def test_the_weak_rotor_flies_the_controller_of_the_good_landing(catalogue):
-    good, weak = (catalogue.scenario(f"quadrotor/{n}").scenario for n in ("landing", "landing_rotor_weak"))
-    assert weak.controller == good.controller
-    fault = weak.faults[0]
-    assert fault.kind == "rotor_efficiency"
-    assert fault.parameters["value"] <= 0.8
-    assert fault.start_step == 3 * weak.physics_hz
-
-
-@pytest.mark.parametrize("name", WITNESS)
-def test_a_witness_keeps_every_promise_with_a_clear_margin(catalogue, fly, name):
-    scenario = catalogue.scenario(name).scenario
-    flight = fly(scenario, *WITNESS[name])
-    assert accepted(scenario, flight)
-    assert flight.robustness > 10 * scenario.acceptance.min_robustness
-    assert all(v.status.word in ("true", "vacuous") for v in flight.verdicts)
-    assert passed(scenario, fly, WITNESS[name], 4) == 4
+@pytest.mark.parametrize("name", tables.of(tables.WITNESS, *ROBOTS))
+def test_a_witness_keeps_every_promise_with_a_clear_margin(hangar, name):
+    hangar.check_witness(name, 2)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", WITNESS)
-def test_a_witness_passes_the_gates_neighbourhood(catalogue, fly, name):
-    scenario = catalogue.scenario(name).scenario
-    samples = scenario.acceptance.samples
-    assert passed(scenario, fly, WITNESS[name], samples) >= 93 / 96 * samples
+@pytest.mark.parametrize("name", tables.of(tables.WITNESS, *ROBOTS))
+def test_a_witness_passes_the_gates_neighbourhood(hangar, name):
+    hangar.check_neighbourhood(name)

@@ -1,0 +1,160 @@
+"""Quadrotor landings: what trips, and the witness that lands where a label says `yes`."""
+
+CAREFUL, LANDING = "tests/sim/witness/quadrotor_careful.py", "tests/sim/witness/quadrotor_landing.py"
+WATCH = {"watch_share": 1.0, "watch_s": 0.1, "climb_i_max_mps2": 2.0, "sideways_max_mps2": 6.0, "turn_ki": 0.0}
+WATCH_FAST = {**WATCH, "watch_s": 0.05}
+SPIN = {"spin_share": 1.0, "spin_s": 0.04, "turn_ki": 0.0}
+STIFF = {"tilt_kp": 200.0, "tilt_kd": 22.0, "turn_ki": 0.0}
+LATE = {"tilt_kp": 30.0, "tilt_kd": 8.0, "turn_ki": 0.0, "position_kp": 2.0, "position_kd": 2.5}
+VERY_LATE = {"tilt_kp": 15.0, "tilt_kd": 6.0, "turn_ki": 0.0, "position_kp": 2.0, "position_kd": 2.5}
+LAGGING = {"lag_s": 0.08, "tilt_kp": 50.0, "tilt_kd": 11.0, "turn_ki": 1.0}
+LAGGING_FAR = {"lag_s": 0.3}
+LIGHT = {"climb_kp": 8.0, "climb_ki": 16.0, "climb_i_max_mps2": 10.0, "turn_ki": 0.0, "descent_mps": 0.25}
+LOW_CUT = {"standing_share": 0.4}
+TURNED = {"heading_rad": 1.5708}
+NO_ATTITUDE = {"attitude_share": 0.0}
+NO_GYRO = {"gyro_share": 0.0, "tilt_kp": 50.0, "tilt_kd": 9.0, "turn_ki": 2.0, "position_kp": 3.0, "position_kd": 3.0}
+NO_POSITION = {"position_share": 0.0}
+NO_VELOCITY = {"velocity_share": 0.0}
+NO_ALTITUDE = {"altitude_share": 0.0}
+
+FAILING: dict[str, tuple[str, float | None]] = {
+    "quadrotor/landing_actuator_delay": ("tilt", 3.6),
+    "quadrotor/landing_actuator_delay_long": ("tilt", 0.38),
+    "quadrotor/landing_altimeter_drift": ("controller/altitude-estimate-is-sane", 3.58),
+    "quadrotor/landing_altimeter_high": ("landed", 10.0),
+    "quadrotor/landing_altimeter_low": ("controller/altitude-estimate-is-sane", 5.5),
+    "quadrotor/landing_altimeter_noise": ("controller/altitude-estimate-is-sane", None),
+    "quadrotor/landing_attitude_delay": ("tilt", 1.62),
+    "quadrotor/landing_attitude_stuck": ("tilt", 2.52),
+    "quadrotor/landing_battery_sag": ("descent-near-ground", 2.54),
+    "quadrotor/landing_blind": ("descent-near-ground on-the-pad", 1.06),
+    "quadrotor/landing_carried_up": ("ceiling", 0.4),
+    "quadrotor/landing_com_offset": ("corridor", 1.75),
+    "quadrotor/landing_com_offset_far": ("tilt", 1.08),
+    "quadrotor/landing_crushing_gravity": ("descent-near-ground", 0.44),
+    "quadrotor/landing_downwash": ("descent-near-ground", 1.69),
+    "quadrotor/landing_dropped_ticks": ("tilt-near-ground", None),
+    "quadrotor/landing_frame_error": ("corridor", 1.25),
+    "quadrotor/landing_front_rotors_weak": ("corridor", 1.83),
+    "quadrotor/landing_ground_effect": ("descent-near-ground", 6.83),
+    "quadrotor/landing_gyro_bias": ("on-the-pad", 4.0),
+    "quadrotor/landing_gyro_drift": ("corridor", 3.19),
+    "quadrotor/landing_gyro_lost": ("tilt", 1.06),
+    "quadrotor/landing_gyro_noise": ("tilt", None),
+    "quadrotor/landing_gyro_stuck": ("tilt", 1.35),
+    "quadrotor/landing_hard_touchdown": ("descent-near-ground", None),
+    "quadrotor/landing_heavy_gravity": ("descent-near-ground", 1.1),
+    "quadrotor/landing_ice": ("on-the-pad", 7.33),
+    "quadrotor/landing_impulse": ("corridor", 1.35),
+    "quadrotor/landing_overloaded": ("descent-near-ground", 0.69),
+    "quadrotor/landing_payload": ("descent-near-ground", 1.83),
+    "quadrotor/landing_payload_lost": ("touchdown-speed", 7.52),
+    "quadrotor/landing_position_bias": ("on-the-pad", 4.0),
+    "quadrotor/landing_position_drift": ("on-the-pad", 4.0),
+    "quadrotor/landing_position_stuck": ("corridor", 3.04),
+    "quadrotor/landing_positions_noisy": ("landed", None),
+    "quadrotor/landing_pressed_down": ("descent-near-ground", 0.44),
+    "quadrotor/landing_rotor_half": ("tilt", 1.17),
+    "quadrotor/landing_rotor_lag": ("tilt-near-ground", 4.0),
+    "quadrotor/landing_rotor_lag_long": ("tilt", 0.75),
+    "quadrotor/landing_rotor_off": ("tilt", 1.1),
+    "quadrotor/landing_rotor_stuck_fast": ("tilt", 1.17),
+    "quadrotor/landing_rotor_stuck_slow": ("tilt", 1.19),
+    "quadrotor/landing_rotor_weak": ("on-the-pad", None),
+    "quadrotor/landing_rotor_weaker": ("tilt", 1.56),
+    "quadrotor/landing_side_force": ("corridor", 1.81),
+    "quadrotor/landing_sink_bias": ("ceiling", 5.08),
+    "quadrotor/landing_slope": ("on-the-pad", 7.25),
+    "quadrotor/landing_speed_ceiling": ("descent-near-ground", 2.17),
+    "quadrotor/landing_speed_ceiling_low": ("descent-near-ground on-the-pad", 0.73),
+    "quadrotor/landing_storm": ("corridor", 1.77),
+    "quadrotor/landing_tether": ("on-the-pad", 3.96),
+    "quadrotor/landing_thrust_noise": ("tilt-near-ground", None),
+    "quadrotor/landing_thrust_noise_strong": ("tilt-near-ground", None),
+    "quadrotor/landing_torn_away": ("corridor", 0.21),
+    "quadrotor/landing_turbulence": ("on-the-pad", None),
+    "quadrotor/landing_turbulence_strong": ("descent-near-ground on-the-pad", None),
+    "quadrotor/landing_updraft": ("touchdown-speed", 6.5),
+    "quadrotor/landing_velocity_bias": ("on-the-pad", 4.0),
+    "quadrotor/landing_velocity_delay": ("tilt-near-ground", 5.06),
+    "quadrotor/landing_velocity_noise": ("landed", None),
+    "quadrotor/landing_velocity_stuck": ("ceiling", 4.98),
+    "quadrotor/landing_wind": ("on-the-pad", 3.9),
+    "quadrotor/landing_wrong_sign": ("corridor", None),
+}
+"""What trips, several names where they do in one tick, and when (s) where that is calibrated."""
+WITNESS: dict[str, tuple[str, dict]] = {
+    "quadrotor/landing_actuator_delay": (CAREFUL, LATE),
+    "quadrotor/landing_actuator_delay_long": (CAREFUL, VERY_LATE),
+    "quadrotor/landing_altimeter_high": (CAREFUL, NO_ALTITUDE),
+    "quadrotor/landing_attitude_delay": (CAREFUL, NO_ATTITUDE),
+    "quadrotor/landing_attitude_stuck": (CAREFUL, NO_ATTITUDE),
+    "quadrotor/landing_battery_sag": (CAREFUL, WATCH_FAST),
+    "quadrotor/landing_com_offset": (CAREFUL, SPIN),
+    "quadrotor/landing_downwash": (CAREFUL, WATCH_FAST),
+    "quadrotor/landing_dropped_ticks": (CAREFUL, VERY_LATE),
+    "quadrotor/landing_frame_error": (CAREFUL, TURNED),
+    "quadrotor/landing_front_rotors_weak": (CAREFUL, SPIN),
+    "quadrotor/landing_ground_effect": (CAREFUL, LOW_CUT),
+    "quadrotor/landing_gyro_bias": (CAREFUL, NO_GYRO),
+    "quadrotor/landing_gyro_drift": (CAREFUL, NO_GYRO),
+    "quadrotor/landing_gyro_lost": (CAREFUL, NO_GYRO),
+    "quadrotor/landing_gyro_noise": (CAREFUL, NO_GYRO),
+    "quadrotor/landing_gyro_stuck": (CAREFUL, NO_GYRO),
+    "quadrotor/landing_hard_touchdown": (LANDING, {}),
+    "quadrotor/landing_heavy_gravity": (CAREFUL, WATCH),
+    "quadrotor/landing_payload": (CAREFUL, WATCH_FAST),
+    "quadrotor/landing_payload_lost": (CAREFUL, LIGHT),
+    "quadrotor/landing_position_bias": (CAREFUL, NO_POSITION),
+    "quadrotor/landing_position_drift": (CAREFUL, NO_POSITION),
+    "quadrotor/landing_position_stuck": (CAREFUL, NO_POSITION),
+    "quadrotor/landing_rotor_lag": (CAREFUL, LAGGING),
+    "quadrotor/landing_rotor_lag_long": (CAREFUL, LAGGING_FAR),
+    "quadrotor/landing_rotor_weak": (LANDING, {}),
+    "quadrotor/landing_rotor_weaker": (CAREFUL, SPIN),
+    "quadrotor/landing_sink_bias": (CAREFUL, NO_VELOCITY),
+    "quadrotor/landing_slope": (CAREFUL, NO_ALTITUDE),
+    "quadrotor/landing_tether": (CAREFUL, WATCH),
+    "quadrotor/landing_thrust_noise": (CAREFUL, STIFF),
+    "quadrotor/landing_turbulence": (CAREFUL, WATCH),
+    "quadrotor/landing_updraft": (CAREFUL, WATCH),
+    "quadrotor/landing_velocity_bias": (CAREFUL, NO_VELOCITY),
+    "quadrotor/landing_velocity_delay": (CAREFUL, NO_VELOCITY),
+    "quadrotor/landing_velocity_noise": (CAREFUL, NO_VELOCITY),
+    "quadrotor/landing_velocity_stuck": (CAREFUL, NO_VELOCITY),
+    "quadrotor/landing_wind": (CAREFUL, WATCH),
+    "quadrotor/landing_wrong_sign": (LANDING, {}),
+}
+"""A controller and the PARAMS in which the witness differs from it."""
+SOUND: tuple[str, ...] = (
+    "quadrotor/landing",
+    "quadrotor/landing_actuator_delay_survived",
+    "quadrotor/landing_altimeter_low_survived",
+    "quadrotor/landing_altimeter_stuck_survived",
+    "quadrotor/landing_downwash_survived",
+    "quadrotor/landing_frame_error_survived",
+    "quadrotor/landing_impulse_survived",
+    "quadrotor/landing_payload_survived",
+    "quadrotor/landing_restitution_survived",
+    "quadrotor/landing_rotor_lag_survived",
+    "quadrotor/landing_rotor_worn_survived",
+    "quadrotor/landing_side_force_survived",
+    "quadrotor/landing_speed_ceiling_survived",
+    "quadrotor/landing_velocity_noise_survived",
+    "quadrotor/landing_wind_survived",
+)
+IMPOSSIBLE: tuple[str, ...] = (
+    "quadrotor/landing_altimeter_drift",
+    "quadrotor/landing_altimeter_low",
+    "quadrotor/landing_altimeter_noise",
+    "quadrotor/landing_blind",
+    "quadrotor/landing_carried_up",
+    "quadrotor/landing_crushing_gravity",
+    "quadrotor/landing_ice",
+    "quadrotor/landing_overloaded",
+    "quadrotor/landing_pressed_down",
+    "quadrotor/landing_speed_ceiling_low",
+    "quadrotor/landing_torn_away",
+)
+"""Labelled `no`: the proofs stand in `tests/sim/test_impossible_quadrotor.py`."""
