@@ -89,7 +89,7 @@ class Batch:
         for what, (has, needs) in wanted.items():
             if has != needs:
                 raise InputError(f"'{scenario.name}' has {what} {has}, this batch {needs}; fly it in another batch.")
-        if getattr(scenario, "triggers", ()):
+        if scenario.triggers:
             raise InputError(f"'{scenario.name}' has faults that wait for a formula; fly it alone.")
 
     def _round(self, scenarios: Sequence[Scenario]) -> list[Glimpse]:
