@@ -131,7 +131,19 @@ def ask_trace(sandbox: Sandbox, source: Source, original: Source, course: Course
     request = TraceRequest(source, original, table, scenario.control_hz, scenario.dtype)
     answer = sandbox.run(Job("healing_runtime.gate.build:trace_job", Message(vars(request)), TRACE_LIMITS))
     with in_the_schema():
-        return _traced(answer)
+        traced = _traced(answer)
+        if traced.exported is not None:
+            _must_be_of(traced.exported, source, original, scenario.dtype)
+    return traced
+
+
+def _must_be_of(exported: ExportedController, source: Source, original: Source, dtype: str) -> None:
+    """ValueError unless a program says that it is of this source and judges every contract assert of the original."""
+    owned = language_source.parse(original.text, name=original.name, path=original.path).contract
+    said = exported.interface
+    slugs = tuple(statement.slug for statement in owned)
+    if (said.source_sha256, said.dtype, said.contract[: len(slugs)]) != (source.sha256, dtype, slugs):
+        raise ValueError("a program of another controller")
 
 
 def _traced(answer: Message) -> Traced:
@@ -164,6 +176,8 @@ def ask_build(
         answer = sandbox.run(Job("healing_runtime.gate.build:build_job", message, BUILD_LIMITS))
         with in_the_schema():
             program = wire.read_blob(answer.header, answer.blobs)
+            if program.interface.controller != exported.interface or program.interface.control_hz != s.control_hz:
+                raise ValueError("a program of another controller")
         kept.keep(known, program)
         return program
 

@@ -28,7 +28,8 @@ def _fault(candidate: Candidate) -> str:
         return "diagnosis and source must be text."
     if proposal.edit_kind not in ("parameters", "file"):
         return f"edit_kind is {str(proposal.edit_kind)[:40]!a}; write 'parameters' or 'file'."
-    if not all(isinstance(a, str) for a in proposal.changed_assumptions):
+    assumptions = proposal.changed_assumptions
+    if not isinstance(assumptions, tuple | list) or not all(isinstance(a, str) for a in assumptions):
         return "changed_assumptions must be a list of text."
     if not proposal.source.strip():
         return "source is empty; give the whole controller file."

@@ -88,6 +88,6 @@ def test_many_mutants_are_told_apart_by_their_syntax(capfd):
 
 @pytest.mark.slow
 def test_many_mutants_are_judged_by_every_stage(judge, capfd):
-    living = [text for text in mutator.mutants(3, [*OURS * 9, *ATTACKS], 900) if is_tensorlang(text)]
+    living = [text for text in mutator.mutants(3, [*OURS * 9, *ATTACKS], 3000) if is_tensorlang(text)]
     assert len(living) > 80
     must_behave(judge, living, capfd, flown=True, limit_s=120)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import copy
 
 import gate_kit as kit
+import numpy as np
 import pytest
 
+from healing_runtime.compile.interface import ProgramInterface
+from healing_runtime.compile.programs import blob
+from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core import codec
 from healing_runtime.core.errors import WorkerFailed
 from healing_runtime.core.status import Stage
@@ -23,8 +27,24 @@ EDITS = {
     "no export, no error": lambda header, blobs: (header.pop("exported"), ())[1],
     "a blob less": lambda header, blobs: blobs[:-1],
     "odd bytes": lambda header, blobs: (*blobs[:2], blobs[2] + b"x", *blobs[3:]),
+    "no contract": lambda header, blobs: (header["exported"]["interface"].update(contract=[]), blobs)[1],
+    "another dtype": lambda header, blobs: (header["exported"]["interface"].update(dtype="float64"), blobs)[1],
+    "another source": lambda header, blobs: (
+        header["exported"]["interface"].update(source_sha256="sha256:" + "0" * 64),
+        blobs,
+    )[1],
     "interface": lambda header, blobs: (header["exported"].update(interface=[1, 2]), blobs)[1],
 }
+
+
+def forged(_, header, blobs):
+    """An edited program whose hash is right."""
+    executable, params, floats, ints = blobs
+    interface = codec.read(ProgramInterface, header["interface"])
+    dtype = np.dtype(interface.controller.dtype)
+    carry = Vectors(np.frombuffer(floats, dtype), np.frombuffer(ints, np.int32))
+    header["sha256"] = blob(executable, interface, np.frombuffer(params, dtype), carry).sha256
+    return blobs
 
 
 class Editing:
@@ -56,6 +76,8 @@ def test_a_trace_that_answers_nonsense_is_refused(sandbox, name):
         lambda header, blobs: (header.pop("interface"), blobs)[1],
         lambda header, blobs: (header["interface"]["controller"].update(dtype="object"), blobs)[1],
         lambda header, blobs: (header.pop("sha256"), blobs)[1],
+        lambda header, blobs: forged(header["interface"].update(control_hz=1), header, blobs),
+        lambda header, blobs: forged(header["interface"]["controller"].update(contract=[]), header, blobs),
     ],
 )
 def test_a_build_that_answers_nonsense_has_failed(sandbox, edit):

@@ -34,6 +34,7 @@ def test_a_whole_different_controller_passes():
         ({"diagnosis": "a\x1b[2Jb"}, "plain text"),
         ({"diagnosis": "a\ud800"}, "plain text"),
         ({"changed_assumptions": ("it is \x00",)}, "plain text"),
+        ({"changed_assumptions": None}, "list of text"),
         ({"changed_assumptions": (1,)}, "list of text"),
         ({"changed_assumptions": ("a",) * 40}, "too long"),
     ],
