@@ -14,18 +14,18 @@ FAILING: dict[str, tuple[str, float | None]] = {
     "lander/landing_engine_too_weak": ("braking-distance", 7.4),
     "lander/landing_low_fuel": ("braking-distance", 15.7),
     "lander/landing_overloaded": ("braking-distance", 9.9),
-    "lander/landing_slow_signals": ("braking-distance", 19.5),
+    "lander/landing_slow_signals": ("braking-distance", 29.1),
     "lander/landing_velocity_stuck": ("ceiling", 21.8),
     "lander/landing_weak_engine": ("braking-distance", 13.6),
 }
 WITNESS: dict[str, tuple[str, dict]] = {
-    "lander/landing_altimeter_high": (SOFT_LANDING, {"descent_per_m": 0.05, "descent_max_mps": 6.0}),
+    "lander/landing_altimeter_high": (SOFT_LANDING, {"descent_per_m": 0.06}),
     "lander/landing_altimeter_stuck": (f"{WITNESSES}/lander_dead_reckoning.py", {}),
     "lander/landing_low_fuel": (f"{WITNESSES}/lander_late_braking.py", {}),
-    "lander/landing_overloaded": (SOFT_LANDING, {"descent_per_m": 0.05, "descent_max_mps": 5.0}),
-    "lander/landing_slow_signals": (SOFT_LANDING, {"climb_kp": 0.35, "climb_ki": 0.02}),
+    "lander/landing_overloaded": (SOFT_LANDING, {"descent_per_m": 0.06, "descent_max_mps": 6.0}),
+    "lander/landing_slow_signals": (SOFT_LANDING, {"climb_kp": 0.55, "climb_ki": 0.04}),
     "lander/landing_velocity_stuck": (f"{WITNESSES}/lander_no_speed_sensor.py", {}),
-    "lander/landing_weak_engine": (SOFT_LANDING, {"descent_per_m": 0.08, "descent_max_mps": 5.0}),
+    "lander/landing_weak_engine": (SOFT_LANDING, {"descent_per_m": 0.1, "descent_max_mps": 6.0}),
 }
 SOUND: tuple[str, ...] = (
     "lander/landing",

@@ -6,7 +6,7 @@ FAILING: dict[str, tuple[str, float | None]] = {
     "lander/landing_feet": ("landed", 40.0),
     "lander/landing_tonnes": ("braking-distance", 8.2),
     "lander/landing_velocity_sign": ("braking-distance", 3.5),
-    "lander/landing_windup": ("braking-distance", 18.3),
+    "lander/landing_windup": ("braking-distance", 13.5),
     "quadrotor/landing_gains_fifth": ("tilt", 2.29),
     "quadrotor/landing_gains_times_five": ("tilt-near-ground", None),
     "quadrotor/landing_milliseconds": ("tilt", None),
