@@ -59,7 +59,7 @@ SWEEPS = (
         value_s=X,
     ),
     _fault("payload", "", (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3), 0.027, mass_kg=X),
-    _fault("payload lost", "", (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8), 0.027, mass_kg=f"-{X}"),
+    _fault("payload lost", "", (0.1, 0.2, 0.3, 0.4, 0.45), 0.027, mass_kg=f"-{X}"),
     _fault(
         "side_force",
         "0.3 -> 0.5 of weight",
