@@ -10,7 +10,6 @@ X = "X"
 """Stands where the magnitude goes."""
 AT_3_S = {"start": "3 s"}
 WEIGHT_N = 0.027 * 9.80665
-HOVER_TO_MAX = 2.25**-0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,10 +46,20 @@ SWEEPS = (
     _fault(
         "rotor_efficiency", "0.9 -> 0.8", (0.98, 0.95, 0.92, 0.9, 0.88, 0.86, 0.84, 0.82, 0.8, 0.7), rotor=0, value=X
     ),
-    _fault("rotor_lag", "0.05 -> 0.072 s", (0.04, 0.05, 0.06, 0.065, 0.07, 0.072, 0.08, 0.1, 0.12, 0.15), value_s=X),
-    _fault("actuator_delay", "0 -> 21 ms", (0.004, 0.008, 0.0125, 0.0167, 0.0208, 0.025, 0.03, 0.04), value_s=X),
+    _fault(
+        "rotor_lag",
+        "0.05 -> 0.072 s",
+        (0.04, 0.05, 0.06, 0.065, 0.07, 0.072, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4),
+        value_s=X,
+    ),
+    _fault(
+        "actuator_delay",
+        "0 -> 21 ms",
+        (0.004, 0.008, 0.0125, 0.0167, 0.0208, 0.025, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1),
+        value_s=X,
+    ),
     _fault("payload", "", (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3), 0.027, mass_kg=X),
-    _fault("payload lost", "", (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8), 0.027, mass_kg=f"-{X}"),
+    _fault("payload lost", "", (0.1, 0.2, 0.3, 0.4, 0.45), 0.027, mass_kg=f"-{X}"),
     _fault(
         "side_force",
         "0.3 -> 0.5 of weight",
@@ -141,14 +150,20 @@ SWEEPS = (
             ("q_xyzw_world_body", ""),
         )
     ),
+    _fault("rotor_stuck slow", "-> 0.8", (1.0, 0.98, 0.95, 0.9, 0.8), rotor=0, value=X),
+    _fault("rotor_stuck fast", "-> 1.2", (1.0, 1.02, 1.05, 1.1, 1.2), rotor=0, value=X),
+    _fault("rotor_efficiency off", "-> 0", (0.0,), rotor=0, value=X),
+    _fault("rpm_ceiling", "1.05 -> 1.0", (1.2, 1.1, 1.05, 1.02, 1.0, 0.98, 0.96, 0.94, 0.9), value=X),
+    _fault("com_offset", "-> 2 mm", (0.5, 1.0, 1.5, 2.0, 3.0, 4.0), 1e-3, offset_m=[X, 0.0, 0.0]),
+    _fault("impulse", "0.6 -> 1.0 N", (0.4, 0.6, 0.8, 1.0, 1.2, 1.3, 1.5), 0.05, impulse=[X, 0.0, 0.0], over_s=0.05),
+    _fault("downwash", "1.0 -> 1.3", (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3), value=X),
+    _fault("turbulence", "6 m/s passes", (1, 2, 3, 4, 5, 6, 8, 10), sigma_mps=X),
+    _fault("frame_error", "20 -> 45 degrees", (20, 30, 45, 50, 55, 60, 70, 90, 120, 150, 180), value_deg=X),
+    _fault("thrust_noise", "", (0.02, 0.05, 0.1, 0.15, 0.2, 0.3), value=X),
+    _fault("dropped_ticks", "", (0.3, 0.5, 0.7, 0.75, 0.8, 0.85, 0.9), value=X),
+    _fault("battery_sag", "", (0.05, 0.1, 0.15, 0.2, 0.3), rate=X),
+    _fault("ground_effect", "", (1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0), value=X),
     Sweep("gravity", "", {"environment": {"gravity_mps2": X}}, (8, 6, 4, 3, 1.62, 11, 12, 14, 16, 18, 20, 22)),
     Sweep("pad slope", "", {"environment": {"pad": {"slope_deg": X}}}, (2, 4, 6, 8, 10, 12, 15, 20, 25)),
-    Sweep(
-        "pad restitution",
-        "",
-        {"environment": {"pad": {"restitution": X}}},
-        (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
-    ),
     Sweep("pad friction", "", {"environment": {"pad": {"friction": X}}}, (0.4, 0.2, 0.1, 0.05, 0.0)),
-    Sweep("ground effect", "", {"environment": {"ground_effect": X}}, (0, 0.5, 1.5, 2, 2.5, 3)),
 )

@@ -6,7 +6,9 @@ number format of every scenario that flies them; assertion files are bound at ev
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -124,13 +126,16 @@ class _Examination:
 
     def _scenarios(self, robot: str | None = None) -> Iterator[Scenario]:
         """The scenarios that can be read; those that cannot are findings of their own when they are looked at."""
+        return (s for s in self._readable if robot is None or s.robot == robot)
+
+    @functools.cached_property
+    def _readable(self) -> tuple[Scenario, ...]:
+        """Read once: every controller asks which of them fly it."""
+        found: list[Scenario] = []
         for name in self.home.scenario_names():
-            try:
-                scenario = self.home.scenario(name).scenario
-            except InputError:
-                continue
-            if robot is None or scenario.robot == robot:
-                yield scenario
+            with contextlib.suppress(InputError):
+                found.append(self.home.scenario(name).scenario)
+        return tuple(found)
 
     # ------------------------------------------------------------ controllers
     def _use(self, source: Source, robot: str, control_hz: int, dtype: str) -> None:

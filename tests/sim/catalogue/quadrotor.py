@@ -118,7 +118,7 @@ WITNESS: dict[str, tuple[str, dict]] = {
     "quadrotor/landing_tether": (CAREFUL, WATCH),
     "quadrotor/landing_thrust_noise": (CAREFUL, STIFF),
     "quadrotor/landing_turbulence": (CAREFUL, WATCH),
-    "quadrotor/landing_updraft": (CAREFUL, WATCH),
+    "quadrotor/landing_updraft": (CAREFUL, WATCH_FAST),
     "quadrotor/landing_velocity_bias": (CAREFUL, NO_VELOCITY),
     "quadrotor/landing_velocity_delay": (CAREFUL, NO_VELOCITY),
     "quadrotor/landing_velocity_noise": (CAREFUL, NO_VELOCITY),
