@@ -18,6 +18,7 @@ import pytest
 from healing_runtime.compile import cache as caches
 from healing_runtime.compile import key, programs, wire
 from healing_runtime.compile.cache import Cache
+from healing_runtime.compile.interface import ControllerInterface
 from healing_runtime.core.errors import SandboxFailed
 from healing_runtime.core.plant import Plant
 from healing_runtime.core.signals import Layout
@@ -46,16 +47,24 @@ def built(sandbox, exported):
 
 
 class Builders:
-    """Stands where a sandbox stands: counts the builds, and answers every time with the same program."""
+    """Stands where a sandbox stands: counts the builds, and answers every time with the same executable.
+
+    What is said of it is what was asked for, or the gate would take it for another controller's.
+    """
 
     def __init__(self, program):
-        self.jobs, self.answer = [], Message(*wire.blob_message(program))
+        self.jobs, self.program = [], program
 
     def run(self, job):
         if job.function == "healing_runtime.gate.build:load_job":
             return load_job(received(job.message))
         self.jobs.append(job)
-        return received(self.answer)
+        header, program = received(job.message).header, self.program
+        controller = kit.codec.read(ControllerInterface, header["exported"]["interface"])
+        hz = header["request"]["control_hz"]
+        interface = dataclasses.replace(program.interface, controller=controller, control_hz=hz)
+        said = programs.blob(program.executable, interface, program.params, program.carry)
+        return received(Message(*wire.blob_message(said)))
 
 
 def received(message):
