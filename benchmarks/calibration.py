@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flying import course, program
-from sweeps import SWEEPS, Sweep
+from sweeps import SWEEPS, Sweep, X
 
 from healing_runtime import workspace
 from healing_runtime.compile.programs import Program
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if unknown := set(options.sweeps) - {s.title for s in SWEEPS}:
         parser.error(f"there is no sweep '{', '.join(sorted(unknown))}'; see --help.")
     if options.fault:
-        chosen = [Sweep(options.fault, "", {"faults": [json.loads(options.fault)]}, tuple(options.values))]
+        chosen = [_own(parser, options.fault, options.values)]
     try:
         brackets = table(options.scenario, chosen)
     except HealingError as error:
@@ -120,8 +120,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     for b in brackets:
         after = "" if b.after_s is None else f" after {b.after_s:.2f} s"
+        page = f"; the design page has {b.page}" if b.page else ""
         again = f"; passes again at {', '.join(f'{v:g}' for v in b.again)}" if b.again else ""
-        print(f"{b.sweep:<28} {_number(b.passes):>8} -> {_number(b.fails):<8} {b.broken}{after}{again}")
+        print(f"{b.sweep:<28} {_number(b.passes):>8} -> {_number(b.fails):<8} {b.broken}{after}{again}{page}")
+
+
+def _own(parser: argparse.ArgumentParser, fault: str, values: Sequence[float]) -> Sweep:
+    """A sweep of the user's own fault."""
+    try:
+        written = json.loads(fault)
+    except ValueError as error:
+        parser.error(f"--fault: {error}; write JSON.")
+    if not isinstance(written, dict) or f'"{X}"' not in fault or not values:
+        parser.error('--fault: write {"kind": …} with "X" where the magnitude goes, and the magnitudes after --values.')
+    return Sweep(fault, "", {"faults": [written]}, tuple(values))
 
 
 def table(scenario: str, chosen: Sequence[Sweep]) -> list[Bracket]:

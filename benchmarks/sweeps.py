@@ -163,7 +163,8 @@ SWEEPS = (
     _fault("dropped_ticks", "", (0.3, 0.5, 0.7, 0.75, 0.8, 0.85, 0.9), value=X),
     _fault("battery_sag", "", (0.05, 0.1, 0.15, 0.2, 0.3), rate=X),
     _fault("ground_effect", "", (1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0), value=X),
-    Sweep("gravity", "", {"environment": {"gravity_mps2": X}}, (8, 6, 4, 3, 1.62, 11, 12, 14, 16, 18, 20, 22)),
+    Sweep("gravity high", "", {"environment": {"gravity_mps2": X}}, (11, 12, 14, 16, 17, 18, 20, 22)),
+    Sweep("gravity low", "", {"environment": {"gravity_mps2": X}}, (9, 8, 6, 4, 3, 1.62)),
     Sweep("pad slope", "", {"environment": {"pad": {"slope_deg": X}}}, (2, 4, 6, 8, 10, 12, 15, 20, 25)),
     Sweep("pad friction", "", {"environment": {"pad": {"friction": X}}}, (0.4, 0.2, 0.1, 0.05, 0.0)),
 )

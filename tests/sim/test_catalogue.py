@@ -53,6 +53,7 @@ def test_every_no_has_its_proof(name):
 def test_the_page_says_what_the_scenario_files_say():
     """If this fails: python tools/catalogue_page.py."""
     spec = importlib.util.spec_from_file_location("catalogue_page", ROOT / "tools/catalogue_page.py")
+    assert spec is not None and spec.loader is not None
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     text = tool.PAGE.read_text()
