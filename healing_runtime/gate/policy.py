@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core import codec
-from healing_runtime.core.errors import FileFormatError, InputError, Location, SandboxFailed, SubsetError, WorkerFailed
+from healing_runtime.core.errors import FileFormatError, Location, SubsetError
 from healing_runtime.core.records import Decision, Incident, Proposal, Source
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.core.status import Stage
-from healing_runtime.gate import contract, neighbourhood, ownership, syntax
+from healing_runtime.gate import contract, neighbourhood, ownership, regressions, syntax
 from healing_runtime.gate.build import Garage, ask_build, ask_trace, check_passes, exporter, tracer
-from healing_runtime.gate.flights import Leg, ask_flights, reports_of
+from healing_runtime.gate.flights import Leg, ask_flights
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Candidate, Context, Course, Resume
-from healing_runtime.gate.trials import MAX_REGRESSIONS, Trials
+from healing_runtime.gate.trials import Trials
 from healing_runtime.language import source as language_source
+from healing_runtime.sandbox.messages import Message
 from healing_runtime.sandbox.zygote import Sandbox
 
 Check = Callable[[Candidate], Candidate]
@@ -86,35 +87,17 @@ class Gate:
         self.program = candidate.program if decision.accepted else None
         return decision
 
-    def qualify(self, courses: Sequence[Course]) -> tuple[Course, ...]:
+    def qualify(self, courses: Iterable[Course]) -> tuple[Course, ...]:
         """Those of other scenarios of the robot which the original controller passes: the run's regressions.
 
         At most ten, in the order given. Put them into the context of the gate that judges patches.
         """
         garage = Garage(self._sandbox, self._context, self._context.original, self._kept)
-        flown = []
-        for course in courses:
-            with _not_passing():
-                legs = [Leg(course.scenario)]
-                future = ask_flights(self._sandbox, garage.program(course), legs, self._context.sim_root)
-                flown.append((course, legs, future))
-        passed = []
-        for course, legs, future in flown:
-            with _not_passing():
-                if reports_of(future.result(), legs)[0].kept:
-                    passed.append(course)
-        return tuple(passed[:MAX_REGRESSIONS])
 
+        def ask(program: ProgramBlob, legs: Sequence[Leg]) -> Future[Message]:
+            return ask_flights(self._sandbox, program, legs, self._context.sim_root)
 
-@contextlib.contextmanager
-def _not_passing() -> Iterator[None]:
-    """A controller that does not trace at another rate, or kills its worker, does not pass there."""
-    try:
-        yield
-    except SandboxFailed:
-        raise
-    except (InputError, WorkerFailed):
-        return
+        return regressions.qualify(garage, ask, courses)
 
 
 def candidate_of(proposal: Proposal, incident: Incident, resumes: Sequence[Resume], flying: Source) -> Candidate:

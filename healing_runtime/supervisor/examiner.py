@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,6 @@ from healing_runtime.brains.brain import BrainContext, Exchange
 from healing_runtime.compile.interface import FINITE_ACTION
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.compile.vectors import Vectors
-from healing_runtime.core.codec import read
-from healing_runtime.core.errors import InputError, Location
 from healing_runtime.core.platform import fingerprint
 from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, Source
 from healing_runtime.gate import policy
@@ -24,7 +21,8 @@ from healing_runtime.repair.repair import Repaired
 from healing_runtime.repair.request import brain_seed
 from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.supervisor.deck import Deck
-from healing_runtime.supervisor.preparation import Prepared, judged_by, refuse_bad_triggers
+from healing_runtime.supervisor.preparation import Prepared
+from healing_runtime.supervisor.regressions import Regressions
 
 if TYPE_CHECKING:
     from healing_runtime.supervisor.recall import Recall
@@ -47,6 +45,8 @@ class Examiner:
         self._recall = recall
         self.course = Course(prepared.scenario, prepared.files)
         self._sim_root = str(prepared.sim_root)
+        self.regressions = Regressions(prepared, narrate)
+        self.keep_regressions: Callable[[tuple[Course, ...]], None] = lambda courses: None
         self._gate: policy.Gate | None = None
         self._offered: tuple[Resume, ...] = ()
 
@@ -81,7 +81,9 @@ class Examiner:
     def gate(self) -> policy.Gate:
         """The gate with its regressions, which are flown once, at the first incident."""
         if self._gate is None:
-            qualified = policy.Gate(self.sandbox, self._context(()), self._kept).qualify(self.courses)
+            unburdened = policy.Gate(self.sandbox, self._context(()), self._kept)
+            qualified = unburdened.qualify(self.regressions.courses())
+            self.keep_regressions(qualified)
             self._gate = policy.Gate(self.sandbox, self._context(qualified), self._kept)
         return self._gate
 
@@ -129,37 +131,6 @@ class Examiner:
     def _context(self, regressions: Sequence[Course]) -> Context:
         p = self.prepared
         return Context(self.course, p.source, p.table, self._sim_root, tuple(regressions))
-
-    # ------------------------------------------------------------ regressions
-    @functools.cached_property
-    def courses(self) -> tuple[Course, ...]:
-        """Other scenarios of this robot, read once: what stands in the manifest is what is flown. Ordered by name.
-
-        A replay takes them from its manifest. Unreadable ones are told and left out.
-        """
-        if not self.prepared.scenario.acceptance.regressions:
-            return ()
-        recorded = getattr(self.prepared.loaded, "regressions", None)
-        if recorded is not None:
-            return tuple(read(Course, r) for r in recorded)
-        own = self.prepared.scenario
-        names = [n for n in self.prepared.workspace.scenario_names(own.robot) if n != own.name]
-        found = {name: self._course(name) for name in names}
-        if broken := [name for name, course in found.items() if course is None]:
-            self._narrate(f"left out as regressions, see heal check: {', '.join(broken)}")
-        return tuple(course for course in found.values() if course is not None)
-
-    def _course(self, name: str) -> Course | None:
-        home = self.prepared.workspace
-        try:
-            loaded = home.scenario(name)
-            scenario = loaded.scenario
-            refuse_bad_triggers(scenario, loaded.triggers, self.prepared.robot)
-            files = tuple(home.assertion_file(a) for a in scenario.assertions)
-            judged_by(scenario, files, self.prepared.robot, Location(name))
-            return Course(scenario, files)
-        except InputError:
-            return None
 
     # ------------------------------------------------------------ words
     def words(self, assertion: str) -> tuple[str, str]:

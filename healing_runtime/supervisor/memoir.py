@@ -17,6 +17,7 @@ from healing_runtime.core.errors import InputError
 from healing_runtime.core.platform import pin_platform
 from healing_runtime.core.records import Evidence, Incident, Source, StageResult
 from healing_runtime.core.status import Outcome
+from healing_runtime.gate.records import Course
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.repair.repair import Judged, Repaired
 from healing_runtime.supervisor.channels import Channels
@@ -24,6 +25,7 @@ from healing_runtime.supervisor.deck import Deck
 from healing_runtime.supervisor.journal import Journal
 from healing_runtime.supervisor.machine import Event, Mode
 from healing_runtime.supervisor.preparation import Prepared
+from healing_runtime.supervisor.regressions import keep
 from healing_runtime.supervisor.result import IncidentStory, RunResult, document
 from healing_runtime.supervisor.sources import patch_diff, sim_hash
 from healing_runtime.telemetry.mcap import LogDrain, LogWriter, digest_of, read_log
@@ -106,6 +108,10 @@ class Memoir:
     def incidents(self) -> int:
         """Incidents so far."""
         return len(self.stories)
+
+    def regressions(self, courses: tuple[Course, ...]) -> None:
+        """The scenarios that no patch of this run may lose, before any patch is judged."""
+        keep(self.folder, courses)
 
     def transition(self, tick: int, event: Event, before: Mode, after: Mode) -> None:
         """A change of mode."""

@@ -20,6 +20,7 @@ from healing_runtime.language import source as sources
 from healing_runtime.repair.repair import Reason, RecordedRefusal
 from healing_runtime.supervisor.memoir import MANIFEST_FORMAT, inputs_of
 from healing_runtime.supervisor.preparation import Prepared, judged_by
+from healing_runtime.supervisor.regressions import recorded
 from healing_runtime.supervisor.run import ABORTED
 from healing_runtime.telemetry.mcap import LogContents, read_log
 from healing_runtime.telemetry.record import RunFolder
@@ -71,7 +72,7 @@ class Record:
             scenario = read(Scenario, manifest["scenario"])
             files = tuple(read(AssertionFile, f) for f in manifest["assertion_files"])
             source = read(Source, manifest["controller"])
-            loaded = RecordedScenario.of(manifest, scenario)
+            loaded = RecordedScenario.of(manifest, scenario, recorded(self.folder, scenario.acceptance.regressions))
             if loaded.scenario.control_hz < 1 or loaded.scenario.physics_hz < 1 or loaded.scenario.duration_ticks < 1:
                 raise ValueError("the scenario's rates and duration are not positive")
         except (KeyError, TypeError, ValueError) as error:
@@ -144,10 +145,11 @@ class RecordedScenario:
         return Location(str(self.path))
 
     @classmethod
-    def of(cls, manifest: Mapping[str, Any], scenario: Scenario) -> RecordedScenario:
-        """From a manifest."""
+    def of(
+        cls, manifest: Mapping[str, Any], scenario: Scenario, regressions: tuple[Mapping[str, Any], ...]
+    ) -> RecordedScenario:
+        """From a manifest, and the courses that the run qualified."""
         file = manifest["scenario_file"]
-        regressions = tuple(manifest["regressions"])
         return cls(scenario, Path(file["path"]), str(file["text"]), str(file["sha256"]), (), regressions)
 
 

@@ -46,6 +46,7 @@ class Run:
     ) -> None:
         self.prepared, self.settings, self.examiner = prepared, settings, examiner
         self.memoir, self.loader, self.narrate = memoir, loader, narrate
+        examiner.keep_regressions = memoir.regressions
         scenario = prepared.scenario
         self.deck = Deck(prepared.robot.make(), scenario, program, memoir.journal)
         self.machine = Machine(memoir.transition)

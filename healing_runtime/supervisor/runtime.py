@@ -77,8 +77,8 @@ class Runtime:
             programs.use_dtype(blob.interface.controller.dtype)
             program = loader.load(blob).result()
             preparation.refuse_bad_start(prepared, program)
-            level = sandbox.confinement
-            memoir = Memoir.open(prepared, self._settings, blob, examiner.courses, level, started, self._narrate)
+            listed, level = examiner.regressions.listed, sandbox.confinement
+            memoir = Memoir.open(prepared, self._settings, blob, listed, level, started, self._narrate)
             kept.settle()
             try:
                 run = Run(prepared, self._settings, examiner, memoir, program, loader, self._narrate)

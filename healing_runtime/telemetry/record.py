@@ -1,7 +1,7 @@
 """A run's folder: written as things happen, every file atomically, readable after a kill at any byte.
 
     runs/<UTC time>-<scenario>-<4 hex>/
-        manifest.json   log.mcap   incidents/<id>/…   result.json
+        manifest.json   log.mcap   incidents/<id>/…   regressions.json   result.json
 
 The manifest is there before anything moves; a folder without a result is a run that did not end.
 """
@@ -88,6 +88,10 @@ class RunFolder:
         """The document that `--json` prints. The last thing a run writes."""
         _write(self.path / "result.json", _bytes_of(document))
 
+    def write_regressions(self, document: Mapping[str, Any]) -> None:
+        """The scenarios that no patch of this run may lose, once they are known."""
+        _write(self.path / "regressions.json", _bytes_of(document))
+
     def write_incident(self, incident: str, name: str, content: Mapping[str, Any] | list[Any] | str | bytes) -> None:
         """A file of an incident: text and bytes as they are, everything else as JSON."""
         _write(self._incident_file(incident, name), _bytes_of(content))
@@ -109,6 +113,11 @@ class RunFolder:
         if missing_ok and not self.ended:
             return None
         return self._read_json(self.path / "result.json")
+
+    def read_regressions(self) -> dict[str, Any] | None:
+        """What `write_regressions` wrote; None where nothing was. RecordError if it is damaged."""
+        path = self.path / "regressions.json"
+        return self._read_json(path) if path.is_symlink() or path.exists() else None
 
     def incident_ids(self) -> tuple[str, ...]:
         """The incidents of the run, sorted."""

@@ -116,6 +116,10 @@ class Workspace:
         hint = suggestion(robot, self.robot_names(), what="Robots here")
         raise NotFoundInCatalogue(f"there is no robot '{robot}'.{hint}")
 
+    def scenario_sha256(self, name: str) -> str:
+        """The hash of a scenario's file, which is not resolved. InputError where it is not there or no text."""
+        return read_text(self._find("scenarios", name, None))[1]
+
     def scenario_names(self, robot: str | None = None) -> tuple[str, ...]:
         """All scenarios of workspace and catalogue, sorted; of one robot, those in its folder."""
         return tuple(n for n in self._names("scenarios") if robot is None or n.partition("/")[0] == robot)

@@ -217,6 +217,22 @@ def test_a_patch_that_breaks_another_scenario_is_refused(sandbox):
     assert judge(sandbox, kit.GOOD, gate=gate).accepted
 
 
+def test_the_first_ten_that_pass_qualify_and_no_later_one_is_read(sandbox):
+    """A course that kills its worker takes none with it."""
+    fine = [kit.course(name=f"hopper/{n:02}", altitude=1.5 + n / 100) for n in range(20)]
+    fatal, dropped = kit.course(name="hopper/fatal", trouble="dies"), kit.course(name="hopper/low", altitude=0.5)
+    read = []
+
+    def courses():
+        for course in [fine[0], fatal, dropped, *fine[1:], *fine]:
+            read.append(course.scenario.name)
+            yield course
+
+    gate = Gate(sandbox, kit.context(original=kit.controller(kp=0.0, kd=4.0)), KeptPrograms.none())
+    assert gate.qualify(courses()) == tuple(fine[:10])
+    assert len(read) == 16
+
+
 def test_a_flight_that_cannot_be_repeated_is_refused(sandbox):
     found = refusal(judge(sandbox, kit.GOOD, trouble="unrepeatable", samples=0))
     assert "different results" in found.reason

@@ -94,6 +94,15 @@ def nested(run):
     (run / "manifest.json").write_text("[" * 100_000)
 
 
+def regressions(text):
+    return lambda run: (run / "regressions.json").write_text(text)
+
+
+def judged_without_regressions(run):
+    """An attempt was judged, and what it was held against is not there."""
+    (run / "incidents/0001-braking-distance/attempt-01.json").write_text("{}")
+
+
 def robot(name):
     return lambda d: d["scenario"].update(robot=name)
 
@@ -141,6 +150,9 @@ FOREIGN = {
     "the log of another run": (other_log, "log.mcap is of the run 20260101T000000Z-other-0000"),
     "the log of no run": (nameless_log, "of no run"),
     "the result of another run": (result(lambda d: d.update(run_id="other")), "result.json is of the run other"),
+    "garbage for regressions": (regressions("no"), "regressions.json is damaged"),
+    "other regressions": (regressions('{"courses": [], "sha256": "sha256:0"}'), "regressions.json was changed"),
+    "no regressions": (judged_without_regressions, "regressions.json is missing"),
     "a linked manifest": (linked("manifest.json"), "leads out of the run folder"),
     "a linked log": (linked("log.mcap"), "leads out of the run folder"),
     "a linked result": (linked("result.json"), "leads out of the run folder"),

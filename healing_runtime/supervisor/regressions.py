@@ -1,0 +1,89 @@
+"""The other scenarios of a run's robot: named with their hashes when it begins, read when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from healing_runtime.core.codec import digest, plain, read
+from healing_runtime.core.errors import InputError, Location, RecordError
+from healing_runtime.gate.records import Course
+from healing_runtime.supervisor.preparation import Prepared, judged_by, refuse_bad_triggers
+from healing_runtime.telemetry.record import RunFolder
+
+
+class Regressions:
+    """What a run's patches may be held against, ordered by name.
+
+    Attributes:
+        listed: name and sha256 of each scenario file, for the manifest; read without resolving any.
+    """
+
+    def __init__(self, prepared: Prepared, narrate: Callable[[str], None]) -> None:
+        self._prepared, self._narrate = prepared, narrate
+        self._recorded: tuple[Mapping[str, Any], ...] | None = getattr(prepared.loaded, "regressions", None)
+        self.listed: tuple[Mapping[str, str], ...] = () if self._recorded is not None else tuple(self._list())
+
+    def courses(self) -> Iterator[Course]:
+        """Each with its assertion files, as it is asked for. A replay takes those that the run qualified.
+
+        Unreadable ones, and those that were changed since the run began, are told at the end and left out.
+        """
+        if self._recorded is not None:
+            yield from (read(Course, recorded) for recorded in self._recorded)
+            return
+        left_out = []
+        for entry in self.listed:
+            course = self._course(entry["name"], entry["sha256"])
+            if course is None:
+                left_out.append(entry["name"])
+            else:
+                yield course
+        if left_out:
+            self._narrate(f"left out as regressions, see heal check: {', '.join(left_out)}")
+
+    def _list(self) -> Iterator[Mapping[str, str]]:
+        own, home = self._prepared.scenario, self._prepared.workspace
+        if not own.acceptance.regressions:
+            return
+        for name in home.scenario_names(own.robot):
+            if name != own.name:
+                try:
+                    yield {"name": name, "sha256": home.scenario_sha256(name)}
+                except InputError:
+                    yield {"name": name, "sha256": ""}  # no file has this hash: it will be left out
+
+    def _course(self, name: str, sha256: str) -> Course | None:
+        home, robot = self._prepared.workspace, self._prepared.robot
+        try:
+            loaded = home.scenario(name)
+            if loaded.sha256 != sha256:
+                return None
+            refuse_bad_triggers(loaded.scenario, loaded.triggers, robot)
+            files = tuple(home.assertion_file(a) for a in loaded.scenario.assertions)
+            judged_by(loaded.scenario, files, robot, Location(name))
+            return Course(loaded.scenario, files)
+        except InputError:
+            return None
+
+
+def keep(folder: RunFolder, courses: tuple[Course, ...]) -> None:
+    """Keep the courses that a run's controller passes, for its replay."""
+    plain_courses = plain(list(courses))
+    folder.write_regressions({"courses": plain_courses, "sha256": digest(plain_courses)})
+
+
+def recorded(folder: RunFolder, wanted: bool) -> tuple[Mapping[str, Any], ...]:
+    """What `keep` kept; nothing where the run never came to need any. RecordError if it is damaged or missing.
+
+    `wanted` says whether the run's scenario asks for regressions at all.
+    """
+    document = folder.read_regressions()
+    if document is None:
+        if wanted and any(folder.read_attempts(incident) for incident in folder.incident_ids()):
+            raise RecordError(f"{folder.path}: regressions.json is missing, with which its patches were judged.")
+        return ()
+    courses = document.get("courses")
+    if not isinstance(courses, list) or document.get("sha256") != digest(courses):
+        raise RecordError(f"{folder.path}: regressions.json was changed after the run; it cannot be replayed.")
+    return tuple(courses)
