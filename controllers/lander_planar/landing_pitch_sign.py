@@ -14,7 +14,7 @@ PARAMS = {
     "touchdown_mps": 0.8,
     "climb_kp": 1.0,  # acceleration from an error of the climb rate, 1/s
     "climb_ki": 0.2,  # and from its integral, 1/s2
-    "lean_max_rad": 0.35,
+    "lean_max_rad": 0.36,
     "lean_per_m": 0.03,  # near the ground the lean is limited to this for each metre of height, and a little
     "pitch_kp": 1.4,  # angular acceleration from an error of the pitch, 1/s2
     "pitch_kd": 2.0,  # and from the pitch rate, 1/s
