@@ -1,7 +1,8 @@
 """Every operator, and what operators are built of, broken on purpose: the comparison with the definition finds it.
 
-CI makes the mistakes of `breakages.py`, the `slow` sweep every small change of a module's source that `mutants.py`
-knows. What survives the sweep is listed with the reason why it computes the same.
+CI makes the operators' mistakes of `breakages.py`; `slow` are those in what operators are built of, and the sweep over
+every small change of a module's source that `mutants.py` knows. What survives the
+sweep is listed with the reason why it computes the same.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ def judge(brute, comparing, name):
 
 # ---------------------------------------------------------------- mistakes that a person would make
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("name", OPERATORS + BUILT_OF)
+@pytest.mark.parametrize("name", [*OPERATORS, *(pytest.param(n, marks=pytest.mark.slow) for n in BUILT_OF)])
 def test_a_mistake_in_it_is_caught(brute, comparing, mutating, name):
     assert name in BREAKAGES and name in FORMULAS, f"'{name}' has no entry in breakages.py; write its mistakes down."
     broken, judging, missed = module(name), judge(brute, comparing, name), []

@@ -111,7 +111,7 @@ def built(home):
         yield prepared, sandbox, blob, programs.load(blob)
 
 
-@pytest.mark.parametrize("tick", [4, 5, 6, 30])
+@pytest.mark.parametrize("tick", [5, *(pytest.param(t, marks=pytest.mark.slow) for t in (4, 6, 30))])
 def test_the_gate_flies_from_any_tick_what_the_run_flew(built, tick):
     prepared, sandbox, blob, program = built
     scenario = prepared.scenario
