@@ -75,7 +75,7 @@ SIGNALS = SignalTable(
             Signal(
                 "touchdown_speed", "m/s", scale=5.0, description="downward speed before contact, fastest of a touchdown"
             ),
-            Signal("landed", description="1 while in contact, slow, upright on the pad, and the engine nearly off for 0.5 s"),
+            Signal("landed", description="1 while in contact, slow, upright, and the engine nearly off for 0.5 s"),
             *age_signals(_OBSERVED_LAYOUT),
         )
     ),

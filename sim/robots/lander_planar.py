@@ -126,7 +126,7 @@ SIGNALS = SignalTable(
                 "touchdown_sideways", "m/s", scale=2.0, description="speed along x before contact, fastest of the same"
             ),
             Signal("touchdown_tilt", "rad", scale=0.2, description="tilt before contact, largest of the same"),
-            Signal("landed", description="1 while in contact, slow, upright on the pad, and the engine nearly off for 0.5 s"),
+            Signal("landed", description="1 while in contact, slow, upright, and the engine nearly off for 0.5 s"),
             *age_signals(_OBSERVED_LAYOUT),
         )
     ),

@@ -128,7 +128,7 @@ SIGNALS = SignalTable(
             Signal(
                 "touchdown_speed", "m/s", scale=1.0, description="downward speed before contact, fastest of a touchdown"
             ),
-            Signal("landed", description="1 while in contact, slow, upright on the pad, and the rotors nearly off for 0.5 s"),
+            Signal("landed", description="1 while in contact, slow, upright, and the rotors nearly off for 0.5 s"),
             Signal("rotor_speed", "rad/s", (4,), scale=MAX_RADPS, description="true speeds of the rotors"),
             *age_signals(_OBSERVED_LAYOUT),
         )
