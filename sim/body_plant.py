@@ -8,7 +8,8 @@ from typing import NamedTuple
 from healing_runtime.core.records import Scenario
 
 from . import plant
-from .free_body import Body, FreeBody, Pad, Pose, Vector, slope_normal
+from .faults.slope import Slope
+from .free_body import Body, FreeBody, Pad, Pose, Vector, bearable, slope_normal
 from .plant import SimulatedPlant
 from .touchdown import Touchdown
 
@@ -66,6 +67,9 @@ class BodyPlant(SimulatedPlant):
         self._touchdown = Touchdown(scenario.control_hz, scenario.physics_hz)
         start = self._begin(scenario)
         self._pad = start.pad
+        for fault in scenario.faults:
+            if fault.kind == Slope.kind:
+                bearable(start.pad.slope_deg + fault.parameters["value_deg"])
         self._world.clear(scenario.physics_hz, start.gravity_mps2)
         self._body.build(start.pad, start.body, start.pose)
 
@@ -75,7 +79,7 @@ class BodyPlant(SimulatedPlant):
     def _surround(self, condition: plant.Condition) -> None:
         if isinstance(condition, Condition):
             pad, (share, like) = self._pad, condition.pad_restitution
-            slope_deg = pad.slope_deg + condition.pad_slope_deg
+            slope_deg = bearable(pad.slope_deg + condition.pad_slope_deg)
             self._normal = slope_normal(slope_deg)
             self._body.change_pad(
                 slope_deg, pad.friction * condition.pad_friction, pad.restitution + share * (like - pad.restitution)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
 
+from healing_runtime.core.errors import InputError
+
 from .world import NO_SPEED_LIMIT, World, weighed
 
 Vector = tuple[float, float, float]
@@ -31,6 +33,19 @@ class Pad(BaseModel):
     def normal(self) -> Vector:
         """Unit normal in the world frame; exactly (0, 0, 1) on a level pad."""
         return slope_normal(self.slope_deg)
+
+
+STEEPEST_PAD_DEG = 45.0
+
+
+def bearable(slope_deg: float) -> float:
+    """The slope of a pad, with what the faults add. InputError where it is too steep to be one."""
+    if abs(slope_deg) <= STEEPEST_PAD_DEG:
+        return slope_deg
+    raise InputError(
+        f"the pad's slope_deg and the slope fault's value_deg make {slope_deg:g} degrees together, and a pad has "
+        f"{STEEPEST_PAD_DEG:g} degrees at most; write less."
+    )
 
 
 def slope_normal(slope_deg: float) -> Vector:

@@ -82,6 +82,11 @@ class LanderBody(BodyPlant, abc.ABC):
         self._mass_kg = DRY_MASS_KG + self._fuel_kg + self._payload_kg
         self._body.set_mass(self._mass_kg)
 
+    def _upright(self) -> float:
+        """The body's up along the pad's normal: the cosine of the angle between them."""
+        (nx, _, nz), (_, (qx, qy, qz, qw), _, _) = self._normal, self._pose
+        return nx * 2.0 * (qx * qz + qw * qy) + nz * (1.0 - 2.0 * (qx * qx + qy * qy))
+
     def _altitude_m(self) -> float:
         position, q, _, _ = self._pose
         return lowest_above(self._normal, position, q, HALF_EXTENTS_M)

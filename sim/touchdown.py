@@ -1,16 +1,21 @@
 """Contact, touchdown speed and the land detector, kept at the physics rate.
 
 A hard touchdown is invisible in samples at the control rate: they go from fast without contact to rest with contact.
-The land detector is made as PX4's: contact, slow, low thrust, all of it for a while.
+The land detector is made as PX4's: contact, slow, low thrust, all of it for a while; and upright on the pad, for what
+lies on its side or its roof has not landed.
 """
 
 from __future__ import annotations
+
+import math
 
 PUSHED_MPS = 1e-6
 """Contact is what the pad does to the body: more upward velocity in a physics step than its own forces explain."""
 QUIET_SPEED_MPS = 0.1
 QUIET_RATE_RADPS = 0.35
 QUIET_THRUST_TO_WEIGHT = 0.3
+QUIET_UPRIGHT = math.cos(math.radians(45.0))
+"""Least cosine of the angle between the body's up and the pad's normal: 45 degrees."""
 QUIET_TIME_S = 0.5
 SAME_TOUCHDOWN_S = 0.5
 """A body rocks and slides before it rests: contacts closer together than this belong to one touchdown."""
@@ -25,7 +30,7 @@ class Touchdown:
         speed_mps: downward speed before the physics step of the latest first contact, the fastest one where a touchdown
             has several; 0 before any.
         sideways_mps, tilt_rad: sideways speed and tilt before the same contacts, the largest ones, where a robot says.
-        landed: contact, slow and low thrust for `QUIET_TIME_S`.
+        landed: contact, slow, low thrust and upright for `QUIET_TIME_S`.
     """
 
     __slots__ = (
@@ -65,13 +70,14 @@ class Touchdown:
             self._pressed_step = step
         self.pressed = pressed
 
-    def end_period(self, speed_mps: float, rate_radps: float, thrust_to_weight: float) -> None:
-        """A control period ends with these true values."""
+    def end_period(self, speed_mps: float, rate_radps: float, thrust_to_weight: float, upright: float) -> None:
+        """A control period ends with these true values; `upright` is the body's up along the pad's normal."""
         quiet = (
             self.contact
             and speed_mps < QUIET_SPEED_MPS
             and rate_radps < QUIET_RATE_RADPS
             and thrust_to_weight < QUIET_THRUST_TO_WEIGHT
+            and upright > QUIET_UPRIGHT
         )
         self._quiet_ticks = self._quiet_ticks + 1 if quiet else 0
         self.landed = self._quiet_ticks >= self._ticks_quiet

@@ -16,6 +16,11 @@ from healing_runtime.core.errors import InputError
 SOLVER_ITERATIONS = 50
 SOLVER_RESIDUAL_THRESHOLD = 1e-7
 CONTACT_BREAKING_THRESHOLD_M = 0.02
+RESTING_STEPS = 2.0
+"""What meets the pad with less speed than gravity gives it in so many steps lies on it and does not bounce. (Bullet's
+default is 0.2 m/s, whatever the gravity. With one step or none, light bodies rattle on a pad with a restitution of 0.5
+without end.)
+"""
 NO_SPEED_LIMIT = 1e6
 """Bullet cuts speeds, of joints and of free bodies, at 100 m/s or rad/s by default."""
 
@@ -38,6 +43,7 @@ class World:
             solverResidualThreshold=SOLVER_RESIDUAL_THRESHOLD,
             contactBreakingThreshold=CONTACT_BREAKING_THRESHOLD_M,
             contactSlop=0.0,
+            restitutionVelocityThreshold=RESTING_STEPS * gravity_mps2 / physics_hz,
             deterministicOverlappingPairs=1,
             enableFileCaching=0,
             physicsClientId=client,

@@ -80,7 +80,8 @@ class Schedule:
     def _prepare(self, index: int) -> None:
         (spec, fault), scenario = self._faults[index], self._scenario
         start_s, ticks = spec.start_step / scenario.physics_hz, scenario.duration_ticks + 1
-        fault.prepare(Course(self._seed, index, ticks, scenario.dt_s, start_s, scenario.substeps))
+        until_step = NEVER if spec.until_step is None else spec.until_step
+        fault.prepare(Course(self._seed, index, ticks, scenario.dt_s, start_s, scenario.substeps, until_step))
 
     def begin(self, index: int, step: int) -> None:
         """The fault of this number, which waits, begins at `step`; `act` is due."""

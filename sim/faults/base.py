@@ -81,7 +81,10 @@ class BodyFault:
 
 
 class Course(NamedTuple):
-    """The run that a fault is part of: `place` is the fault's in the scenario, `ticks` count the samples."""
+    """The run that a fault is part of: `place` is the fault's in the scenario, `ticks` count the samples.
+
+    At the physics step `until_step` the fault is over.
+    """
 
     seed: int
     place: int
@@ -89,6 +92,7 @@ class Course(NamedTuple):
     dt_s: float
     start_s: float
     substeps: int
+    until_step: int = NEVER
 
 
 class SensorFault:

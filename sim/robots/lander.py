@@ -75,7 +75,7 @@ SIGNALS = SignalTable(
             Signal(
                 "touchdown_speed", "m/s", scale=5.0, description="downward speed before contact, fastest of a touchdown"
             ),
-            Signal("landed", description="1 while in contact, slow, and the engine nearly off for 0.5 s"),
+            Signal("landed", description="1 while in contact, slow, upright, and the engine nearly off for 0.5 s"),
             *age_signals(_OBSERVED_LAYOUT),
         )
     ),
@@ -136,7 +136,8 @@ class LanderPlant(LanderBody):
         touchdown = self._touchdown
         if self._step:
             rate = math.sqrt(sx * sx + sy * sy + sz * sz)
-            touchdown.end_period(speed, rate, self._thrust_n / (self._mass_kg * self._gravity_mps2))
+            thrust_to_weight = self._thrust_n / (self._mass_kg * self._gravity_mps2)
+            touchdown.end_period(speed, rate, thrust_to_weight, self._upright())
         return (
             self._altitude_m(),
             vz,

@@ -126,7 +126,7 @@ SIGNALS = SignalTable(
                 "touchdown_sideways", "m/s", scale=2.0, description="speed along x before contact, fastest of the same"
             ),
             Signal("touchdown_tilt", "rad", scale=0.2, description="tilt before contact, largest of the same"),
-            Signal("landed", description="1 while in contact, slow, and the engine nearly off for 0.5 s"),
+            Signal("landed", description="1 while in contact, slow, upright, and the engine nearly off for 0.5 s"),
             *age_signals(_OBSERVED_LAYOUT),
         )
     ),
@@ -214,7 +214,8 @@ class LanderPlanarPlant(LanderBody):
         touchdown = self._touchdown
         if self._step:
             rate = math.sqrt(sx * sx + sy * sy + sz * sz)
-            touchdown.end_period(speed, rate, self._thrust_n / (self._mass_kg * self._gravity_mps2))
+            thrust_to_weight = self._thrust_n / (self._mass_kg * self._gravity_mps2)
+            touchdown.end_period(speed, rate, thrust_to_weight, self._upright())
         return (
             x,
             z,

@@ -128,7 +128,7 @@ SIGNALS = SignalTable(
             Signal(
                 "touchdown_speed", "m/s", scale=1.0, description="downward speed before contact, fastest of a touchdown"
             ),
-            Signal("landed", description="1 while in contact, slow, and the rotors nearly off for 0.5 s"),
+            Signal("landed", description="1 while in contact, slow, upright, and the rotors nearly off for 0.5 s"),
             Signal("rotor_speed", "rad/s", (4,), scale=MAX_RADPS, description="true speeds of the rotors"),
             *age_signals(_OBSERVED_LAYOUT),
         )
@@ -324,7 +324,8 @@ class QuadrotorPlant(BodyPlant):
         touchdown = self._touchdown
         if self._step:
             rate = math.sqrt(sx * sx + sy * sy + sz * sz)
-            touchdown.end_period(speed, rate, self._lift_n / (self._mass_kg * self._gravity_mps2))
+            thrust_to_weight = self._lift_n / (self._mass_kg * self._gravity_mps2)
+            touchdown.end_period(speed, rate, thrust_to_weight, nx * r02 + nz * r22)
         return (
             *position,
             *velocity,

@@ -110,7 +110,8 @@ def make(scenario: Scenario) -> Twin:
             jnp.zeros_like(state.tick),
         )
         altitude, velocity, fuel, touch, thrust = jax.lax.fori_loop(0, scenario.substeps, physics, carry)
-        touch = landing.end_period(touch, jnp.abs(velocity), jnp.zeros_like(velocity), thrust / (mass * gravity))
+        zero = jnp.zeros_like(velocity)
+        touch = landing.end_period(touch, jnp.abs(velocity), zero, thrust / (mass * gravity), zero + 1.0)
         return State(state.tick + 1.0, altitude, velocity, fuel, touch)
 
     def observe(state: State, disturbance: Disturbance) -> Array:

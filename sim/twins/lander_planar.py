@@ -139,7 +139,9 @@ def make(scenario: Scenario) -> Twin:
 
         begun = state._replace(touch=landing.begin_period(state.touch))
         flown, thrust = jax.lax.fori_loop(0, scenario.substeps, physics, (begun, jnp.zeros_like(state.tick)))
-        touch = landing.end_period(flown.touch, _speed(flown), jnp.abs(flown.pitch_rate), thrust / (mass * gravity))
+        touch = landing.end_period(
+            flown.touch, _speed(flown), jnp.abs(flown.pitch_rate), thrust / (mass * gravity), jnp.cos(flown.pitch)
+        )
         return flown._replace(tick=state.tick + 1.0, touch=touch)
 
     def observe(state: State, disturbance: Disturbance) -> Array:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from ..touchdown import QUIET_RATE_RADPS, QUIET_SPEED_MPS, QUIET_THRUST_TO_WEIGHT, QUIET_TIME_S
+from ..touchdown import QUIET_RATE_RADPS, QUIET_SPEED_MPS, QUIET_THRUST_TO_WEIGHT, QUIET_TIME_S, QUIET_UPRIGHT
 
 
 class Landing(NamedTuple):
@@ -39,13 +39,16 @@ def step(landing: Landing, pressed: Array, downward_speed_mps: Array) -> Landing
     return landing._replace(pressed=now, contact=jnp.maximum(landing.contact, now), speed_mps=speed)
 
 
-def end_period(landing: Landing, speed_mps: Array, rate_radps: Array, thrust_to_weight: Array) -> Landing:
-    """A control period ends with these true values."""
+def end_period(
+    landing: Landing, speed_mps: Array, rate_radps: Array, thrust_to_weight: Array, upright: Array
+) -> Landing:
+    """A control period ends with these true values; `upright` is the body's up along the pad's, which is level."""
     quiet = (
         (landing.contact > 0.5)
         & (speed_mps < QUIET_SPEED_MPS)
         & (rate_radps < QUIET_RATE_RADPS)
         & (thrust_to_weight < QUIET_THRUST_TO_WEIGHT)
+        & (upright > QUIET_UPRIGHT)
     )
     return landing._replace(quiet_ticks=jnp.where(quiet, landing.quiet_ticks + 1.0, 0.0))
 

@@ -194,8 +194,13 @@ def make(scenario: Scenario) -> Twin:
             0, scenario.substeps, lambda _, carry: physics(carry[0], carry[1], commands, now), (state, zero - 1.0, zero)
         )
         state = resolved(state, below)
+        qx, qy, _, _ = state.q
         touch = landing.end_period(
-            state.touch, _norm(state.velocity), _norm(state.spin), lift / (disturbance.mass_kg * gravity)
+            state.touch,
+            _norm(state.velocity),
+            _norm(state.spin),
+            lift / (disturbance.mass_kg * gravity),
+            1.0 - 2.0 * (qx * qx + qy * qy),
         )
         return state._replace(tick=state.tick + 1.0, touch=touch)
 

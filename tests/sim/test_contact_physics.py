@@ -38,6 +38,30 @@ def test_a_flat_fall_bounces_as_high_as_its_restitution_says(lander, restitution
     assert restitution**2 * drop - leaving / physics_hz < highest < (restitution + PUSHED_OUT) ** 2 * drop + 0.01
 
 
+@pytest.mark.parametrize("impact", [0.03, 0.1, 0.19])
+def test_a_slow_fall_bounces_too(lander, impact):
+    """From the speed on that gravity gives in two steps; here that is 0.0135 m/s."""
+    drop = impact**2 / (2.0 * MOON)
+    chosen = lander.scenario(
+        seconds=1, control_hz=240, altitude_m=drop, velocity_mps=0.0, environment={"pad": {"restitution": 0.8}}
+    )
+    log = lander.fly(chosen, [0.0])
+    first = int(np.argmax(log.contact))
+    arriving = -log.velocity[first - 1]
+    assert arriving == pytest.approx(impact, abs=2.0 * MOON / 240)
+    assert 0.8 * arriving - 1e-6 < log.velocity[first] < (0.8 + PUSHED_OUT) * (arriving + MOON / 240)
+
+
+@pytest.mark.parametrize("restitution", [0.3, 0.5])
+def test_what_bounces_comes_to_rest(quadrotor, restitution):
+    """It does not rattle on the pad without end."""
+    environment = {"pad": {"restitution": restitution}}
+    start = {"position_m": (0, 0, 0.05), "attitude_rpy_deg": (3, 2, 0)}
+    log = quadrotor.fly(quadrotor.scenario(seconds=5, environment=environment, **start), np.zeros(4))
+    assert log.landed[-1] == 1
+    assert log.speed[-48:].max() < 1e-3
+
+
 def test_a_flat_fall_sets_nothing_spinning(quadrotor):
     """Four corners touch at once; one alone would turn the body over."""
     chosen = quadrotor.scenario(seconds=1, control_hz=240, position_m=(0, 0, 0.3), environment={"ground_effect": 0.0})

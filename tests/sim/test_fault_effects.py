@@ -250,7 +250,7 @@ def test_a_scaled_ground_effect_is_the_environments(quadrotor):
 
 def test_a_tilting_pad_takes_the_resting_body_along(quadrotor):
     rest = {"position_m": (0.0, 0.0, 0.0126), "action": 0.0, "seconds": 4}
-    log = flown(quadrotor, ("slope", {"value_deg": 10.0}, 240, 720, 240), **rest)
+    log = flown(quadrotor, ("slope", {"value_deg": 10.0}, 240, 960, 240), **{**rest, "seconds": 5})
     assert log.tilt[40] < 1e-3
     assert log.tilt[100:140] == pytest.approx(math.radians(10), abs=5e-3)
     assert np.abs(log.altitude[110:140]).max() < 1e-3
@@ -261,11 +261,36 @@ def test_a_tilting_pad_takes_the_resting_body_along(quadrotor):
 
 
 def test_altitude_counts_from_the_tilted_pad(quadrotor):
-    log = flown(quadrotor, ("slope", {"value_deg": 10.0}, 20), position_m=(0.5, 0.0, 1.0), seconds=0.25)
-    slope = math.radians(10)
-    expected = 0.5 * math.sin(slope) + 1.0 * math.cos(slope) - 0.04 * math.sin(slope) - 0.0125 * math.cos(slope)
+    """It heels from step 20, the fourth tick, at 20 degrees a second; a tick is 5 steps of 240 a second."""
+    fault = ("slope", {"value_deg": 10.0, "rate_degps": 20.0}, 20)
+    log = flown(quadrotor, fault, position_m=(0.5, 0.0, 1.0), seconds=1)
+    slope = np.radians(np.clip(20.0 / 240 * (5.0 * np.arange(49) - 19.0), 0.0, 10.0))
+    expected = (0.5 - 0.04) * np.sin(slope) + (1.0 - 0.0125) * np.cos(slope)
     assert log.altitude[3] == pytest.approx(1.0 - 0.0125)
-    assert log.altitude[4] == pytest.approx(expected, abs=1e-9)
+    assert slope[4] > 0.0 and slope[-1] == pytest.approx(math.radians(10.0))
+    assert log.altitude == pytest.approx(expected, abs=2e-4)
+
+
+@pytest.mark.parametrize(("name", "start"), [
+    ("quadrotor", {"position_m": (-30.0, 0.0, 0.0125)}),
+    ("lander_planar", {"position_m": (-30.0, 1.0), "velocity_mps": (0.0, 0.0)}),
+])  # fmt: skip
+def test_a_heeling_deck_lifts_what_stands_on_it_at_its_own_speed(request, name, start):
+    """Thirty metres from the axis, and back again at the end: no faster than the deck."""
+    bench = request.getfixturevalue(name)
+    fault = ("slope", {"value_deg": 12.0}, 240, 1200)
+    log = bench.fly(bench.scenario(seconds=5, faults=[fault], **start), np.zeros(bench.robot.signals.action.size))
+    deck_mps = 30.0 * math.radians(10.0)
+    assert log.velocity[:, -1].max() == pytest.approx(deck_mps, rel=0.05)
+    assert bench.plant._body.pad_now[0] == 0.0
+
+
+@pytest.mark.parametrize(("pad_deg", "value_deg"), [(30.0, 29.0), (-20.0, -26.0)])
+def test_a_pad_that_would_be_steeper_than_45_degrees_is_refused(lander, pad_deg, value_deg):
+    slope = ("slope", {"value_deg": value_deg}, 240)
+    chosen = lander.scenario(faults=[slope], environment={"pad": {"slope_deg": pad_deg}})
+    with pytest.raises(InputError, match=r"slope_deg .* 45 degrees"):
+        lander.plant.reset(chosen, 0)
 
 
 @pytest.mark.parametrize("name", ["lander", "quadrotor"])

@@ -1,0 +1,41 @@
+"""What counts as landed, and as contact."""
+
+import numpy as np
+import pytest
+
+
+def lying(bench, roll_deg, slope_deg=0.0):
+    """A flight of a body that lies still on the pad, turned by so much from where its up is the pad's."""
+    if bench.robot.name == "quadrotor":
+        start = {"position_m": (0.0, 0.0, 0.0125), "attitude_rpy_deg": (roll_deg, slope_deg, 0.0)}
+    else:
+        start = {"position_m": (0.0, 1.0), "velocity_mps": (0.0, 0.0), "pitch_deg": roll_deg + slope_deg}
+    chosen = bench.scenario(seconds=2, environment={"pad": {"slope_deg": slope_deg, "friction": 1.5}}, **start)
+    return bench.fly(chosen, np.zeros(bench.robot.signals.action.size))
+
+
+@pytest.mark.parametrize("name", ["quadrotor", "lander_planar"])
+def test_what_lies_on_its_roof_has_not_landed(request, name):
+    bench = request.getfixturevalue(name)
+    for roll_deg, landed in ((0.0, 1), (180.0, 0)):
+        log = lying(bench, roll_deg)
+        assert log.contact[-1] == 1 and log.speed[-1] < 0.01
+        assert log.landed[-1] == landed
+
+
+def test_a_lander_that_tumbles_down_a_slope_to_its_roof_has_not_landed(lander):
+    """Thirty degrees and a grip that does not let it slide."""
+    chosen = lander.scenario(seconds=60, altitude_m=10.0, velocity_mps=-3.0, environment={
+        "pad": {"slope_deg": 30.0, "friction": 1.5},
+    })  # fmt: skip
+    log = lander.fly(chosen, [0.0])
+    qx, qy, _, _ = lander.plant._pose.q_xyzw
+    assert 1.0 - 2.0 * (qx * qx + qy * qy) < -0.8, "it lies on its roof"
+    assert log.contact[-1] == 1 and log.speed[-1] < 1e-3
+    assert log.landed.max() == 0
+
+
+@pytest.mark.parametrize("slope_deg", [20.0, -20.0])
+def test_upright_is_counted_from_the_pads_normal(lander_planar, slope_deg):
+    """A body that lies flat on the pad has landed, whatever its tilt in the world."""
+    assert lying(lander_planar, 0.0, slope_deg).landed[-1] == 1
