@@ -31,7 +31,7 @@ class Promises:
 
     def _conclusion(self, promise: str) -> tuple[Formula, ...]:
         formula = self._formulas[promise]
-        assert isinstance(formula, Apply) and formula.operator == "always" and formula.window is None, formula.text
+        assert isinstance(formula, Apply) and formula.operator == "always" and formula.window is None, promise
         (kept,) = formula.arguments
         return kept.arguments if isinstance(kept, Apply) and kept.operator == "implies" else (kept,)
 
