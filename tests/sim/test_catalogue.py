@@ -5,7 +5,6 @@ the gate's own draws, thresholds and statistics. The witnesses live here and now
 scenario stands in `tests/sim/catalogue`; the quadrotor's flights are in `test_catalogue_quadrotor.py`.
 """
 
-import ast
 import importlib.util
 from collections import Counter
 from pathlib import Path
@@ -14,9 +13,9 @@ import pytest
 
 from healing_runtime import workspace
 
-from . import tables
+from . import proofs, tables
 
-HERE, ROOT = Path(__file__).parent, Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 HOME = workspace.open(ROOT)
 ROBOTS = [robot for robot in HOME.robot_names() if robot != "quadrotor"]
 LABELS = {name: HOME.scenario(name).scenario.healable for name in tables.FAILING}
@@ -35,19 +34,54 @@ def test_there_are_at_least_forty_landings_of_the_quadrotor_and_at_least_six_of_
     assert all(count[robot] >= 6 for robot in HOME.robot_names())
 
 
-def proven(path):
-    """Scenario names that test functions of a file speak of; one that is skipped or expected to fail proves nothing."""
-    tree = ast.parse(path.read_text())
-    tests = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name.startswith("test_")]
-    assert not {"skip", "skipif", "xfail"} & {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}, path
-    constants = [n.value for test in tests for n in ast.walk(test) if isinstance(n, ast.Constant)]
-    return {c for c in constants if isinstance(c, str) and "/" in c}
+@pytest.mark.parametrize("robot", sorted({name.partition("/")[0] for name, label in LABELS.items() if label == "no"}))
+def test_every_no_has_its_proof_and_nothing_else_has_one(robot):
+    proven = proofs.proven(importlib.import_module(f"tests.sim.test_impossible_{robot}"))
+    assert proven == {name for name, label in LABELS.items() if label == "no" and name.startswith(f"{robot}/")}
 
 
-@pytest.mark.parametrize("name", [name for name, label in LABELS.items() if label == "no"])
-def test_every_no_has_its_proof(name):
-    robot = name.partition("/")[0]
-    assert name in proven(HERE / f"test_impossible_{robot}.py")
+PROOF = """
+import pytest
+from tests.sim.proofs import proves
+
+@proves("robot/one", "robot/two")
+def test_it(name, load):
+    scenario = load(name)
+    assert scenario.parameter > 1.0
+"""
+
+
+@pytest.mark.parametrize("instead, with_what", [
+    ("def test_it", "def it"),
+    ("def test_it", "@pytest.mark.skip(reason='')\ndef test_it"),
+    ("def test_it", "@pytest.mark.xfail\ndef test_it"),
+    ("def test_it", "@pytest.mark.slow\ndef test_it"),
+    ("import pytest", "import pytest\npytestmark = pytest.mark.skip(reason='')"),
+    ("import pytest", "import pytest\n__test__ = False"),
+    ("    scenario = load(name)", "    scenario = load(name)\n    pytest.skip('')"),
+    ("    scenario = load(name)", "    scenario = load(name)\n    return"),
+    ("load(name)", "load('robot/other')"),
+    ("    assert scenario.parameter > 1.0", "    scenario.parameter > 1.0"),
+    ("    assert scenario.parameter > 1.0", "    if scenario.faults:\n        assert scenario.parameter > 1.0"),
+    ("assert scenario.parameter > 1.0", "assert name"),
+    ("assert scenario.parameter > 1.0", "assert len(name)"),
+    ("assert scenario.parameter > 1.0", "scenario = load('robot/other')\n    assert scenario"),
+    ('@proves("robot/one", "robot/two")', '@pytest.mark.parametrize("other", ["robot/one", "robot/two"])'),
+    ("    assert scenario.parameter > 1.0", "    assert scenario\n\n\ndef test_it():\n    assert 'robot/one'"),
+])  # fmt: skip
+def test_what_is_skipped_or_asserts_nothing_of_the_scenario_is_no_proof(tmp_path, instead, with_what):
+    assert proofs.proven(written_module(tmp_path / "good.py", PROOF)) == {"robot/one", "robot/two"}
+    assert PROOF.count(instead) == 1
+    assert proofs.proven(written_module(tmp_path / "bad.py", PROOF.replace(instead, with_what))) == set()
+
+
+def written_module(path, text):
+    path.write_text(text)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_the_page_says_what_the_scenario_files_say():
