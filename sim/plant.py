@@ -29,6 +29,8 @@ class Condition:
     __slots__ = ("actuator_delay_s", "command_lost")
     least_payload_kg: ClassVar[float] = 0.0
     """The least that a payload may weigh; negative where a robot may lose mass."""
+    planar: ClassVar[bool] = False
+    """Whether the robot moves along x and z alone."""
 
     def __init__(self) -> None:
         self.actuator_delay_s = 0.0

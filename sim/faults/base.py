@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from healing_runtime.core.signals import Layout
 
@@ -18,6 +18,14 @@ class Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _in_plane(value: Any) -> Any:
+    if isinstance(value, int | float) and value:
+        raise ValueError(f"the robot moves along x and z alone, not by {value:g} along y; write 0")
+    return value
+
+
+Nought = Annotated[float, Field(ge=0.0, le=0.0), BeforeValidator(_in_plane)]
+"""The part along y of what acts on a robot that moves in a vertical plane."""
 NEVER = 2**62
 """A physics step that no run reaches."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from healing_runtime.core.signals import Layout
 
@@ -24,6 +24,15 @@ class FrameErrorParameters(Parameters):
 
     value_deg: float = Field(ge=-180.0, le=180.0)
     signals: tuple[Turned, ...] = Field(default=("position", "velocity"), min_length=1, max_length=3)
+
+    @field_validator("signals")
+    @classmethod
+    def _each_once(cls, signals: tuple[Turned, ...]) -> tuple[Turned, ...]:
+        """What is listed twice would be turned twice."""
+        for name in signals:
+            if signals.count(name) > 1:
+                raise ValueError(f"'{name}' is listed twice; keep one")
+        return signals
 
 
 class FrameError(SensorFault):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from .base import NEVER, BodyFault, Course, Parameters, in_whole
+from .base import NEVER, BodyFault, Course, Nought, Parameters, in_whole
 
 Part = Annotated[float, Field(ge=-1e6, le=1e6)]
 
@@ -32,6 +32,11 @@ class Impulse(BodyFault):
     holds: ClassVar = True
     Parameters: ClassVar = ImpulseParameters
     example: ClassVar = {"impulse": (0.02, 0.0, 0.0), "over_s": 0.05}
+
+    @classmethod
+    def bound_to(cls, condition: Any) -> type[BodyFault]:
+        """What would push a planar robot out of its plane is refused."""
+        return cls.limited(impulse=(tuple[Part, Nought, Part], ...)) if condition.planar else cls
 
     @classmethod
     def rounded(cls, parameters: Mapping[str, Any], control_hz: int, physics_hz: int) -> Mapping[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import ValidationInfo, create_model, field_validator
 
-from healing_runtime.core.errors import InputError
+from healing_runtime.core.signals import Layout
 
 from .base import Parameters, SensorFault
 
@@ -29,13 +31,35 @@ class SensorBias(SensorFault):
     def __init__(self, parameters: Any) -> None:
         super().__init__(parameters)
         self._error = np.asarray(parameters.value, dtype=np.float64)
-        width = self.columns.stop - self.columns.start
-        if self._error.shape not in ((), (width,)):
-            raise InputError(
-                f"sensor_bias of '{parameters.signal}' has {self._error.size} values; write one number or {width}."
-            )
+
+    @classmethod
+    def bound_to(cls, observed: Layout) -> type[SensorFault]:
+        """See `SensorFault.bound_to`; a value has as many numbers as its sensor, or one."""
+        bound = super().bound_to(observed)
+        right = field_validator("value", mode="before")(_right_for(observed))
+        bound.Parameters = create_model("Parameters", __base__=bound.Parameters, __validators__={"right": right})
+        return bound
 
     def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
         """Add the error."""
         reading[self.columns] += amount * self._error
         return True
+
+
+def _right_for(observed: Layout) -> Callable[[Any, ValidationInfo], Any]:
+    """A check of `value`, which pydantic runs after that of `signal`, without which nothing says how many numbers."""
+
+    def right(value: Any, known: ValidationInfo) -> Any:
+        name = known.data.get("signal", "")
+        unit = next((f"in {s.unit}" for s in observed if s.name == name), "in the SI unit of the sensor")
+        numbers = tuple(value) if isinstance(value, list | tuple) else (value,)
+        if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers):
+            raise ValueError(f"must be one number {unit}, or one a component; write numbers without units")
+        if not isinstance(value, list | tuple):
+            return value
+        columns = observed.slices.get(name, slice(0, len(numbers)))  # an unknown sensor is told by itself
+        if len(numbers) != (width := columns.stop - columns.start):
+            raise ValueError(f"{len(numbers)} values for '{name}', which has {width}; write one number or {width}")
+        return numbers
+
+    return right

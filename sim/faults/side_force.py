@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from .base import BodyFault, Parameters
+from .base import BodyFault, Nought, Parameters
 
 
 class SideForceParameters(Parameters):
@@ -21,6 +21,11 @@ class SideForce(BodyFault):
     needs: ClassVar = ("force_n",)
     Parameters: ClassVar = SideForceParameters
     example: ClassVar = {"force_n": (0.05, 0.0, 0.0)}
+
+    @classmethod
+    def bound_to(cls, condition: Any) -> type[BodyFault]:
+        """What would push a planar robot out of its plane is refused."""
+        return cls.limited(force_n=(tuple[float, Nought, float], ...)) if condition.planar else cls
 
     def act(self, condition: Any, amount: float) -> None:
         """Add the force."""

@@ -11,12 +11,11 @@ pushes it along y either. It stays in the plane: exactly in flight, to `PLANE_M`
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
 
-from healing_runtime.core.errors import InputError
 from healing_runtime.core.plant import Constant, Plant, Robot
 from healing_runtime.core.records import Distribution, Perturbation, Scenario
 from healing_runtime.core.signals import Layout, Signal, SignalTable
@@ -138,6 +137,7 @@ class Condition(lander_body.Condition):
     """What may be wrong with the robot; faults act on it."""
 
     __slots__ = ("force_n",)
+    planar: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -156,7 +156,6 @@ class LanderPlanarPlant(LanderBody):
     condition = Condition
 
     def _begin(self, scenario: Scenario) -> Start:
-        _refuse_out_of_plane(scenario)
         initial = Initial.model_validate(dict(scenario.initial))
         environment = Environment.model_validate(dict(scenario.environment))
         pad = self._stand_ready(environment, initial.fuel_kg)
@@ -242,17 +241,6 @@ class LanderPlanarPlant(LanderBody):
     def _set_own_state(self, values: tuple[float, ...]) -> None:
         self._fuel_kg, *command, self._thrust_n = values
         self._command = (command[0], command[1])
-
-
-def _refuse_out_of_plane(scenario: Scenario) -> None:
-    """A fault's three numbers are a vector of the world; along y this body cannot go."""
-    for fault in scenario.faults:
-        for key, value in fault.parameters.items():
-            if isinstance(value, tuple | list) and len(value) == 3 and value[1]:
-                raise InputError(
-                    f"lander_planar moves along x and z alone, and {key} of its {fault.kind} has a y of {value[1]:g}; "
-                    "write 0 there."
-                )
 
 
 def _make_twin(scenario: Scenario) -> Twin:

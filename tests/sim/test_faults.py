@@ -288,7 +288,7 @@ def test_a_misspelt_sensor_is_refused(quadrotor):
         model.model_validate({"signal": "alltitude", "value": 1.0})
     with pytest.raises(ValidationError):
         model.model_validate({"signal": "q_xyzw_world_body", "value": 0.1})
-    with pytest.raises(InputError, match="3"):
+    with pytest.raises(ValidationError, match="which has 3"):
         quadrotor.plant.reset(
             quadrotor.scenario(faults=[("sensor_bias", {"signal": "velocity", "value": (0.1, 0.2)})]), 0
         )
