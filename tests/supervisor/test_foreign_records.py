@@ -71,6 +71,26 @@ def nameless_log(run):
         writer.write("/sim/state", 0, {"tick": 0, "values": {}})
 
 
+def rowless(name=None):
+    """A whole log without a row: of the copied run, of another one, or cut off behind its first bytes."""
+
+    def change(run):
+        run_id = json.loads((run / "manifest.json").read_text())["run_id"]
+        (run / "log.mcap").unlink()
+        with LogWriter(run / "log.mcap", lambda _: {}, run=name or run_id):
+            pass
+
+    return change
+
+
+def beginning_alone(length):
+    def change(run):
+        (run / "result.json").unlink()
+        (run / "log.mcap").write_bytes((run / "log.mcap").read_bytes()[:length])
+
+    return change
+
+
 def linked(name):
     def change(run):
         outside = run.parent / "outside"
@@ -150,6 +170,10 @@ FOREIGN = {
     "a robot by its path": (manifest(robot("../run/sim/robots/evil"), sealed=True), "evil"),
     "the log of another run": (other_log, "log.mcap is of the run 20260101T000000Z-other-0000"),
     "the log of no run": (nameless_log, "of no run"),
+    "a log without a row": (rowless(), "nothing to compare"),
+    "the log without a row of another run": (rowless("20260101T000000Z-other-0000"), "log.mcap is of the run 2026"),
+    "an empty log": (beginning_alone(0), "nothing to compare"),
+    "a log that is its first bytes": (beginning_alone(40), "nothing to compare"),
     "the result of another run": (result(lambda d: d.update(run_id="other")), "result.json is of the run other"),
     "garbage for regressions": (regressions("no"), "regressions.json is damaged"),
     "other regressions": (regressions('{"courses": [], "sha256": "sha256:0"}'), "regressions.json was changed"),
