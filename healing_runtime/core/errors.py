@@ -14,7 +14,8 @@
     │   ├── RunAborted
     │   └── WorkerFailed
     │       └── SandboxFailed      no worker could be had, whatever the job
-    └── RecordError                a run folder that cannot be read
+    └── RecordError                a run folder that cannot be read: exit code 2
+        └── RecordNotWritten       a record that the system cannot take (a full disk): exit code 4
 
 Expected failures (a refused patch, a violated assertion) are values, not exceptions.
 """
@@ -120,3 +121,9 @@ class RecordError(HealingError):
     """A run record is missing, foreign or damaged beyond reading."""
 
     exit_code = 2
+
+
+class RecordNotWritten(RecordError):
+    """A file of a record could not be written; the input is not to blame."""
+
+    exit_code = 4

@@ -50,7 +50,8 @@ class Record:
         if result is not None and result.get("run_id") != run:
             other = str(result.get("run_id"))[:128]
             raise RecordError(f"{folder.path}: result.json is of the run {other}, the manifest of {run}.")
-        if log.messages and log.run != run:
+        cut_before_its_name = log.run is None and log.truncated and not log.messages
+        if log.run != run and not cut_before_its_name:
             of = f"of the run {log.run}" if log.run else "of no run that it names"
             raise RecordError(f"{folder.path}: log.mcap is {of}, the manifest of {run}.")
         return cls(folder, manifest, result, log)

@@ -77,6 +77,8 @@ def replay(
     if verify and controller is not None:
         raise InputError("--verify compares with the recorded controller; leave --controller out.")
     record = Record.open(Path(run))
+    if verify and not record.log.messages:
+        raise RecordError(f"{record.folder.path}: log.mcap holds no row, so there is nothing to compare.")
     home, narrate = home or workspace.open(), progress or (lambda _: None)
     prepared = record.prepared(home, controller if from_incident is None else None)
     here = conditions(record.manifest, prepared)

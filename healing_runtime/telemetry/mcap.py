@@ -27,6 +27,7 @@ from mcap.opcode import Opcode
 from healing_runtime.core import codec
 from healing_runtime.core.errors import RecordError
 from healing_runtime.telemetry.mcap_format import BROKEN, MAGIC, RECORD, Contents, LogMessage, beginning
+from healing_runtime.telemetry.record import not_written, write_whole
 
 JsonSchema = Mapping[str, Any]
 
@@ -75,7 +76,7 @@ class LogWriter:
         try:
             self._file = path.open("xb")
         except OSError as error:
-            raise RecordError(f"the log {path} cannot be created: {error.strerror}.") from error
+            raise not_written(path, error, "created") from error
         self._append(beginning())
         if run is not None:
             self._append(self._contents.name_run(run, self._position))
@@ -154,7 +155,7 @@ class LogDrain:
         self._queue.put(None)
         self._thread.join()
         if self._error is not None:
-            raise RecordError(f"the log {self._writer.path} could not be written: {self._error}.") from self._error
+            raise not_written(self._writer.path, self._error) from self._error
 
     def _run(self) -> None:
         try:
@@ -204,7 +205,7 @@ def repair_log(path: Path) -> LogContents:
     A complete log is left as it is.
 
     Raises:
-        RecordError: there is no such log, or it is damaged inside rather than cut off.
+        RecordError: there is no such log, it is damaged inside rather than cut off, or it cannot be written.
     """
     found, contents, good = _read(path)
     if found.complete:
@@ -214,12 +215,7 @@ def repair_log(path: Path) -> LogContents:
     kept = path.read_bytes()[:good]
     if len(kept) <= len(MAGIC):
         kept = beginning()
-    temporary = path.with_name(f".{path.name}.repair")
-    with temporary.open("wb") as file:
-        file.write(kept + contents.ending(len(kept), zlib.crc32(kept)))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_whole(path, kept + contents.ending(len(kept), zlib.crc32(kept)))
     return read_log(path)
 
 

@@ -8,8 +8,10 @@ The manifest is there before anything moves; a folder without a result is a run 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
+import errno
 import json
 import os
 import re
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from healing_runtime.core import codec
-from healing_runtime.core.errors import RecordError
+from healing_runtime.core.errors import RecordError, RecordNotWritten
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ATTEMPT = re.compile(r"attempt-\d+\.json")
@@ -82,19 +84,19 @@ class RunFolder:
     # ------------------------------------------------------------ writing
     def write_manifest(self, document: Mapping[str, Any]) -> None:
         """Scenario, resolved configuration, seeds, versions, fingerprint, hashes of all inputs."""
-        _write(self.path / "manifest.json", _bytes_of(document))
+        write_whole(self.path / "manifest.json", _bytes_of(document))
 
     def write_result(self, document: Mapping[str, Any]) -> None:
         """The document that `--json` prints. The last thing a run writes."""
-        _write(self.path / "result.json", _bytes_of(document))
+        write_whole(self.path / "result.json", _bytes_of(document))
 
     def write_regressions(self, document: Mapping[str, Any]) -> None:
         """The scenarios that no patch of this run may lose, once they are known."""
-        _write(self.path / "regressions.json", _bytes_of(document))
+        write_whole(self.path / "regressions.json", _bytes_of(document))
 
     def write_incident(self, incident: str, name: str, content: Mapping[str, Any] | list[Any] | str | bytes) -> None:
         """A file of an incident: text and bytes as they are, everything else as JSON."""
-        _write(self._incident_file(incident, name), _bytes_of(content))
+        write_whole(self._incident_file(incident, name), _bytes_of(content))
 
     # ------------------------------------------------------------ reading
     def set_aside(self, incident: str, names: Sequence[str], prefix: str) -> None:
@@ -192,8 +194,12 @@ def _bytes_of(content: Any) -> bytes:
     return json.dumps(codec.plain(content), indent=1, allow_nan=False).encode() + b"\n"
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all: a temporary file, made durable, renamed over the old one."""
+def write_whole(path: Path, data: bytes) -> None:
+    """Whole or not at all: a temporary file that nobody could have put there, made durable, renamed over the old one.
+
+    Raises:
+        RecordError: the folder cannot be written to; what was there before is as it was.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -204,8 +210,17 @@ def _write(path: Path, data: bytes) -> None:
         temporary.replace(path)
         _make_rename_durable(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RecordError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}.") from error
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise not_written(path, error) from error
+
+
+def not_written(path: Path, error: BaseException, done: str = "written") -> RecordError:
+    """Why a file of a record cannot be written, and what to do: nothing of it is the input's fault."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    advice = "make room there" if full else "see that its folder can be written to"
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return RecordNotWritten(f"{path} cannot be {done}: {reason.lower()}; {advice}.")
 
 
 def _make_rename_durable(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -68,6 +69,26 @@ def nameless_log(run):
     (run / "log.mcap").unlink()
     with LogWriter(run / "log.mcap", lambda _: {}) as writer:
         writer.write("/sim/state", 0, {"tick": 0, "values": {}})
+
+
+def rowless(name=None):
+    """A whole log without a row: of the copied run, of another one, or cut off behind its first bytes."""
+
+    def change(run):
+        run_id = json.loads((run / "manifest.json").read_text())["run_id"]
+        (run / "log.mcap").unlink()
+        with LogWriter(run / "log.mcap", lambda _: {}, run=name or run_id):
+            pass
+
+    return change
+
+
+def beginning_alone(length):
+    def change(run):
+        (run / "result.json").unlink()
+        (run / "log.mcap").write_bytes((run / "log.mcap").read_bytes()[:length])
+
+    return change
 
 
 def linked(name):
@@ -149,6 +170,10 @@ FOREIGN = {
     "a robot by its path": (manifest(robot("../run/sim/robots/evil"), sealed=True), "evil"),
     "the log of another run": (other_log, "log.mcap is of the run 20260101T000000Z-other-0000"),
     "the log of no run": (nameless_log, "of no run"),
+    "a log without a row": (rowless(), "nothing to compare"),
+    "the log without a row of another run": (rowless("20260101T000000Z-other-0000"), "log.mcap is of the run 2026"),
+    "an empty log": (beginning_alone(0), "nothing to compare"),
+    "a log that is its first bytes": (beginning_alone(40), "nothing to compare"),
     "the result of another run": (result(lambda d: d.update(run_id="other")), "result.json is of the run other"),
     "garbage for regressions": (regressions("no"), "regressions.json is damaged"),
     "other regressions": (regressions('{"courses": [], "sha256": "sha256:0"}'), "regressions.json was changed"),
@@ -227,3 +252,42 @@ def test_the_line_is_a_document_for_machines(copied, monkeypatch, capfd):
     edit(copied, "manifest.json", lambda d: d.update(format=1))
     assert execute(["replay", str(copied), "--json"]) == 2
     assert json.loads(capfd.readouterr().out)["error"]["exit_code"] == 2
+
+
+def cut_off(run):
+    data = (run / "log.mcap").read_bytes()
+    (run / "log.mcap").write_bytes(data[: len(data) // 2])
+
+
+def test_a_repair_writes_nothing_outside_the_folder(copied, monkeypatch, capfd):
+    monkeypatch.chdir(ROOT)
+    cut_off(copied)
+    outside = copied.parent / "outside"
+    outside.write_text("mine")
+    (copied / ".log.mcap.repair").symlink_to(outside)
+    assert execute(["doctor", "--repair", str(copied)]) == 0
+    assert "repaired" in capfd.readouterr().out
+    assert outside.read_text() == "mine" and not (copied / "log.mcap").is_symlink()
+
+
+def test_a_folder_in_the_way_stops_no_repair(copied, monkeypatch, capfd):
+    monkeypatch.chdir(ROOT)
+    cut_off(copied)
+    (copied / ".log.mcap.repair").mkdir()
+    assert execute(["doctor", "--repair", str(copied)]) == 0
+    assert "repaired" in capfd.readouterr().out
+
+
+def test_a_repair_on_a_full_disk_says_what_to_do_and_leaves_the_log(copied, monkeypatch, capfd):
+    monkeypatch.chdir(ROOT)
+    cut_off(copied)
+    before = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert execute(["doctor", "--repair", str(copied)]) == 4
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "log.mcap cannot be written: no space left on device; make room there." in line
+    assert {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()} == before
