@@ -177,7 +177,7 @@ def test_what_it_does_not_know_is_refused(lander):
     with pytest.raises(InputError, match="no option 'wind'; there is 'perturb'"):
         lander.reset(options={"wind": 3})
     for value in ("no", 0, 1, None, np.ones(1)):
-        with pytest.raises(InputError, match="'perturb' is .*; give True or False"):
+        with pytest.raises(InputError, match=r"'perturb' is .*; give True or False"):
             lander.reset(options={"perturb": value})
     with pytest.raises(InputError, match="no render mode 'human'"):
         type(lander)("lander/neuro_lander", render_mode="human")
