@@ -86,16 +86,24 @@ class ScenarioEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self._judge = _Judge(prepared)
         self._rate = np.concatenate([np.full(s.size, s.rate_per_s) for s in table.action]) / self._scenario.control_hz
         self._plant = prepared.robot.make()
-        self._flying = False
+        self._flying = self._closed = False
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
-        """Begin a flight."""
+        """Begin a flight.
+
+        Raises:
+            InputError: the environment is closed, or an option is unknown or no Boolean.
+        """
+        self._must_be_open()
         super().reset(seed=seed)
         unknown = sorted(set(options or {}) - {"perturb"})
         if unknown:
             raise InputError(f"reset knows no option '{unknown[0]}'; there is 'perturb'.")
+        perturbed = (options or {}).get("perturb", False)
+        if not isinstance(perturbed, bool):
+            raise InputError(f"the option 'perturb' is {perturbed!r}; give True or False.")
         scenario, noise = self._scenario, int(self.np_random.integers(perturb.SEEDS))
-        if options and options.get("perturb"):
+        if perturbed:
             scenario = perturb.draw(scenario, self.np_random)
         self._plant.reset(scenario, noise)
         self._tick, self._held, self._flying = 0, None, True
@@ -108,8 +116,10 @@ class ScenarioEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         """Fly one control period.
 
         Raises:
-            InputError: there is no flight, or the action is no finite vector of the action space's shape.
+            InputError: the environment is closed, there is no flight, or the action is no finite vector of real numbers
+                of the action space's shape.
         """
+        self._must_be_open()
         if not self._flying:
             raise InputError("no flight is under way; call reset first.")
         self._plant.apply(self._command(action))
@@ -128,11 +138,15 @@ class ScenarioEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     def close(self) -> None:
         """Free the world; closing twice is allowed."""
         self._plant.close()
-        self._flying = False
+        self._flying, self._closed = False, True
+
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise InputError("this environment is closed; make another one.")
 
     def _command(self, action: np.ndarray) -> np.ndarray:
-        given = np.asarray(action, np.float64)
-        if given.shape != self.action_space.shape or not np.isfinite(given).all():
+        given = _real_numbers(action)
+        if given is None or given.shape != self.action_space.shape or not np.isfinite(given).all():
             raise InputError(f"an action is {self.action_space.shape} finite numbers, not {action!r}.")
         assert isinstance(self.action_space, gymnasium.spaces.Box)
         low, high, lowest = self._layout.low, self._layout.high, self.action_space.low
@@ -160,6 +174,15 @@ class ScenarioEnv(gymnasium.Env[np.ndarray, np.ndarray]):
             "accomplished": judged.accomplished,
             "verdicts": verdicts,
         }
+
+
+def _real_numbers(action: Any) -> np.ndarray | None:
+    """What was given as float64; None where it is anything but real numbers: a text is no number, nor is 1 + 2j."""
+    try:
+        given = np.asarray(action)
+    except (TypeError, ValueError):  # rows of different lengths
+        return None
+    return given.astype(np.float64) if given.dtype.kind in "iuf" else None
 
 
 # ---------------------------------------------------------------- spaces

@@ -140,7 +140,33 @@ def test_the_duration_truncates_the_episode(lander, monkeypatch):
     assert [step[3] for step in flown] == [False] * 7 + [True] and not any(step[2] for step in flown)
 
 
-@pytest.mark.parametrize("action", [np.full(1, np.nan), np.full(1, np.inf), np.zeros(2), np.zeros((1, 1))])
+def test_a_closed_environment_says_so():
+    env = make_env("cartpole/balance")
+    env.reset(seed=1)
+    env.close()
+    for use in (env.reset, lambda: env.step(np.zeros(1))):
+        with pytest.raises(InputError, match="environment is closed; make another one"):
+            use()
+    env.close()
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        np.full(1, np.nan),
+        np.full(1, np.inf),
+        np.zeros(2),
+        np.zeros((1, 1)),
+        "x",
+        np.array(["a"]),
+        np.array(["0.5"]),
+        [1 + 2j],
+        [None],
+        [[1.0], [1.0, 2.0]],
+        [True],
+        {"thrust": 1.0},
+    ],
+)
 def test_an_action_that_is_none_is_refused(lander, action):
     lander.reset(seed=1)
     with pytest.raises(InputError, match=r"an action is \(1,\) finite numbers"):
@@ -150,6 +176,9 @@ def test_an_action_that_is_none_is_refused(lander, action):
 def test_what_it_does_not_know_is_refused(lander):
     with pytest.raises(InputError, match="no option 'wind'; there is 'perturb'"):
         lander.reset(options={"wind": 3})
+    for value in ("no", 0, 1, None, np.ones(1)):
+        with pytest.raises(InputError, match=r"'perturb' is .*; give True or False"):
+            lander.reset(options={"perturb": value})
     with pytest.raises(InputError, match="no render mode 'human'"):
         type(lander)("lander/neuro_lander", render_mode="human")
     with pytest.raises(InputError, match="no scenario"):
