@@ -1,7 +1,11 @@
 """What counts as landed, and as contact."""
 
+import math
+
 import numpy as np
 import pytest
+
+from healing_runtime.core.errors import InputError
 
 
 def lying(bench, roll_deg, slope_deg=0.0):
@@ -9,7 +13,9 @@ def lying(bench, roll_deg, slope_deg=0.0):
     if bench.robot.name == "quadrotor":
         start = {"position_m": (0.0, 0.0, 0.0125), "attitude_rpy_deg": (roll_deg, slope_deg, 0.0)}
     else:
-        start = {"position_m": (0.0, 1.0), "velocity_mps": (0.0, 0.0), "pitch_deg": roll_deg + slope_deg}
+        slope = math.radians(slope_deg)
+        start = {"position_m": (math.sin(slope), math.cos(slope)), "pitch_deg": roll_deg + slope_deg}
+        start["velocity_mps"] = (0.0, 0.0)
     chosen = bench.scenario(seconds=2, environment={"pad": {"slope_deg": slope_deg, "friction": 1.5}}, **start)
     return bench.fly(chosen, np.zeros(bench.robot.signals.action.size))
 
@@ -39,3 +45,22 @@ def test_a_lander_that_tumbles_down_a_slope_to_its_roof_has_not_landed(lander):
 def test_upright_is_counted_from_the_pads_normal(lander_planar, slope_deg):
     """A body that lies flat on the pad has landed, whatever its tilt in the world."""
     assert lying(lander_planar, 0.0, slope_deg).landed[-1] == 1
+
+
+@pytest.mark.parametrize(("name", "start", "slope_deg", "said"), [
+    ("quadrotor", {"position_m": (0.0, 0.0, -3.0)}, 0.0, r"initial\.position_m: .* altitude of -3\.01\d* m.* higher"),
+    ("quadrotor", {"position_m": (0.0, 0.0, 0.0114)}, 0.0, r"altitude of -0\.0011 m"),
+    ("lander_planar", {"position_m": (-20.0, 3.0)}, 20.0, "inside the pad"),
+    ("quadrotor", {"position_m": (0.0, -3001.0, 9.0)}, 0.0, r"within 3000 m .* ends 5000 m"),
+    ("lander_planar", {"position_m": (4000.0, 90.0)}, 0.0, "within 3000 m"),
+])  # fmt: skip
+def test_a_start_inside_the_pad_or_far_beside_it_is_refused(request, name, start, slope_deg, said):
+    bench = request.getfixturevalue(name)
+    chosen = bench.scenario(environment={"pad": {"slope_deg": slope_deg}}, **start)
+    with pytest.raises(InputError, match=said):
+        bench.plant.reset(chosen, 0)
+
+
+def test_a_start_on_the_pad_is_not(quadrotor):
+    for height in (0.0125, 0.0116):
+        quadrotor.plant.reset(quadrotor.scenario(position_m=(0.0, 0.0, height)), 0)
