@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pybullet as bullet
 import pytest
 
 from healing_runtime.core.errors import InputError
@@ -64,3 +65,47 @@ def test_a_start_inside_the_pad_or_far_beside_it_is_refused(request, name, start
 def test_a_start_on_the_pad_is_not(quadrotor):
     for height in (0.0125, 0.0116):
         quadrotor.plant.reset(quadrotor.scenario(position_m=(0.0, 0.0, height)), 0)
+
+
+UPHILL = {
+    "quadrotor": {"position_m": (0.0, 0.0, 0.1), "attitude_rpy_deg": (0, 30, 0), "velocity_mps": (-3.0, 0.0, 1.7)},
+    "lander_planar": {"position_m": (0.0, 2.0), "velocity_mps": (-3.0, 1.7), "pitch_deg": 30.0},
+    "lander": {"altitude_m": 1.0, "velocity_mps": -1.0},
+}
+
+
+@pytest.mark.parametrize("name", UPHILL)
+@pytest.mark.parametrize("thrust", [0.0, 0.2])
+def test_contact_on_a_slope_is_what_bullet_calls_contact(request, name, thrust):
+    """At every physics step of a slide uphill, a stop, a tumble: its own contact forces are the oracle."""
+    bench = request.getfixturevalue(name)
+    environment = {"pad": {"slope_deg": 30.0, "friction": 2.0}}
+    chosen = bench.scenario(seconds=4, control_hz=240, environment=environment, **UPHILL[name])
+    plant, body, client = bench.plant, bench.plant._body, bench.plant._world.client
+    action = thrust * bench.robot.signals.action.high
+    action[1:] *= name == "quadrotor"
+    plant.reset(chosen, 0)
+    seen, unlike = 0, []
+    for tick in range(chosen.duration_ticks):
+        plant.apply(action)
+        plant.step()
+        pushed = sum(c[9] for c in bullet.getContactPoints(body.id, body.pad, physicsClientId=client))
+        if plant._touchdown.contact != (pushed > 2.4e-4 * plant._mass_kg):  # the push, 1e-6 m/s in a step, as a force
+            unlike.append((tick, pushed))
+        seen += plant._touchdown.contact
+    assert unlike == []
+    assert seen > 100
+
+
+@pytest.mark.parametrize("name", ["quadrotor", "lander_planar"])
+def test_the_touchdown_speed_on_a_slope_is_the_speed_into_it(request, name):
+    """Sideways into a slope of 30 degrees: sin 30 of the speed, though it does not sink."""
+    bench = request.getfixturevalue(name)
+    velocity = {"quadrotor": (-4.0, 0.0, 0.0), "lander_planar": (-4.0, 0.0)}[name]
+    position = {"quadrotor": (0.0, 0.0, 0.4), "lander_planar": (0.0, 4.0)}[name]
+    environment = {"pad": {"slope_deg": 30.0}, "gravity_mps2": 0.01}
+    log = bench.fly(
+        bench.scenario(seconds=2, position_m=position, velocity_mps=velocity, environment=environment),
+        np.zeros(bench.robot.signals.action.size),
+    )
+    assert log.touchdown_speed.max() == pytest.approx(4.0 * math.sin(math.radians(30.0)), abs=0.05)
