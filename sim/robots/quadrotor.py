@@ -24,6 +24,7 @@ from ..faults import faults_for
 from ..free_body import Body, Pad, Pose
 from ..sensing import age_signals
 from ..touchdown import PUSHED_MPS
+from ..world import STANDARD_GRAVITY_MPS2
 
 if TYPE_CHECKING:
     from healing_runtime.core.plant import Twin
@@ -35,7 +36,6 @@ INERTIA_KGM2 = (1.4e-5, 1.4e-5, 2.17e-5)
 HALF_EXTENTS_M = (0.04, 0.04, 0.0125)
 ROTOR_ARM_M = 0.028
 """Distance of every rotor's axis from the body's x axis and from its y axis."""
-STANDARD_GRAVITY_MPS2 = 9.80665
 THRUST_TO_WEIGHT = 2.25
 _RPM2_PER_RADPS2 = (60.0 / (2.0 * math.pi)) ** 2
 THRUST_NS2 = 3.16e-10 * _RPM2_PER_RADPS2
