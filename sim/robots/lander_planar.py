@@ -50,6 +50,10 @@ JET_ARM_M = HALF_EXTENTS_M[0]
 """Jets sit at the edges and fire in pairs, one up and one down: a moment M takes M / arm of thrust altogether."""
 PITCH_INERTIA_KGM2 = INERTIA_KGM2[1]
 OUT_OF_PLANE_KGM2 = 1e15
+STRAY = 1e-7
+"""Speed out of the plane, m/s or rad/s, that is taken away at the end of a control period. Bullet's gyroscopic step is
+explicit: out-of-plane rates grow by exp(w² dt t / 2) in a body that tumbles at w, to infinity within seconds.
+"""
 PLANE_M = 1e-6
 PLANE_RAD = 1e-6
 """How far the body leaves the plane, or turns out of it, at most (measured: a thousandth of that)."""
@@ -210,9 +214,22 @@ class LanderPlanarPlant(LanderBody):
                 tilt = math.acos(min(max(uz, -1.0), 1.0))
                 touchdown.step(step, away - free > PUSHED_MPS, down, sideways, tilt)
         self._step = end
-        self._pose = self._body.pose()
+        self._pose = self._in_plane(self._body.pose())
         self._thrust_n = thrust
         self._weigh()
+
+    def _in_plane(self, pose: Pose) -> Pose:
+        """Take away what speed there is out of the plane, and what spin about other axes than the body's own y."""
+        _, (qx, qy, qz, qw), (vx, vy, vz), (sx, sy, sz) = pose
+        bx, by, bz = 2.0 * (qx * qy - qw * qz), 1.0 - 2.0 * (qx * qx + qz * qz), 2.0 * (qy * qz + qw * qx)
+        rate = bx * sx + by * sy + bz * sz
+        if max(abs(vy), abs(sx - rate * bx), abs(sz - rate * bz)) <= STRAY:
+            return pose
+        kept = pose._replace(velocity_mps=(vx, 0.0, vz), angular_velocity_radps=(rate * bx, rate * by, rate * bz))
+        bullet.resetBaseVelocity(
+            self._body.id, kept.velocity_mps, kept.angular_velocity_radps, physicsClientId=self._world.client
+        )
+        return kept
 
     def _true_values(self) -> tuple[float, ...]:
         (x, _, z), (qx, qy, qz, qw), (vx, vy, vz), (sx, sy, sz) = self._pose
