@@ -9,7 +9,7 @@ from healing_runtime.core.records import Scenario
 
 from . import plant
 from .faults.slope import Slope
-from .free_body import Body, FreeBody, Pad, Pose, Vector, bearable, slope_normal
+from .free_body import Body, FreeBody, Pad, Pose, Vector, bearable, refuse_bad_start, slope_normal
 from .plant import SimulatedPlant
 from .touchdown import Touchdown
 
@@ -70,6 +70,7 @@ class BodyPlant(SimulatedPlant):
         for fault in scenario.faults:
             if fault.kind == Slope.kind:
                 bearable(start.pad.slope_deg + fault.parameters["value_deg"])
+        refuse_bad_start(start.pad.normal, start.body, start.pose)
         self._world.clear(scenario.physics_hz, start.gravity_mps2)
         self._body.build(start.pad, start.body, start.pose)
 

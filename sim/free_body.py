@@ -21,7 +21,10 @@ AWAY_M = (0.0, 0.0, -1e5)
 
 
 class Pad(BaseModel):
-    """What the robot lands on: a plane through the origin, tilted about the world's y axis."""
+    """What the robot lands on: a plane through the origin, tilted about the world's y axis.
+
+    It reaches 5 km from the origin along its slope and along y; flights start within 3 km.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,8 +57,12 @@ def slope_normal(slope_deg: float) -> Vector:
     return (math.sin(slope), 0.0, math.cos(slope))
 
 
+INSIDE_M = 1e-3
+"""A body that starts deeper in the pad than this is refused."""
+START_REACH_M = 3000.0
+"""Flights start within this, along x and along y: over the pad, at every slope, and with a way to go."""
 PAD_REACH_M = 5000.0
-"""Half the size of the block whose upper face is the pad.
+"""Half the size of the block whose upper face is the pad; beyond it bodies fall, and their altitude goes on to count.
 
 A block, for Bullet lets a box touch a plane with one corner at a time: a flat touchdown would set the body spinning and
 hardly bounce. Two boxes touch at up to four points at once, and not before they meet.
@@ -93,6 +100,22 @@ def lowest_above(normal: Vector, position_m: Vector, q_xyzw: Quaternion, half_ex
     r20, r21, r22 = 2.0 * (qx * qz - qw * qy), 2.0 * (qy * qz + qw * qx), 1.0 - 2.0 * (qx * qx + qy * qy)
     along_x, along_y, along_z = abs(nx * r00 + nz * r20), abs(nx * r01 + nz * r21), abs(nx * r02 + nz * r22)
     return nx * x + nz * z - hx * along_x - hy * along_y - hz * along_z
+
+
+def refuse_bad_start(normal: Vector, body: Body, pose: Pose) -> None:
+    """InputError where the body would start inside the pad, which would throw it out, or where the pad may end."""
+    altitude_m = lowest_above(normal, pose.position_m, pose.q_xyzw, body.half_extents_m)
+    if altitude_m < -INSIDE_M:
+        raise InputError(
+            f"initial.position_m: the body's lowest point starts at an altitude of {altitude_m:.4g} m, inside the pad; "
+            "start it higher."
+        )
+    x, y, _ = pose.position_m
+    if max(abs(x), abs(y)) > START_REACH_M:
+        raise InputError(
+            f"initial.position_m: x and y are {x:g} and {y:g} m, and a flight starts within {START_REACH_M:g} m of the "
+            f"pad's centre; the pad ends {PAD_REACH_M:g} m from it. Start it nearer."
+        )
 
 
 class FreeBody:

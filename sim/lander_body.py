@@ -16,6 +16,7 @@ from healing_runtime.core.plant import Constant
 from . import body_plant
 from .body_plant import BodyPlant
 from .free_body import Pad, lowest_above
+from .world import STANDARD_GRAVITY_MPS2
 
 MASS_WITH_FUEL_KG = 1000.0
 FUEL_KG = 300.0
@@ -24,7 +25,6 @@ INERTIA_KGM2 = (1500.0, 1500.0, 1500.0)
 HALF_EXTENTS_M = (1.5, 1.5, 1.0)
 MAX_THRUST_N = 5000.0
 SPECIFIC_IMPULSE_S = 300.0
-STANDARD_GRAVITY_MPS2 = 9.80665
 FUEL_PER_NS = 1.0 / (SPECIFIC_IMPULSE_S * STANDARD_GRAVITY_MPS2)
 """Fuel burned per newton and second, kg."""
 MOON_GRAVITY_MPS2 = 1.62

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 PUSHED_MPS = 1e-6
-"""Contact is what the pad does to the body: more upward velocity in a physics step than its own forces explain."""
+"""Contact is what the pad does to the body: more velocity along its normal in a step than own forces explain."""
 QUIET_SPEED_MPS = 0.1
 QUIET_RATE_RADPS = 0.35
 QUIET_THRUST_TO_WEIGHT = 0.3
@@ -27,8 +27,8 @@ class Touchdown:
     Attributes:
         pressed: contact in the latest physics step.
         contact: any contact in the latest control period.
-        speed_mps: downward speed before the physics step of the latest first contact, the fastest one where a touchdown
-            has several; 0 before any.
+        speed_mps: speed into the pad, along its normal, before the physics step of the latest first contact, the
+            fastest one where a touchdown has several; 0 before any.
         sideways_mps, tilt_rad: sideways speed and tilt before the same contacts, the largest ones, where a robot says.
         landed: contact, slow, low thrust and upright for `QUIET_TIME_S`.
     """
@@ -53,7 +53,7 @@ class Touchdown:
         self.contact = False
 
     def step(
-        self, step: int, pressed: bool, downward_speed_mps: float, sideways_mps: float = 0.0, tilt_rad: float = 0.0
+        self, step: int, pressed: bool, inward_mps: float, sideways_mps: float = 0.0, tilt_rad: float = 0.0
     ) -> None:
         """Physics step number `step` has passed; speeds and tilt are those before it.
 
@@ -64,7 +64,7 @@ class Touchdown:
             if not self.pressed:
                 if step - self._pressed_step > self._steps_apart:
                     self.speed_mps = self.sideways_mps = self.tilt_rad = 0.0
-                self.speed_mps = max(downward_speed_mps, self.speed_mps)
+                self.speed_mps = max(inward_mps, self.speed_mps)
                 self.sideways_mps = max(sideways_mps, self.sideways_mps)
                 self.tilt_rad = max(tilt_rad, self.tilt_rad)
             self._pressed_step = step

@@ -13,6 +13,7 @@ import pybullet as bullet
 
 from healing_runtime.core.errors import InputError
 
+STANDARD_GRAVITY_MPS2 = 9.80665
 SOLVER_ITERATIONS = 50
 SOLVER_RESIDUAL_THRESHOLD = 1e-7
 CONTACT_BREAKING_THRESHOLD_M = 0.02

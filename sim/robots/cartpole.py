@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
 
+from healing_runtime.core.errors import InputError
 from healing_runtime.core.plant import Constant, Plant, Robot
 from healing_runtime.core.records import Distribution, Perturbation, Scenario
 from healing_runtime.core.signals import Layout, Signal, SignalTable
@@ -23,6 +24,7 @@ from ..faults import faults_for
 from ..jointed import Joint, JointedBody, Link
 from ..plant import SimulatedPlant
 from ..sensing import age_signals
+from ..world import STANDARD_GRAVITY_MPS2
 
 if TYPE_CHECKING:
     from healing_runtime.core.plant import Twin
@@ -43,7 +45,6 @@ RAIL_M = 2.4
 """How far the cart goes to either side before it touches a buffer."""
 BUFFER_NPM = 5000.0
 BUFFER_NSPM = 60.0
-STANDARD_GRAVITY_MPS2 = 9.80665
 
 
 # ---------------------------------------------------------------- files
@@ -144,6 +145,7 @@ class CartpolePlant(SimulatedPlant):
         self._body = JointedBody(self._world)
 
     def _build(self, scenario: Scenario) -> None:
+        _refuse_long_steps(scenario)
         initial = Initial.model_validate(dict(scenario.initial))
         self._reference_m = Reference.model_validate(dict(scenario.reference)).position_m
         self._command_n = self._motor_n = 0.0
@@ -220,6 +222,30 @@ def buffer_n(x_m: float, v_mps: float) -> float:
     if x_m < -RAIL_M:
         return max(BUFFER_NPM * (-RAIL_M - x_m) - BUFFER_NSPM * v_mps, 0.0)
     return 0.0
+
+
+def least_physics_hz(mass_kg: float) -> int:
+    """The least rate at which the buffers give back no more speed than a cart of this mass brings.
+
+    In one step of dt from a depth of up to v dt, v becomes v (1 - c dt / m - k dt² / m), which must not be below -v.
+    """
+    damped = BUFFER_NSPM
+    dt_s = (math.sqrt(damped * damped + 8.0 * BUFFER_NPM * mass_kg) - damped) / (2.0 * BUFFER_NPM)
+    return math.ceil(1.0 / dt_s)
+
+
+def _refuse_long_steps(scenario: Scenario) -> None:
+    """InputError where a step is so long that the buffers throw the cart back faster, up to infinity."""
+    lost = min([0.0, *(f.parameters["mass_kg"] for f in scenario.faults if f.kind == "payload")])
+    pole = min([POLE_KG, *(f.parameters["mass_kg"] for f in scenario.faults if f.kind == "pole_mass")])
+    # What the cart has to push along: itself and, where the pole is upright or hangs, a quarter of it.
+    lightest_kg = CART_KG + lost + 0.25 * pole
+    least_hz = least_physics_hz(lightest_kg)
+    if scenario.physics_hz < least_hz:
+        raise InputError(
+            f"rates.physics_hz: at {scenario.physics_hz} the cart's buffers would give back more speed than they take "
+            f"from {lightest_kg:g} kg; write {least_hz} or more."
+        )
 
 
 def _make_twin(scenario: Scenario) -> Twin:

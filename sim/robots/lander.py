@@ -73,7 +73,10 @@ SIGNALS = SignalTable(
             Signal("descent_rate", "m/s", scale=5.0, description="downward velocity"),
             Signal("contact", description="1 where the body touched the pad in the last control period"),
             Signal(
-                "touchdown_speed", "m/s", scale=5.0, description="downward speed before contact, fastest of a touchdown"
+                "touchdown_speed",
+                "m/s",
+                scale=5.0,
+                description="speed into the pad before contact, fastest of a touchdown",
             ),
             Signal("landed", description="1 while in contact, slow, upright, and the engine nearly off for 0.5 s"),
             *age_signals(_OBSERVED_LAYOUT),
@@ -111,7 +114,8 @@ class LanderPlant(LanderBody):
         """The mass follows the fuel once a call; the engine stops in the step in which the tank is empty."""
         client, body, dt_s = self._world.client, self._body.id, self._dt_s
         touchdown, burn = self._touchdown, FUEL_PER_NS * dt_s
-        vz, thrust = self._pose.velocity_mps[2], 0.0
+        (vx, _, vz), (nx, _, nz), thrust = self._pose.velocity_mps, self._normal, 0.0
+        level = nx == 0.0
         for step in range(self._step, end):
             thrust = min(self._command_n, self._ceiling_n, self._fuel_kg / burn)
             self._fuel_kg = max(self._fuel_kg - thrust * burn, 0.0)
@@ -119,12 +123,18 @@ class LanderPlant(LanderBody):
                 bullet.applyExternalForce(
                     body, -1, (0.0, 0.0, thrust), (0.0, 0.0, 0.0), bullet.LINK_FRAME, physicsClientId=client
                 )
-            bullet.stepSimulation(physicsClientId=client)
             # Should the body lean, this takes a little too much for the engine's share: a push is still a push.
             down, free = -vz, vz + dt_s * (thrust / self._mass_kg - self._gravity_mps2)
-            (_, _, vz), _ = bullet.getBaseVelocity(body, physicsClientId=client)
-            if vz - free > PUSHED_MPS or touchdown.pressed:
-                touchdown.step(step, vz - free > PUSHED_MPS, down)
+            if not level:  # there it leans
+                _, (qx, qy, qz, qw) = bullet.getBasePositionAndOrientation(body, physicsClientId=client)
+                along = nx * 2.0 * (qx * qz + qw * qy) + nz * (1.0 - 2.0 * (qx * qx + qy * qy))
+                down = -nx * vx - nz * vz
+                free = dt_s * (along * thrust / self._mass_kg - nz * self._gravity_mps2) - down
+            bullet.stepSimulation(physicsClientId=client)
+            (vx, _, vz), _ = bullet.getBaseVelocity(body, physicsClientId=client)
+            away = vz if level else nx * vx + nz * vz
+            if away - free > PUSHED_MPS or touchdown.pressed:
+                touchdown.step(step, away - free > PUSHED_MPS, down)
         self._step = end
         self._pose = self._body.pose()
         self._thrust_n = thrust

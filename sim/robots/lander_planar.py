@@ -49,6 +49,10 @@ JET_ARM_M = HALF_EXTENTS_M[0]
 """Jets sit at the edges and fire in pairs, one up and one down: a moment M takes M / arm of thrust altogether."""
 PITCH_INERTIA_KGM2 = INERTIA_KGM2[1]
 OUT_OF_PLANE_KGM2 = 1e15
+STRAY = 1e-7
+"""Speed out of the plane, m/s or rad/s, that is taken away at the end of a control period. Bullet's gyroscopic step is
+explicit: out-of-plane rates grow by exp(w² dt t / 2) in a body that tumbles at w, to infinity within seconds.
+"""
 PLANE_M = 1e-6
 PLANE_RAD = 1e-6
 """How far the body leaves the plane, or turns out of it, at most (measured: a thousandth of that)."""
@@ -119,7 +123,10 @@ SIGNALS = SignalTable(
             Signal("tilt", "rad", scale=0.5, description="angle between the body's and the world's up"),
             Signal("contact", description="1 where the body touched the pad in the last control period"),
             Signal(
-                "touchdown_speed", "m/s", scale=5.0, description="downward speed before contact, fastest of a touchdown"
+                "touchdown_speed",
+                "m/s",
+                scale=5.0,
+                description="speed into the pad before contact, fastest of a touchdown",
             ),
             Signal(
                 "touchdown_sideways", "m/s", scale=2.0, description="speed along x before contact, fastest of the same"
@@ -185,26 +192,43 @@ class LanderPlanarPlant(LanderBody):
         needed_kg = (wanted_n + abs(wanted_nm) / JET_ARM_M) * burn
         gain, fall = dt_s / self._mass_kg, dt_s * self._gravity_mps2
         position, (_, qy, _, qw), (vx, _, vz), _ = self._pose
-        thrust = 0.0
+        (nx, _, nz), thrust = self._normal, 0.0
+        level = nx == 0.0
         for step in range(self._step, end):
             share = 1.0 if needed_kg <= self._fuel_kg else self._fuel_kg / needed_kg
             self._fuel_kg = max(self._fuel_kg - share * needed_kg, 0.0)
             thrust = share * wanted_n
             ux, uz = 2.0 * qw * qy, 1.0 - 2.0 * qy * qy  # the body's up
-            lift = thrust * uz + fz
-            bullet.applyExternalForce(body, -1, (thrust * ux + fx, 0.0, lift), position, world, client)
+            lift, ahead = thrust * uz + fz, thrust * ux + fx
+            bullet.applyExternalForce(body, -1, (ahead, 0.0, lift), position, world, client)
             bullet.applyExternalTorque(body, -1, (0.0, share * wanted_nm, 0.0), world, client)
             bullet.stepSimulation(client)
             down, sideways, free = -vz, abs(vx), vz + gain * lift - fall
+            if not level:
+                down, free = -nx * vx - nz * vz, nx * (vx + gain * ahead) + nz * free
             position, (_, qy, _, qw) = bullet.getBasePositionAndOrientation(body, client)
             (vx, _, vz), _ = bullet.getBaseVelocity(body, client)
-            if vz - free > PUSHED_MPS or touchdown.pressed:
+            away = vz if level else nx * vx + nz * vz
+            if away - free > PUSHED_MPS or touchdown.pressed:
                 tilt = math.acos(min(max(uz, -1.0), 1.0))
-                touchdown.step(step, vz - free > PUSHED_MPS, down, sideways, tilt)
+                touchdown.step(step, away - free > PUSHED_MPS, down, sideways, tilt)
         self._step = end
-        self._pose = self._body.pose()
+        self._pose = self._in_plane(self._body.pose())
         self._thrust_n = thrust
         self._weigh()
+
+    def _in_plane(self, pose: Pose) -> Pose:
+        """Take away what speed there is out of the plane, and what spin about other axes than the body's own y."""
+        _, (qx, qy, qz, qw), (vx, vy, vz), (sx, sy, sz) = pose
+        bx, by, bz = 2.0 * (qx * qy - qw * qz), 1.0 - 2.0 * (qx * qx + qz * qz), 2.0 * (qy * qz + qw * qx)
+        rate = bx * sx + by * sy + bz * sz
+        if max(abs(vy), abs(sx - rate * bx), abs(sz - rate * bz)) <= STRAY:
+            return pose
+        kept = pose._replace(velocity_mps=(vx, 0.0, vz), angular_velocity_radps=(rate * bx, rate * by, rate * bz))
+        bullet.resetBaseVelocity(
+            self._body.id, kept.velocity_mps, kept.angular_velocity_radps, physicsClientId=self._world.client
+        )
+        return kept
 
     def _true_values(self) -> tuple[float, ...]:
         (x, _, z), (qx, qy, qz, qw), (vx, vy, vz), (sx, sy, sz) = self._pose

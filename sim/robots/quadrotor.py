@@ -24,6 +24,7 @@ from ..faults import faults_for
 from ..free_body import Body, Pad, Pose
 from ..sensing import age_signals
 from ..touchdown import PUSHED_MPS
+from ..world import STANDARD_GRAVITY_MPS2
 
 if TYPE_CHECKING:
     from healing_runtime.core.plant import Twin
@@ -35,7 +36,6 @@ INERTIA_KGM2 = (1.4e-5, 1.4e-5, 2.17e-5)
 HALF_EXTENTS_M = (0.04, 0.04, 0.0125)
 ROTOR_ARM_M = 0.028
 """Distance of every rotor's axis from the body's x axis and from its y axis."""
-STANDARD_GRAVITY_MPS2 = 9.80665
 THRUST_TO_WEIGHT = 2.25
 _RPM2_PER_RADPS2 = (60.0 / (2.0 * math.pi)) ** 2
 THRUST_NS2 = 3.16e-10 * _RPM2_PER_RADPS2
@@ -126,7 +126,10 @@ SIGNALS = SignalTable(
             Signal("yaw", "rad", scale=math.pi, description="heading, -pi ... pi"),
             Signal("contact", description="1 where the body touched the pad in the last control period"),
             Signal(
-                "touchdown_speed", "m/s", scale=1.0, description="downward speed before contact, fastest of a touchdown"
+                "touchdown_speed",
+                "m/s",
+                scale=1.0,
+                description="speed into the pad before contact, fastest of a touchdown",
             ),
             Signal("landed", description="1 while in contact, slow, upright, and the rotors nearly off for 0.5 s"),
             Signal("rotor_speed", "rad/s", (4,), scale=MAX_RADPS, description="true speeds of the rotors"),
@@ -238,6 +241,7 @@ class QuadrotorPlant(BodyPlant):
         t0 = t1 = t2 = t3 = 0.0
         follow, (ax, ay, az), (fx, fy, fz), (ox, oy) = self._follow, self._wind, self._force, self._offset
         (nx, _, nz), reach_m = self._normal, self._ground_reach_m
+        level = nx == 0.0
         gain, fall = dt_s / self._mass_kg, dt_s * self._gravity_mps2
         position, (qx, qy, qz, qw), (vx, vy, vz), spin = self._pose
         if self._wakes:
@@ -259,20 +263,21 @@ class QuadrotorPlant(BodyPlant):
             drag = drag_xy * total
             thrust = t0 + t1 + t2 + t3
             along = thrust - drag_more_z * total * (rx * ux + ry * uy + rz * uz)
-            lift = along * uz - drag * rz + fz
-            push(
-                body, -1, (along * ux - drag * rx + fx, along * uy - drag * ry + fy, lift), position, world, client
-            )  # fmt: skip
+            lift, ahead = along * uz - drag * rz + fz, along * ux - drag * rx + fx
+            push(body, -1, (ahead, along * uy - drag * ry + fy, lift), position, world, client)
             torque = (
                 arm * (t2 + t3 - t0 - t1) - oy * thrust, arm * (t1 + t2 - t0 - t3) + ox * thrust, yaw_torque,
             )  # fmt: skip
             twist(body, -1, torque, link, client)
             advance(client)
             down, free = -vz, vz + gain * lift - fall
+            if not level:
+                down, free = -nx * vx - nz * vz, nx * (vx + gain * ahead) + nz * free
             position, (qx, qy, qz, qw) = read_pose(body, client)
             (vx, vy, vz), spin = read_velocity(body, client)
-            if vz - free > PUSHED_MPS or touchdown.pressed:
-                touchdown.step(step, vz - free > PUSHED_MPS, down)
+            away = vz if level else nx * vx + nz * vz
+            if away - free > PUSHED_MPS or touchdown.pressed:
+                touchdown.step(step, away - free > PUSHED_MPS, down)
         self._step = end
         self._pose = Pose(position, (qx, qy, qz, qw), (vx, vy, vz), spin)
         self._rotor_radps = (w0, w1, w2, w3)

@@ -8,6 +8,8 @@ import math
 import numpy as np
 import pytest
 
+from healing_runtime.core.errors import InputError
+
 CART, POLE, HALF, G = 1.0, 0.1, 0.5, 9.80665
 ABOUT_PIVOT = 4.0 / 3.0 * POLE * HALF**2
 FREED = (CART + POLE) * ABOUT_PIVOT - (POLE * HALF) ** 2
@@ -140,3 +142,28 @@ def test_a_heavier_pole_is_heavier_and_keeps_its_shape(cartpole):
     freed = (CART + 0.6) * about - (0.6 * HALF) ** 2
     assert log.cart_velocity[1] * 1000 == pytest.approx(about / freed, rel=1e-9)
     assert log.pole_rate[1] * 1000 == pytest.approx(-0.6 * HALF / freed, rel=1e-9)
+
+
+def hits(cartpole, physics_hz, faults):
+    """The fastest that the cart comes out of a buffer into which it goes with 3 m/s, from many places."""
+    fastest = 0.0
+    for gap_mm in range(0, 50, 5):
+        start = {"cart_position_m": 2.4 - 1e-3 * gap_mm, "cart_velocity_mps": 3.0, "pole_angle_deg": 180.0}
+        chosen = cartpole.scenario(
+            seconds=8 / physics_hz, control_hz=physics_hz, physics_hz=physics_hz, faults=faults, **start
+        )
+        log = cartpole.fly(chosen, [0.0])
+        fastest = max(fastest, -log.cart_velocity.min())
+    return fastest
+
+
+@pytest.mark.parametrize(("faults", "least_hz"), [((), 67), ((("payload", {"mass_kg": -0.5}),), 104)])
+def test_steps_in_which_the_buffers_would_throw_the_cart_back_faster_are_refused(cartpole, faults, least_hz):
+    """1 - c dt / m - k dt^2 / m = -1 for k = 5000 N/m, c = 60 N s/m and m of the cart and a quarter of the pole."""
+    mass, dt = (1.025 if least_hz == 67 else 0.525), 1.0 / (least_hz - 1)
+    assert 1.0 - 60.0 * dt / mass - 5000.0 * dt**2 / mass < -1.0
+    assert hits(cartpole, least_hz, faults) < 3.0
+    for physics_hz in (least_hz - 1, 40, 10):
+        chosen = cartpole.scenario(control_hz=physics_hz, physics_hz=physics_hz, faults=faults)
+        with pytest.raises(InputError, match=rf"rates\.physics_hz: at {physics_hz} .* write {least_hz} or more"):
+            cartpole.plant.reset(chosen, 0)

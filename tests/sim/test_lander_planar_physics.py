@@ -140,3 +140,26 @@ def test_altitude_is_that_of_the_lowest_corner_over_a_slope(lander_planar):
     turn = np.array([[math.cos(pitch), math.sin(pitch)], [-math.sin(pitch), math.cos(pitch)]])
     corners = [np.array([20.0, 30.0]) + turn @ (x, z) for x in (-1.5, 1.5) for z in (-1.0, 1.0)]
     assert log.altitude[0] == pytest.approx(min(normal @ corner for corner in corners), abs=1e-9)
+
+
+@pytest.mark.parametrize("friction", [0.8, 2.0])
+def test_thrown_at_the_ground_it_tumbles_on_in_its_plane_and_gains_no_energy(lander_planar, friction):
+    """At 80 m/s it spins at 50 rad/s, at which Bullet's explicit gyroscopic step would fling it out."""
+    start = {"position_m": (0.0, 50.0), "velocity_mps": (80.0, -10.0), "pitch_deg": 60.0}
+    chosen = lander_planar.scenario(seconds=30, environment={"pad": {"friction": friction}}, **start)
+    plant = lander_planar.plant
+    plant.reset(chosen, 0)
+
+    def energy():
+        (_, _, z), _, velocity, (_, rate, _) = plant._pose
+        return 0.5 * MASS * sum(v * v for v in velocity) + 0.5 * INERTIA * rate**2 + MASS * MOON * z
+
+    at_start, fastest = energy(), 0.0
+    for _ in range(chosen.duration_ticks):
+        plant.apply(np.array(OFF))
+        plant.step()
+        (_, y, _), (qx, _, qz, _), _, (_, rate, _) = plant._pose
+        fastest = max(fastest, abs(rate))
+        assert energy() < 1.01 * at_start
+        assert abs(y) < 1e-6 and 2.0 * math.hypot(qx, qz) < 1e-6
+    assert fastest > 20.0
