@@ -298,7 +298,7 @@ def test_the_restore_test_sees_what_is_forgotten(what, quadrotor, wander, monkey
     assert restored_differs(quadrotor, chosen, actions) is not None
 
 
-def test_the_hash_sees_every_part_of_the_state(bench, flight):
+def test_actions_and_seed_are_in_the_hash(bench, flight):
     chosen, actions = flight
     hashes = set()
     for scale in (1.0, 1.0 + 1e-12):
@@ -313,6 +313,77 @@ def test_the_hash_sees_every_part_of_the_state(bench, flight):
         bench.plant.step()
     hashes.add(bench.plant.state_hash())
     assert len(hashes) == 3
+
+
+def other(number):
+    """The next number of its kind."""
+    return not number if isinstance(number, bool) else number + 1 if isinstance(number, int) else number + 1e-9
+
+
+def each_other(numbers):
+    """The sequence with one number changed, for every number of it."""
+    numbers = tuple(numbers)
+    for place, number in enumerate(numbers):
+        yield (*numbers[:place], other(number), *numbers[place + 1 :])
+
+
+def each_row_other(row):
+    for place in range(row.size):
+        changed = row.copy()
+        changed[place] += 1e-9
+        yield changed
+
+
+def variations(plant):
+    """(what, owner, attribute, value) of states that differ from the plant's in one number alone."""
+    held, commands = plant._sensors.save(), plant._commands.save()
+    yield "step", plant, "_step", plant._step + 1
+    yield "truth", plant, "_truth", plant.truth() + 1e-9
+    yield "an onset", plant._schedule, "_onsets", ((0, 5),)
+    for method in ("_read_world", "_kept"):
+        for values in each_other(getattr(plant, method)()):
+            yield method, plant, method, lambda values=values: values
+    for place, (arrival, command) in enumerate(commands):
+        for entry in ((arrival + 1, command), *((arrival, c) for c in each_other(command))):
+            under_way = (*commands[:place], entry, *commands[place + 1 :])
+            yield f"command {place} under way", plant._commands, "_under_way", under_way
+    sensors = [("reading", row) for row in each_row_other(held.reading)]
+    sensors += [("raw", row) for row in each_row_other(held.raw)]
+    sensors += [("missed", values) for values in each_other(held.missed)]
+    if held.past:
+        sensors += [("late", values) for values in each_other(held.late)]
+    for place, measured in enumerate(held.past):
+        rows = ((*held.past[:place], row, *held.past[place + 1 :]) for row in each_row_other(measured))
+        sensors += [("past", past) for past in rows]
+    for part, value in sensors:
+        yield f"sensors: {part}", plant._sensors, "save", lambda part=part, value=value: held._replace(**{part: value})
+
+
+UNDER_WAY = {"cartpole": "pole_angle", "lander": "altitude", "lander_planar": "velocity", "quadrotor": "velocity"}
+
+
+def test_the_hash_sees_every_number_of_the_state(bench, wander, monkeypatch):
+    """Commands and readings are on their way; one number is changed at a time, whatever it belongs to."""
+    chosen = bench.scenario(seconds=2)
+    late_s = 3.0 * chosen.dt_s
+    signal = UNDER_WAY[bench.robot.name]
+    faults = [("actuator_delay", {"value_s": late_s}), ("sensor_delay", {"signal": signal, "value_s": late_s})]
+    chosen = bench.scenario(seconds=2, faults=faults)
+    plant, actions = bench.plant, wander(bench, chosen.duration_ticks)
+    plant.reset(chosen, 3)
+    for action in actions[:10]:
+        plant.apply(action)
+        plant.step()
+    before = plant.state_hash()
+    assert len(plant._commands.save()) >= 2 and len(plant._sensors.save().past) == 4
+    seen = 0
+    for what, owner, name, value in variations(plant):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, value)
+            assert plant.state_hash() != before, what
+        seen += 1
+    assert plant.state_hash() == before
+    assert seen > 4 * bench.robot.signals.observed.size
 
 
 def test_readings_are_fixed_within_a_tick(bench, flight):

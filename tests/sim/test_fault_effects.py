@@ -113,6 +113,17 @@ def test_a_wake_presses_on_its_axis_and_less_beside_it(quadrotor):
     assert many.velocity[-1, 2] == pytest.approx(-2.4 * G / 48, rel=1e-2)
 
 
+def test_a_wake_grows_over_its_ramp(quadrotor):
+    """In the physics step k of a ramp of n steps it presses with k / n; after it, in full."""
+    wake = ("downwash", {"value": 0.8, "radius_m": 5.0}, 0, None, 20)
+    log = flown(quadrotor, wake, seconds=0.25)
+    whole = flown(quadrotor, wake[:2], seconds=0.25)
+    pressed = np.minimum(np.arange(1, 61) / 20, 1.0)
+    expected = np.r_[0.0, np.cumsum(-0.8 * G / 240 * pressed)[4::5]]
+    assert log.velocity[:, 2] == pytest.approx(expected, rel=0.03, abs=1e-9)
+    assert whole.velocity[1, 2] == pytest.approx(-0.8 * G / 48, rel=0.01)
+
+
 def test_turbulence_has_its_strength_and_its_memory(quadrotor):
     """The gusts themselves; and what they do is wind: the same gusts as `wind`, tick by tick, give the same flight."""
     chosen = quadrotor.scenario(seconds=400, faults=[("turbulence", {"sigma_mps": 4.0, "memory_s": 0.5})])
@@ -150,17 +161,32 @@ def test_gusts_act_as_wind_does(quadrotor):
 
 def test_thrust_noise_has_its_strength_on_every_rotor_alone(quadrotor):
     chosen = quadrotor.scenario(seconds=40, faults=[("thrust_noise", {"value": 0.1})])
-    plant, rows = quadrotor.plant, []
-    plant.reset(chosen, 1)
-    for tick in range(chosen.duration_ticks):
-        plant._step = tick * chosen.substeps
-        plant._change()
-        rows.append(plant._thrust)
-    shares = np.array(rows) / (MASS * G / 4.0 / HOVER**2)
+    shares = thrusts(quadrotor, chosen, seed=1) / (MASS * G / 4.0 / HOVER**2)
     assert shares.mean(axis=0) == pytest.approx(np.ones(4), abs=0.01)
     assert shares.std(axis=0) == pytest.approx(np.full(4, 0.1), rel=0.08)
     assert np.abs(np.corrcoef(shares.T) - np.eye(4)).max() < 0.1
     assert np.abs(np.corrcoef(shares[:-1, 0], shares[1:, 0])[0, 1]) < 0.1
+
+
+def test_thrust_noise_remembers_as_long_as_it_says(quadrotor):
+    """Two deviations t apart correlate with exp(-t / memory); their strength is the same as without a memory."""
+    chosen = quadrotor.scenario(seconds=400, faults=[("thrust_noise", {"value": 0.1, "memory_s": 0.5})])
+    shares = thrusts(quadrotor, chosen, seed=1) / (MASS * G / 4.0 / HOVER**2)
+    assert shares.std(axis=0) == pytest.approx(np.full(4, 0.1), rel=0.08)
+    for lag in (12, 24, 48):
+        one = [np.corrcoef(shares[:-lag, rotor], shares[lag:, rotor])[0, 1] for rotor in range(4)]
+        assert one == pytest.approx(np.full(4, math.exp(-lag / 48 / 0.5)), abs=0.08)
+
+
+def thrusts(bench, chosen, seed):
+    """The rotors' thrust over their squared speed, tick by tick, without flying."""
+    plant, rows = bench.plant, []
+    plant.reset(chosen, seed)
+    for tick in range(chosen.duration_ticks):
+        plant._step = tick * chosen.substeps
+        plant._change()
+        rows.append(plant._thrust)
+    return np.array(rows)
 
 
 def test_thrust_noise_shakes_the_body(quadrotor):

@@ -259,11 +259,22 @@ def test_faults_claim_what_they_take_for_themselves_alone(request, robot, one, o
     assert bool(claims[0] & claims[1]) is common
 
 
+CLAIMS = {
+    "joint_jammed": {"joint 0"}, "joint_torque_loss": {"joint 0"}, "pole_mass": {"pole mass"},
+    "restitution": {"restitution"}, "battery_sag": {"battery"}, "rotor_efficiency": {"rotor 0"},
+    "rotor_lag": {"rotor lag"}, "rotor_stuck": {"rotor 0"}, "rpm_ceiling": {"rotor ceiling"},
+    "frame_error": {"frame of position", "frame of velocity"},
+}  # fmt: skip
+"""By the examples; a sensor that is held is claimed by its name, and everything else adds up with its like."""
+
+
 def test_every_fault_answers_for_its_claims(case):
     bench, kind = case
-    claims = bench.robot.faults[kind].claims(example(bench, kind))
+    parameters = example(bench, kind)
+    held = {f"sensor {parameters['signal']}"} if kind in ("sensor_stuck", "sensor_dropout") else set()
+    claims = bench.robot.faults[kind].claims(parameters)
     assert isinstance(claims, frozenset)
-    assert all(isinstance(claim, str) and claim for claim in claims)
+    assert claims == CLAIMS.get(kind, held)
 
 
 def test_faults_add_up(quadrotor):
@@ -422,3 +433,30 @@ def test_drift_grows_from_its_start_and_is_gone_with_its_end(cartpole):
     assert np.all(error[:20] == 0.0)
     assert error[20:60] == pytest.approx(0.2 * 0.02 * np.arange(40), abs=1e-12)
     assert np.all(error[60:] == 0.0)
+
+
+@pytest.mark.parametrize("kind, parameters, whole", [
+    ("sensor_bias", {"value": -0.3}, lambda since_s: np.full(len(since_s), -0.3)),
+    ("sensor_drift", {"rate": 0.2}, lambda since_s: 0.2 * since_s),
+])  # fmt: skip
+def test_the_error_of_a_sensor_grows_over_its_ramp(cartpole, kind, parameters, whole):
+    """From tick 20 on, over 40 ticks of 5 steps: in step k of 200 it is k / 200 of the error, afterwards all of it."""
+    fault = (kind, {"signal": "cart_position", **parameters}, 100, None, 200)
+    log = cartpole.fly(cartpole.scenario(seconds=2, faults=[fault]), [0.0])
+    error = log.reading("cart_position")[:, 0] - log.cart_position
+    ticks = np.arange(20, 101)
+    amount = np.minimum((5 * ticks - 100 + 1) / 200, 1.0)
+    assert np.all(error[:20] == 0.0)
+    assert error[20:] == pytest.approx(amount * whole(0.02 * (ticks - 20)), abs=1e-12)
+
+
+def test_noise_grows_over_its_ramp(cartpole):
+    """The same draws, smaller ones."""
+
+    def error(*ramp):
+        fault = ("sensor_noise", {"signal": "cart_position", "value": 0.1}, 0, None, *ramp)
+        log = cartpole.fly(cartpole.scenario(seconds=2, faults=[fault]), [0.0])
+        return log.reading("cart_position")[:, 0] - log.cart_position
+
+    amount = np.minimum((5 * np.arange(101) + 1) / 300, 1.0)
+    assert error(300) == pytest.approx(amount * error(), abs=1e-12)

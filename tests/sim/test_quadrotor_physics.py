@@ -141,6 +141,46 @@ def test_ground_effect_reaches_along_the_normal_and_as_far_as_it_is_strong(
     assert (abs(rise(effect) - rise(0.0)) > 1e-5) == felt
 
 
+ROTORS = np.array([[1, -1, 0], [-1, -1, 0], [-1, 1, 0], [1, 1, 0]]) * 0.028
+"""Front right, rear right, rear left, front left; x is forward and y is left."""
+
+
+@pytest.mark.parametrize(("attitude_rpy_deg", "slope_deg"), [
+    ((12, 0, 0), 0.0), ((-12, 0, 0), 0.0), ((0, 12, 0), 0.0), ((9, -6, 0), 0.0), ((8, 5, 70), 0.0), ((0, 0, 0), 12.0),
+    ((0, 0, 90), 12.0), ((6, -9, -130), -8.0),
+])  # fmt: skip
+def test_ground_effect_rights_a_tilted_hover_over_the_pad(quadrotor, attitude_rpy_deg, slope_deg):
+    """A rotor that is lower has more thrust, 1 + G (R / 4 h)² of it: the side that hangs down is lifted."""
+    slope = math.radians(slope_deg)
+    chosen = quadrotor.scenario(
+        seconds=1 / 240, control_hz=240, position_m=(0, 0, 0.09), attitude_rpy_deg=attitude_rpy_deg,
+        environment={"pad": {"slope_deg": slope_deg}},
+    )  # fmt: skip
+    log = quadrotor.fly(chosen, np.full(4, HOVER))
+    normal = np.array([math.sin(slope), 0.0, math.cos(slope)])
+    places = np.array([0, 0, 0.09]) + ROTORS @ rotation(log.q_xyzw_world_body[0]).T
+    thrusts = 0.027 * 9.80665 / 4.0 * (1.0 + 11.36859 * (0.0231348 / 4.0 / (places @ normal)) ** 2)
+    moment = (np.cross(ROTORS, np.array([0.0, 0.0, 1.0])) * thrusts[:, None]).sum(axis=0)
+    assert np.abs(moment).max() > 1e-5
+    assert log.angular_velocity[-1] == pytest.approx(moment / 1.4e-5 / 240, abs=1e-6)
+    upright = rotation(log.q_xyzw_world_body[0])[:, 2]
+    rights = np.cross(upright, normal) @ rotation(log.q_xyzw_world_body[0]) @ moment
+    assert rights > 0.0, "it turns the body's up towards the pad's normal"
+
+
+@pytest.mark.parametrize(("roll_deg", "felt"), [(60.0, True), (120.0, False), (180.0, False)])
+def test_rotors_that_blow_upwards_have_no_ground_effect(quadrotor, roll_deg, felt):
+    def flown(effect):
+        chosen = quadrotor.scenario(
+            seconds=1 / 48, position_m=(0, 0, 0.1), attitude_rpy_deg=(roll_deg, 0, 0),
+            environment={"ground_effect": effect},
+        )  # fmt: skip
+        return quadrotor.fly(chosen, np.full(4, HOVER)).truth
+
+    assert (np.abs(flown(1.0) - flown(0.0)).max() > 1e-3) == felt
+    assert felt or flown(1.0).tobytes() == flown(0.0).tobytes()
+
+
 @pytest.mark.parametrize("drop_m", [0.05, 1.0])
 def test_touchdown_speed_is_the_one_before_the_impact(quadrotor, drop_m):
     """Between two ticks the body goes from fast to rest; the plant has looked at the physics rate."""
