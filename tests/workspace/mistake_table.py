@@ -774,6 +774,18 @@ ROWS = (
         "unknown key 'duration_s'. Did you mean 'duration' or 'assertions'?",
     ),
     Row(
+        "on_violation: rewind",
+        "on_violation: panic",
+        "15:24",
+        'policy.on_violation cannot be "panic". Write one of: freeze, rewind.',
+    ),
+    Row(
+        "max_attempts: 8",
+        "fallback: quadrotor/landing_pid",
+        "15:48",
+        "policy.fallback is not available yet; leave it out: an unhealed run then ends at its trip tick.",
+    ),
+    Row(
         "position_m: {normal: 0.02}",
         "position_m: {normal: 1e400 m}",
         "14:32",
