@@ -272,15 +272,15 @@ class _Builder:
         return layout if layout.split() == event.value.split() else None
 
 
-def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """At most two known names that may have been meant."""
-    return difflib.get_close_matches(name, sorted(known), n=2, cutoff=0.6)
+def nearest(name: str, known: Iterable[str], *, likeness: float = 0.6) -> list[str]:
+    """At most two known names that may have been meant; `likeness` is 1 for the same name."""
+    return difflib.get_close_matches(name, sorted(known), n=2, cutoff=likeness)
 
 
-def suggestion(name: str, known: Iterable[str], *, what: str = "Known") -> str:
+def suggestion(name: str, known: Iterable[str], *, what: str = "Known", likeness: float = 0.6) -> str:
     """`" Did you mean 'x'?"`, else the list of what is known, for the end of an error message."""
     names = sorted(known)
-    near = nearest(name, names)
+    near = nearest(name, names, likeness=likeness)
     if near:
         return " Did you mean " + " or ".join(f"'{n}'" for n in near) + "?"
     return f" {what}: {', '.join(names)}." if names else ""

@@ -15,6 +15,8 @@ from healing_runtime.workspace.sections import resolve_section
 from healing_runtime.workspace.timing import nearest_step
 from healing_runtime.workspace.validation import dotted
 
+_LIKENESS = 0.75
+"""Kinds are long words that share their endings: what is less alike is another robot's fault, not a slip."""
 _FAULT_KEYS = {"kind", "when", *FaultEntry.times, *(f"{name}_s" for name in FaultEntry.times)}
 
 
@@ -75,7 +77,7 @@ def _fault(
     document: Document, at: KeyPath, entry: FaultEntry, robot: Robot, time: Written | None, notes: list[str]
 ) -> FaultSpec:
     if entry.kind not in robot.faults:
-        hint = suggestion(entry.kind, robot.faults, what=f"Faults of {robot.name}")
+        hint = suggestion(entry.kind, robot.faults, what=f"Faults of {robot.name}", likeness=_LIKENESS)
         message = f"the robot {robot.name} cannot take a fault '{entry.kind}'.{hint}"
         raise NotFoundInCatalogue(message, where=document.where((*at, "kind")))
     kind: Any = robot.faults[entry.kind]

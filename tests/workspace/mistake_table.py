@@ -771,7 +771,7 @@ ROWS = (
         "duration: 12 s",
         "duration: 12 s\nduration_s: 12",
         "6:1",
-        "unknown key 'duration_s'. Did you mean 'duration' or 'assertions'?",
+        "duration_s and duration are the same time; keep one.",
     ),
     Row(
         "on_violation: rewind",
@@ -784,6 +784,36 @@ ROWS = (
         "fallback: quadrotor/landing_pid",
         "15:48",
         "policy.fallback is not available yet; leave it out: an unhealed run then ends at its trip tick.",
+    ),
+    Row(
+        "on_violation: rewind",
+        "on_violation: panic",
+        "15:24",
+        'policy.on_violation cannot be "panic". Write one of: freeze, rewind.',
+    ),
+    Row(
+        "max_attempts: 8",
+        "fallback: quadrotor/landing_pid",
+        "15:48",
+        "policy.fallback is not available yet; leave it out: an unhealed run then ends at its trip tick.",
+    ),
+    Row(
+        "probation: 2 s",
+        "probation: 2 s, probation_s: 2",
+        "15:48",
+        "policy.probation_s and probation are the same time; keep one.",
+    ),
+    Row(
+        "kind: rotor_efficiency, rotor: 0, value: 0.8",
+        "kind: force_saturation, value: 0.8",
+        "12:12",
+        "the robot quadrotor cannot take a fault 'force_saturation'. Faults of quadrotor: ….",
+    ),
+    Row(
+        "{min_robustness: 0.02,",
+        "{regressions: yes,",
+        "16:27",
+        'acceptance.regressions cannot be "yes"; write true or false.',
     ),
     Row(
         "position_m: {normal: 0.02}",
