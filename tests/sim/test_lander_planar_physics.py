@@ -140,3 +140,11 @@ def test_altitude_is_that_of_the_lowest_corner_over_a_slope(lander_planar):
     turn = np.array([[math.cos(pitch), math.sin(pitch)], [-math.sin(pitch), math.cos(pitch)]])
     corners = [np.array([20.0, 30.0]) + turn @ (x, z) for x in (-1.5, 1.5) for z in (-1.0, 1.0)]
     assert log.altitude[0] == pytest.approx(min(normal @ corner for corner in corners), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "start", [{"position_m": (5e3, 100.0)}, {"position_m": (0.0, 2e5)}, {"velocity_mps": (0.0, -1e10)}]
+)
+def test_where_no_lander_begins_is_refused(lander_planar, start):
+    with pytest.raises(ValidationError):
+        lander_planar.robot.initial.model_validate(start)

@@ -299,10 +299,10 @@ ROWS = (
         ".nan is not a finite number; write a finite one.",
     ),
     Row(
-        "[0.3, -0.2, 1.5]",
-        "[0.3, -0.2, 1e31]",
-        "8:35",
-        "initial.position_m[2]: 1e+31 is too large a number; write one that a robot can reach.",
+        "reference: {position_m: [0, 0, 0]}",
+        "reference: {position_m: [0, 0, 1e31]}",
+        "10:32",
+        "reference.position_m[2]: 1e+31 is too large a number; write one that a robot can reach.",
     ),
     Row(
         "position_m: [0.3, -0.2, 1.5]",
@@ -814,6 +814,24 @@ ROWS = (
         "{regressions: yes,",
         "16:27",
         'acceptance.regressions cannot be "yes"; write true or false.',
+    ),
+    Row(
+        "velocity_mps: [0, 0, 0]",
+        "velocity_mps: [0, 1e10, 0]",
+        "8:59",
+        "initial.velocity_mps[1]: must be less than or equal to 1000, not 10000000000.0; write one that is.",
+    ),
+    Row(
+        "[0.3, -0.2, 1.5]",
+        "[-5000, -0.2, 1.5]",
+        "8:24",
+        "initial.position_m[0]: must be greater than or equal to -4000, not -5000; write one that is.",
+    ),
+    Row(
+        "[0.3, -0.2, 1.5]",
+        "[0.3, -0.2, 200 km]",
+        "8:35",
+        "initial.position_m[2]: must be less than or equal to 100000, not 200000.0; write one that is.",
     ),
     Row(
         "position_m: {normal: 0.02}",
