@@ -19,6 +19,8 @@ from healing_runtime.core.errors import FileFormatError, Location, NotFoundInCat
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 24
+MOST_NAMES = 40
+"""More than these do not help a reader of one line."""
 
 KeyPath = tuple[str | int, ...]
 
@@ -278,9 +280,12 @@ def nearest(name: str, known: Iterable[str], *, likeness: float = 0.6) -> list[s
 
 
 def suggestion(name: str, known: Iterable[str], *, what: str = "Known", likeness: float = 0.6) -> str:
-    """`" Did you mean 'x'?"`, else the list of what is known, for the end of an error message."""
+    """`" Did you mean 'x'?"`, else the list of what is known, for the end of an error message; of many, the nearest."""
     names = sorted(known)
     near = nearest(name, names, likeness=likeness)
     if near:
         return " Did you mean " + " or ".join(f"'{n}'" for n in near) + "?"
+    if len(names) > MOST_NAMES:
+        few = difflib.get_close_matches(name, names, n=5, cutoff=0.0)
+        return f" The nearest of {len(names)} are: {', '.join(few)}."
     return f" {what}: {', '.join(names)}." if names else ""
