@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from healing_runtime import workspace
 from healing_runtime.core.codec import plain
+from healing_runtime.core.errors import NotFoundInCatalogue
 from healing_runtime.core.plant import Robot
 from healing_runtime.core.signals import Layout, Signal
+from healing_runtime.workspace.document import suggestion
 
 Entry = dict[str, Any]
 
@@ -39,7 +42,11 @@ def show(name: str) -> list[Entry]:
             entries.append({"kind": kind, "name": name, **read(name)})
     if entries:
         return entries
-    home.scenario(name)  # raises with the nearest names, or reads a path
+    if not Path(name).suffix and not Path(name).exists():
+        known = {n for names in (home.robot_names(), *(found for _, found, _ in _files(home))) for n in names}
+        hint = suggestion(name, known, what="There are")
+        raise NotFoundInCatalogue(f"there is no file and no catalogue entry '{name}'.{hint}")
+    home.scenario(name)  # a path
     return [{"kind": "scenario", "name": name, **_scenario(home, name)}]
 
 

@@ -39,7 +39,10 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Folder for run records; <workspace>/runs if left out.")] = None,
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Exit 1 also when a warning is broken, or an assertion ends unknown or vacuous."),
+        typer.Option(
+            "--strict",
+            help="Exit 1 also when a warning is broken, an assertion ends unknown or vacuous, or a fault never begins.",
+        ),
     ] = False,
     as_json: output.JsonFlag = False,
 ) -> None:
@@ -83,6 +86,9 @@ def summary(document: dict[str, Any], folder: Path) -> list[str]:
     silent = [a["id"] for a in document["assertions"] if a["status"] == "vacuous"]
     if silent:
         lines += ["", f"vacuous, so not verified (the trigger never came true): {', '.join(silent)}"]
+    for number, fault in enumerate(document["faults"]):
+        if fault["when"] and fault["onset"] is None:
+            lines += ["", f"faults[{number}] never began: its formula was never true"]
     flown = f"{document['ticks']} ticks, {output.number(document['sim_time_s'])} s simulated"
     lines += ["", f"{flown} in {document['wall_time_s']:.1f} s", f"record: {folder}"]
     why = document.get("reason") or _why_unhealed(document)

@@ -72,7 +72,7 @@ class Plant(Protocol):
 class Fault(Protocol):
     """One way in which a robot breaks. `Parameters` is a pydantic model with unknown keys forbidden.
 
-    Both methods are of the class, and are given valid parameters.
+    All methods are of the class, and are given valid parameters.
     """
 
     kind: ClassVar[str]
@@ -87,6 +87,11 @@ class Fault(Protocol):
     @classmethod
     def rounded(cls, parameters: Mapping[str, Any], control_hz: int, physics_hz: int) -> Mapping[str, str]:
         """Parameter -> what its value is rounded to at these rates, in words; none where nothing is rounded."""
+        ...
+
+    @classmethod
+    def lasting(cls, parameters: Mapping[str, Any], physics_hz: int) -> Mapping[str, int]:
+        """Parameter -> for how many physics steps it acts, if it is over by itself; none of one that stays."""
         ...
 
 

@@ -57,11 +57,6 @@ def prepare(
         raise InputError(
             "policy 'failsafe' is not available yet; use 'rewind' or 'freeze'.", where=Location(str(loaded.path))
         )
-    if scenario.policy.fallback is not None:
-        raise InputError(
-            "policy.fallback is not available yet; leave it out: an unhealed run then ends at its trip tick.",
-            where=Location(str(loaded.path)),
-        )
     if unprovable := must_be_provable(scenario.acceptance):
         raise InputError(unprovable, where=Location(str(loaded.path)))
     robot = home.robot(scenario.robot)

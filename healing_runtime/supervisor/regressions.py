@@ -11,6 +11,9 @@ from healing_runtime.gate.records import Course
 from healing_runtime.supervisor.preparation import Prepared, judged_by, refuse_bad_triggers
 from healing_runtime.telemetry.record import RunFolder
 
+SHOWN = 5
+"""So many names are told of scenarios that are left out; of others, how many they are."""
+
 
 class Regressions:
     """What a run's patches may be held against, ordered by name.
@@ -40,7 +43,9 @@ class Regressions:
             else:
                 yield course
         if left_out:
-            self._narrate(f"left out as regressions, see heal check: {', '.join(left_out)}")
+            more = len(left_out) - SHOWN
+            names = ", ".join(left_out[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+            self._narrate(f"left out as regressions, see heal check: {names}")
 
     def _list(self) -> Iterator[Mapping[str, str]]:
         own, home = self._prepared.scenario, self._prepared.workspace

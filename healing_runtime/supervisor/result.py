@@ -68,13 +68,17 @@ class RunResult:
 
     @property
     def exit_code(self) -> int:
-        """Exit code of `heal run`; with `strict`, what ends unknown or vacuous and a broken warning are 1."""
+        """Exit code of `heal run`.
+
+        With `strict`, what ends unknown or vacuous, a broken warning and a fault whose formula was never true are 1.
+        """
         code = self.outcome.exit_code
         loose = any(
             a["status"] in ("unknown", "vacuous") or (a["severity"] == "warning" and a["status"] != "true")
             for a in self.document["assertions"]
         )
-        return 1 if code == 0 and self.strict and loose else code
+        waits = any(fault["when"] and fault["onset"] is None for fault in self.document["faults"])
+        return 1 if code == 0 and self.strict and (loose or waits) else code
 
 
 def document(
@@ -118,9 +122,7 @@ def document(
     }
 
 
-def _fault(
-    fault: FaultSpec, number: int, onsets: Mapping[int, int], scenario: Scenario, ticks: int
-) -> dict[str, Any]:
+def _fault(fault: FaultSpec, number: int, onsets: Mapping[int, int], scenario: Scenario, ticks: int) -> dict[str, Any]:
     """A fault and when it began in the final branch: at a physics step, in the control period after a tick's sample."""
     begun, step = onsets.get(number), fault.start_step
     if fault.when is not None:

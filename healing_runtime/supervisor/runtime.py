@@ -35,7 +35,8 @@ class Runtime:
         policy: `freeze` or `rewind`; default as the scenario says.
         seed: drives noise and every draw; default as the scenario says.
         out: folder for the run record; default `<workspace>/runs`.
-        strict: assertions that end unknown or vacuous, and broken warnings, make the exit code 1.
+        strict: assertions that end unknown or vacuous, broken warnings, and faults whose formula was never true, make
+            the exit code 1.
         progress: told what happens, one line a time.
 
     Raises:

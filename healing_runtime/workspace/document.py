@@ -19,6 +19,8 @@ from healing_runtime.core.errors import FileFormatError, Location, NotFoundInCat
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 24
+MOST_NAMES = 40
+"""More than these do not help a reader of one line."""
 
 KeyPath = tuple[str | int, ...]
 
@@ -272,15 +274,18 @@ class _Builder:
         return layout if layout.split() == event.value.split() else None
 
 
-def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """At most two known names that may have been meant."""
-    return difflib.get_close_matches(name, sorted(known), n=2, cutoff=0.6)
+def nearest(name: str, known: Iterable[str], *, likeness: float = 0.6) -> list[str]:
+    """At most two known names that may have been meant; `likeness` is 1 for the same name."""
+    return difflib.get_close_matches(name, sorted(known), n=2, cutoff=likeness)
 
 
-def suggestion(name: str, known: Iterable[str], *, what: str = "Known") -> str:
-    """`" Did you mean 'x'?"`, else the list of what is known, for the end of an error message."""
+def suggestion(name: str, known: Iterable[str], *, what: str = "Known", likeness: float = 0.6) -> str:
+    """`" Did you mean 'x'?"`, else the list of what is known, for the end of an error message; of many, the nearest."""
     names = sorted(known)
-    near = nearest(name, names)
+    near = nearest(name, names, likeness=likeness)
     if near:
         return " Did you mean " + " or ".join(f"'{n}'" for n in near) + "?"
+    if len(names) > MOST_NAMES:
+        few = difflib.get_close_matches(name, names, n=5, cutoff=0.0)
+        return f" The nearest of {len(names)} are: {', '.join(few)}."
     return f" {what}: {', '.join(names)}." if names else ""

@@ -12,9 +12,11 @@ from healing_runtime.workspace.document import Document, KeyPath, suggestion
 from healing_runtime.workspace.gathering import Gathering
 from healing_runtime.workspace.models import FaultEntry, Rates
 from healing_runtime.workspace.sections import resolve_section
-from healing_runtime.workspace.timing import nearest_step
+from healing_runtime.workspace.timing import nearest_step, seconds
 from healing_runtime.workspace.validation import dotted
 
+_LIKENESS = 0.75
+"""Kinds are long words that share their endings: what is less alike is another robot's fault, not a slip."""
 _FAULT_KEYS = {"kind", "when", *FaultEntry.times, *(f"{name}_s" for name in FaultEntry.times)}
 
 
@@ -75,7 +77,7 @@ def _fault(
     document: Document, at: KeyPath, entry: FaultEntry, robot: Robot, time: Written | None, notes: list[str]
 ) -> FaultSpec:
     if entry.kind not in robot.faults:
-        hint = suggestion(entry.kind, robot.faults, what=f"Faults of {robot.name}")
+        hint = suggestion(entry.kind, robot.faults, what=f"Faults of {robot.name}", likeness=_LIKENESS)
         message = f"the robot {robot.name} cannot take a fault '{entry.kind}'.{hint}"
         raise NotFoundInCatalogue(message, where=document.where((*at, "kind")))
     kind: Any = robot.faults[entry.kind]
@@ -99,6 +101,13 @@ def _fault(
         rounded: Mapping[str, str] = kind.rounded(parameters, time.rates.control_hz, time.rates.physics_hz)
         for name, told in rounded.items():
             notes.append(f"{dotted((*at, name))}: {written.get(name, parameters[name])} is rounded to {told}")
+        lasting: Mapping[str, int] = kind.lasting(parameters, time.rates.physics_hz)
+        start, end = steps.get("start", 0), min(steps.get("until", time.end_step), time.end_step)
+        for name, length in lasting.items():
+            if length > end - start:
+                told = f"{written.get(name, parameters[name])} is longer than the fault"
+                share = 100 * (end - start) / length
+                notes.append(f"{dotted((*at, name))}: {told}; {share:.3g} % of it is given at most")
     when = None if entry.when is None else _text(document, (*at, "when"))
     return FaultSpec(entry.kind, parameters, steps.get("start", 0), steps.get("until"), steps.get("ramp", 0), when)
 
@@ -117,13 +126,17 @@ def _steps(
                 steps[key] = step
     start, until, ramp = steps.get("start"), steps.get("until"), steps.get("ramp", 0)
     if start is not None and start >= time.end_step:
-        message = (
-            f"{dotted((*at, 'start'))}: {entry.start} is not before the end of the flight, {time.duration}; "
-            "start the fault earlier, or lengthen 'duration'."
-        )
+        name, what = dotted((*at, "start")), f"is not before the end of the flight, {time.duration}"
+        if seconds(document, (*at, "start"), entry.start) * time.rates.physics_hz < time.end_step:
+            what = f"is rounded to physics step {start}, at which the flight ends"
+        message = f"{name}: {entry.start} {what}; start the fault earlier, or lengthen 'duration'."
         gathering.add(FileFormatError(message, where=document.where((*at, "start"))))
     elif start is not None and until is not None and until <= start:
         message = f"{dotted(at)}: 'until' is not after 'start'; give the time at which the fault ends."
+        assert entry.until is not None
+        if seconds(document, (*at, "start"), entry.start) < seconds(document, (*at, "until"), entry.until):
+            both = f"'start' and 'until' are both rounded to physics step {start}, {start / time.rates.physics_hz:g} s"
+            message = f"{dotted(at)}: {both}; let the fault end a step later at least."
         gathering.add(FileFormatError(message, where=document.where((*at, "until"))))
     elif start is not None:
         notes += _short(at, entry, start, min(until or time.end_step, time.end_step), ramp, time)

@@ -53,7 +53,7 @@ class PolicySection(FileModel):
 
     times = ("probation",)
 
-    on_violation: Literal["freeze", "rewind", "failsafe"] = "rewind"
+    on_violation: Text = "rewind"
     fallback: Text | None = None
     probation: Quantity = "2 s"
     max_attempts: int = Field(default=8, ge=1, le=1000)

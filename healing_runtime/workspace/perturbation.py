@@ -152,6 +152,10 @@ class _Reader:
 
     def _of_faults(self, entry: Any, faults: tuple[FaultSpec, ...], time: Written) -> dict[str, Distribution]:
         at: KeyPath = ("perturb", "faults")
+        if not faults:
+            message = f"{dotted(at)}: this scenario has no fault that could vary; leave 'faults' out."
+            self.gathering.add(FileFormatError(message, where=self.document.where_key(at)))
+            return {}
         names = {name for fault in faults for name, value in fault.parameters.items() if _numeric(value)} | {"start"}
         pairs = {(f.kind, n) for f in faults for n in (*f.parameters, "start")}
         out: dict[str, Distribution] = {}

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
 
-from healing_runtime.core.errors import InputError
+from healing_runtime.core.errors import FileFormatError, InputError
 from healing_runtime.core.records import Acceptance, Policy
-from healing_runtime.workspace.document import Document
-from healing_runtime.workspace.gathering import Gathering, located
+from healing_runtime.workspace.document import Document, suggestion
+from healing_runtime.workspace.gathering import Gathering
 from healing_runtime.workspace.models import ScenarioFile
 from healing_runtime.workspace.timing import whole_ticks
 
+_POLICIES = ("freeze", "rewind")
 
-def read_policy(
-    document: Document, file: ScenarioFile, find: Callable[[str], str], override: str | None, control_hz: int | None
-) -> Policy | None:
+
+def read_policy(document: Document, file: ScenarioFile, override: str | None, control_hz: int | None) -> Policy | None:
     """The policy; None without a rate."""
     section, gathering = file.policy, Gathering()
     choice = section.on_violation if override is None else override
     if choice not in ("freeze", "rewind"):
         where = document.where(("policy", "on_violation")) if override is None else None
-        gathering.add(InputError(f"the policy '{choice}' is not available; use rewind or freeze.", where=where))
-    fallback = section.fallback
-    if fallback is not None:
-        look_up = functools.partial(find, fallback)
-        fallback = gathering.attempt(lambda: located(document, ("policy", "fallback"), look_up))
+        if override is None and choice != "failsafe":
+            what = f'policy.on_violation cannot be "{choice}".{suggestion(choice, _POLICIES, what="Write one of")}'
+            gathering.add(FileFormatError(what, where=where))
+        else:
+            gathering.add(InputError(f"the policy '{choice}' is not available; use rewind or freeze.", where=where))
+    if section.fallback is not None:
+        what = "policy.fallback is not available yet; leave it out: an unhealed run then ends at its trip tick."
+        gathering.add(InputError(what, where=document.where_key(("policy", "fallback"))))
     ticks, at = 0, ("policy", "probation")
     if control_hz is not None:
         ticks = gathering.attempt(lambda: whole_ticks(document, at, section.probation, control_hz))
@@ -35,7 +36,6 @@ def read_policy(
         return None
     return Policy(
         on_violation=choice,
-        fallback=fallback,
         probation_ticks=ticks,
         max_attempts=section.max_attempts,
         wall_budget_s=section.wall_budget_s,

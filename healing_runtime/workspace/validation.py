@@ -115,6 +115,10 @@ def _line(
     name = dotted(path)
     kind, given = entry["type"], entry["input"]
     if kind == "extra_forbidden":
+        time = str(path[-1]).removesuffix("_s")
+        if time != path[-1] and time in _times_at(model, entry["loc"][:-1]):
+            what = f"{name} and {time} are the same time; keep one."
+            return FileFormatError(what, where=document.where_key(path))
         known = [*_known_keys(model, entry["loc"][:-1]), *(beside if len(entry["loc"]) == 1 else ())]
         hint = suggestion(str(path[-1]), known, what="Known keys") or " Remove it."
         return FileFormatError(f"unknown key '{path[-1]}'.{hint}", where=document.where_key(path))
@@ -124,6 +128,9 @@ def _line(
         known = [word.strip(" '") for word in entry["ctx"]["expected"].replace(" or ", ", ").split(",")]
         hint = suggestion(str(given), known, what="Write one of")
         return FileFormatError(f"{name} cannot be {_shown(given)}.{hint}", where=document.where(path))
+    if kind == "bool_type":
+        what = f"{name} cannot be {_shown(given)}; write true or false."
+        return FileFormatError(what, where=document.where(path))
     if kind == "string_too_short":
         return FileFormatError(f"{name} is empty; write it, or remove the key.", where=document.where_key(path))
     if kind == "string_pattern_mismatch":
@@ -157,14 +164,23 @@ def _spelled_out(document: Document, at: KeyPath, location: Sequence[str | int])
 
 
 def _known_keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    found = _model_at(model, location)
+    return [] if found is None else list(found.model_fields)
+
+
+def _times_at(model: type[BaseModel], location: Sequence[str | int]) -> tuple[str, ...]:
+    return getattr(_model_at(model, location), "times", ())
+
+
+def _model_at(model: type[BaseModel], location: Sequence[str | int]) -> Any:
+    """The model of what stands there, None where none is declared."""
     current: Any = model
     for part in location:
         if isinstance(part, str) and part in current.model_fields:
-            inner = _model_in(current.model_fields[part].annotation)
-            if inner is None:
-                return []
-            current = inner
-    return list(current.model_fields)
+            current = _model_in(current.model_fields[part].annotation)
+            if current is None:
+                return None
+    return current
 
 
 def _model_in(annotation: Any) -> Any:

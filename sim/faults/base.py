@@ -75,6 +75,11 @@ class BodyFault:
         """Parameter -> what its value is rounded to at these rates, in words; none where nothing is rounded."""
         return {}
 
+    @classmethod
+    def lasting(cls, parameters: Mapping[str, Any], physics_hz: int) -> Mapping[str, int]:
+        """Parameter -> for how many physics steps it acts, if it is over by itself; none of one that stays."""
+        return {}
+
     def prepare(self, course: Course) -> None:
         """Draw what is random in the run, and note its rates."""
 
@@ -149,6 +154,11 @@ class SensorFault:
     @classmethod
     def rounded(cls, parameters: Mapping[str, Any], control_hz: int, physics_hz: int) -> Mapping[str, str]:
         """See `BodyFault.rounded`."""
+        return {}
+
+    @classmethod
+    def lasting(cls, parameters: Mapping[str, Any], physics_hz: int) -> Mapping[str, int]:
+        """See `BodyFault.lasting`."""
         return {}
 
     def prepare(self, course: Course) -> None:

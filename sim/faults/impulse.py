@@ -41,8 +41,13 @@ class Impulse(BodyFault):
     @classmethod
     def rounded(cls, parameters: Mapping[str, Any], control_hz: int, physics_hz: int) -> Mapping[str, str]:
         """Whole physics steps, one at least."""
-        steps = max(1, round(parameters["over_s"] * physics_hz))
+        steps = cls.lasting(parameters, physics_hz)["over_s"]
         return in_whole("over_s", parameters["over_s"], steps, physics_hz, "physics step")
+
+    @classmethod
+    def lasting(cls, parameters: Mapping[str, Any], physics_hz: int) -> Mapping[str, int]:
+        """Until all of it is given."""
+        return {"over_s": max(1, round(parameters["over_s"] * physics_hz))}
 
     def prepare(self, course: Course) -> None:
         """Work out the force."""

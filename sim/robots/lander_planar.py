@@ -35,6 +35,7 @@ from ..lander_body import (
     Environment,
     LanderBody,
 )
+from ..limits import Aside, Height, Rate
 from ..sensing import age_signals
 from ..touchdown import PUSHED_MPS
 
@@ -64,8 +65,8 @@ class Initial(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    position_m: tuple[float, float] = (-30.0, 100.0)
-    velocity_mps: tuple[float, float] = (3.0, -8.0)
+    position_m: tuple[Aside, Height] = (-30.0, 100.0)
+    velocity_mps: tuple[Rate, Rate] = (3.0, -8.0)
     pitch_deg: float = Field(default=0.0, ge=-180.0, le=180.0)
     pitch_rate_radps: float = Field(default=0.0, ge=-10.0, le=10.0)
     fuel_kg: float = Field(default=FUEL_KG, ge=0.0, le=FUEL_KG)

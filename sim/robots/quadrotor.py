@@ -22,6 +22,7 @@ from ..body_plant import BodyPlant, Start
 from ..commands import Command
 from ..faults import faults_for
 from ..free_body import Body, Pad, Pose
+from ..limits import Aside, Height, Rate
 from ..sensing import age_signals
 from ..touchdown import PUSHED_MPS
 from ..world import STANDARD_GRAVITY_MPS2
@@ -65,10 +66,10 @@ class Initial(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    position_m: tuple[float, float, float] = (0.0, 0.0, 1.5)
-    velocity_mps: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    position_m: tuple[Aside, Aside, Height] = (0.0, 0.0, 1.5)
+    velocity_mps: tuple[Rate, Rate, Rate] = (0.0, 0.0, 0.0)
     attitude_rpy_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    angular_velocity_radps: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    angular_velocity_radps: tuple[Rate, Rate, Rate] = (0.0, 0.0, 0.0)
 
 
 class Environment(BaseModel):

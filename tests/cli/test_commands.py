@@ -47,6 +47,16 @@ def test_catalogue_lists_what_the_workspace_adds(home, capsys):
     assert {"lander/first", "lander/neuro_lander"} <= set(names["scenarios"])
 
 
+def test_a_name_that_nothing_has_is_told_the_nearest_of_many(home, capsys):
+    assert execute(["catalogue", "show", "nope"]) == 2
+    said = capsys.readouterr().err
+    assert "there is no file and no catalogue entry 'nope'. The nearest of " in said and said.count(", ") == 4
+    assert execute(["catalogue", "show", "quadrotr"]) == 2
+    assert "Did you mean 'quadrotor'" in capsys.readouterr().err
+    assert execute(["run", "nope"]) == 2
+    assert "there is no scenario 'nope'. The nearest of " in capsys.readouterr().err
+
+
 def test_catalogue_shows_a_robot_with_signals_limits_and_faults(home, capsys):
     (robot,) = answer(capsys, "catalogue", "show", "quadrotor")["entries"]
     assert robot["signals"]["action"][0]["key"] == "rotor_speed_radps"

@@ -18,6 +18,7 @@ RUN = {
     "mission": {"id": "landed", "satisfied": True, "robustness": "inf"},
     "assertions": [{"id": "soft", "status": "vacuous", "robustness": "inf"}],
     "incidents": [{**INCIDENT, "healed": False, "detail": DETAIL}],
+    "faults": [],
     "ticks": 10,
     "sim_time_s": 1.0,
     "wall_time_s": 2.0,
@@ -98,9 +99,25 @@ def test_broken_warnings_are_named_with_the_time_they_broke():
     ],
 )  # fmt: skip
 def test_strict_is_1_for_a_broken_warning_as_for_an_open_end(severity, status, code):
-    document = {"assertions": [{"id": "a", "severity": severity, "status": status}]}
+    document = {"assertions": [{"id": "a", "severity": severity, "status": status}], "faults": []}
     assert RunResult(document, Outcome.SUCCEEDED, Path("a"), strict=True).exit_code == code
     assert RunResult(document, Outcome.SUCCEEDED, Path("a")).exit_code == 0
+
+
+FAULTS = [
+    {"kind": "wind", "when": None, "onset": None},  # its start was not reached
+    {"kind": "wind", "when": "altitude < 1 m", "onset": {"tick": 3, "step": 15, "t_s": 0.0625}},
+    {"kind": "payload", "when": "altitude < 0 m", "onset": None},
+]
+
+
+def test_a_fault_whose_formula_was_never_true_is_said_and_is_1_if_strict():
+    lines = run.summary({**RUN, "faults": FAULTS}, Path("runs/a"))
+    assert [line for line in lines if "never began" in line] == ["faults[2] never began: its formula was never true"]
+    for faults, code in ((FAULTS[:2], 0), (FAULTS, 1)):
+        document = {"assertions": [], "faults": faults}
+        assert RunResult(document, Outcome.SUCCEEDED, Path("a"), strict=True).exit_code == code
+        assert RunResult(document, Outcome.SUCCEEDED, Path("a")).exit_code == 0
 
 
 REPLAYED = {

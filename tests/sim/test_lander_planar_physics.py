@@ -163,3 +163,11 @@ def test_thrown_at_the_ground_it_tumbles_on_in_its_plane_and_gains_no_energy(lan
         assert energy() < 1.01 * at_start
         assert abs(y) < 1e-6 and 2.0 * math.hypot(qx, qz) < 1e-6
     assert fastest > 20.0
+
+
+@pytest.mark.parametrize(
+    "start", [{"position_m": (5e3, 100.0)}, {"position_m": (0.0, 2e5)}, {"velocity_mps": (0.0, -1e10)}]
+)
+def test_where_no_lander_begins_is_refused(lander_planar, start):
+    with pytest.raises(ValidationError):
+        lander_planar.robot.initial.model_validate(start)

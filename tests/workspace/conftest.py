@@ -47,6 +47,9 @@ class Fault:
     @classmethod
     def rounded(cls, parameters, control_hz, physics_hz):
         return {}
+    @classmethod
+    def lasting(cls, parameters, physics_hz):
+        return {}
 
 class Wind(Fault):
     kind = "wind"

@@ -57,6 +57,14 @@ def read(tmp_path):
             "{kind: payload, mass_kg: 0.01, start: 8 s, ramp: 4 s}",
             "faults[0].ramp: 4 s is longer than the fault; it grows to 50 % at most",
         ),
+        (
+            "{kind: impulse, impulse: [1, 0, 0], over_s: 2, start: 9.5 s}",
+            "faults[0].over_s: 2 is longer than the fault; 25 % of it is given at most",
+        ),
+        (
+            "{kind: impulse, impulse: [1, 0, 0], over: 2 s, start: 2 s, until: 3 s}",
+            "faults[0].over_s: 2.0 is longer than the fault; 50 % of it is given at most",
+        ),
     ],
 )
 def test_what_is_rounded_or_comes_to_nothing_is_said(read, fault, note):
@@ -68,6 +76,7 @@ def test_what_is_rounded_or_comes_to_nothing_is_said(read, fault, note):
     [
         "{kind: payload, mass_kg: 0.01, start: 1 s, until: 2 s, ramp: 500 ms}",
         "{kind: actuator_delay, value_s: 0.025}",
+        "{kind: impulse, impulse: [1, 0, 0], over_s: 2, start: 8 s}",
         "{kind: sensor_delay, signal: altitude, value_s: 0.0625}",
     ],
 )
@@ -141,6 +150,26 @@ def test_onsets_after_the_end_are_said(read):
     loaded = read("{kind: payload, mass_kg: 0.01}", perturb="{faults: {start: {uniform: [0 s, 12 s]}}}")
     said = "perturb.faults.start: 12 s is after the end of the flight, 10 s; what is drawn there begins at it"
     assert loaded.notes == (said,)
+
+
+def test_what_may_vary_of_faults_that_there_are_not(read):
+    with pytest.raises(FileFormatError, match=r":7:11: perturb.faults: this scenario has no fault.*leave 'faults' out"):
+        read(perturb="{faults: {start: {normal: 1 s}}}")
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ("start: 1 s, until: 1.001 s", "faults[0]: 'start' and 'until' are both rounded to physics step 240, 1 s; let"),
+        ("start: 2 s, until: 1 s", "faults[0]: 'until' is not after 'start'"),
+        ("start: 9.9999 s", "faults[0].start: 9.9999 s is rounded to physics step 2400, at which the flight ends; "),
+        ("start: 10 s", "faults[0].start: 10 s is not before the end of the flight, 10 s; "),
+    ],
+)
+def test_times_that_come_together_when_they_are_rounded_are_said_to(read, times, said):
+    with pytest.raises(FileFormatError) as error:
+        read(f"{{kind: payload, mass_kg: 0.01, {times}}}")
+    assert error.value.message.startswith(said)
 
 
 # ---------------------------------------------------------------- the page's example
