@@ -27,6 +27,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ATTEMPT = re.compile(r"attempt-\d+\.json")
 MAX_BYTES = 64 << 20
 """Largest file of a record that is read, the log apart. What runs write is a thousand times smaller."""
+MAX_DEPTH = 64
+"""Deepest nesting of a document of a record. What runs write is ten times flatter."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,12 +174,32 @@ class RunFolder:
 
     def _read_json(self, path: Path) -> dict[str, Any]:
         try:
-            document = json.loads(self._read_bytes(path))
+            document = json.loads(self._read_bytes(path), parse_constant=_no_number)
         except (ValueError, RecursionError):
             raise RecordError(f"{path} is damaged: not JSON; the run must be recorded again.") from None
         if not isinstance(document, dict):
             raise RecordError(f"{path} is damaged: not a mapping; the run must be recorded again.")
+        if _deeper_than(document, MAX_DEPTH):
+            raise RecordError(f"{path} is damaged: nested too deeply; the run must be recorded again.")
         return document
+
+
+def _deeper_than(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
 
 
 def _checked(name: str) -> str:
