@@ -125,13 +125,11 @@ class RunFolder:
 
     def incident_ids(self) -> tuple[str, ...]:
         """The incidents of the run, sorted."""
-        folder = self.path / "incidents"
-        return tuple(sorted(p.name for p in folder.iterdir() if p.is_dir())) if folder.is_dir() else ()
+        return tuple(p.name for p in self._inside("incidents") if p.is_dir())
 
     def incident_files(self, incident: str) -> tuple[str, ...]:
         """The files of an incident, sorted."""
-        folder = self.path / "incidents" / _checked(incident)
-        return tuple(sorted(p.name for p in folder.iterdir() if _NAME.fullmatch(p.name))) if folder.is_dir() else ()
+        return tuple(p.name for p in self._inside("incidents", _checked(incident)) if _NAME.fullmatch(p.name))
 
     def read_incident(self, incident: str, name: str) -> Any:
         """A file of an incident: parsed JSON for `.json`, else text. RecordError if it is missing or damaged."""
@@ -153,11 +151,26 @@ class RunFolder:
     def _incident_file(self, incident: str, name: str) -> Path:
         return self.path / "incidents" / _checked(incident) / _checked(name)
 
+    def _inside(self, *names: str) -> list[Path]:
+        """What a folder of this record holds, sorted; nothing where there is none."""
+        folder = self.path.joinpath(*names)
+        self._must_be_inside(folder)
+        try:
+            found = sorted(folder.iterdir()) if folder.is_dir() else []
+        except OSError as error:
+            raise RecordError(f"{folder} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+        for path in found:
+            self._must_be_inside(path)
+        return found
+
+    def _must_be_inside(self, path: Path) -> None:
+        if not path.resolve().is_relative_to(self.path.resolve()):
+            raise RecordError(f"{path} leads out of the run folder; copy the file into it.")
+
     def _must_hold(self, *paths: Path) -> None:
         """Refuse what is no file of this record: a link that leads out of the folder, a pipe, a device."""
         for path in paths:
-            if not path.resolve().is_relative_to(self.path.resolve()):
-                raise RecordError(f"{path} leads out of the run folder; copy the file into it.")
+            self._must_be_inside(path)
             if path.exists() and not path.is_file():
                 raise RecordError(f"{path} is no file; the run must be recorded again.")
 

@@ -365,6 +365,18 @@ def test_an_incident_is_no_path(foreign):
     assert "has no incident '/etc/x'" in foreign(lambda _: None, "--from-incident", "/etc/x")
 
 
+@pytest.mark.parametrize("place", ["incidents", f"incidents/{INCIDENT}", "incidents/0002-names"])
+def test_no_name_of_another_folder_is_told(place, foreign, capfd):
+    def change(run):
+        outside = run.parent / "outside"
+        (outside / "a-secret-name").mkdir(parents=True)
+        shutil.rmtree(run / place, ignore_errors=True)
+        (run / place).symlink_to(outside)
+
+    line = foreign(change, "--from-incident", "0009-none")
+    assert "leads out of the run folder" in line and "secret" not in line
+
+
 def test_verify_takes_no_controller(foreign):
     assert "leave --controller out" in foreign(lambda _: None, "--verify", "--controller", "lander/soft_landing")
 
