@@ -14,6 +14,7 @@ from healing_runtime.core.codec import digest, plain, read
 from healing_runtime.core.records import Scenario
 from healing_runtime.supervisor import replay as replays
 from healing_runtime.supervisor.memoir import inputs_of
+from healing_runtime.telemetry.mcap import MAX_BYTES as MAX_LOG_BYTES
 from healing_runtime.telemetry.mcap import LogWriter
 from healing_runtime.telemetry.record import MAX_BYTES
 from healing_runtime.workspace import must_be_legal
@@ -109,6 +110,11 @@ def huge(run):
         stream.truncate(MAX_BYTES + 1)
 
 
+def huge_log(run):
+    with (run / "log.mcap").open("ab") as stream:
+        stream.truncate(MAX_LOG_BYTES + 1)
+
+
 def pipe(run):
     (run / "log.mcap").unlink()
     os.mkfifo(run / "log.mcap")
@@ -149,8 +155,8 @@ FOREIGN = {
     "a huge manifest": (huge, "larger than 64 MiB"),
     "a log that is a pipe": (pipe, "is no file"),
     "a manifest without anything": (lambda run: (run / "manifest.json").write_text("{}"), "no format"),
-    "an older manifest": (manifest(lambda d: d.update(format=1)), "format 1, expected 2"),
-    "a newer manifest": (manifest(lambda d: d.update(format=99)), "format 99, expected 2"),
+    "an older manifest": (manifest(lambda d: d.update(format=1)), "format 1, expected 3"),
+    "a newer manifest": (manifest(lambda d: d.update(format=99)), "format 99, expected 3"),
     "a manifest without a fingerprint": (manifest(lambda d: d.pop("fingerprint")), "'fingerprint' is missing"),
     "a manifest without its scenario": (manifest(lambda d: d.pop("scenario"), sealed=True), "'scenario' is missing"),
     "no copy of the scenario file": (manifest(lambda d: d.pop("scenario_file")), "'scenario_file' is missing"),
@@ -170,6 +176,12 @@ FOREIGN = {
         "scenario's text in manifest.json does not have its hash",
     ),
     "another seed": (manifest(lambda d: d["scenario"].update(seed=12)), "changed after the run"),
+    "another fingerprint": (manifest(lambda d: d["fingerprint"].update(numpy="1.0.0")), "changed after the run"),
+    "other code of the simulation": (manifest(lambda d: d["robot"].update(sim_sha256="")), "changed after the run"),
+    "another program": (manifest(lambda d: d.update(program_sha256="sha256:0")), "changed after the run"),
+    "another ground truth": (manifest(lambda d: d.update(ground_truth=False)), "changed after the run"),
+    "other notes": (manifest(lambda d: d.update(notes=["all is well"])), "changed after the run"),
+    "a log that is too large": (huge_log, "larger than 2 GiB"),
     "another assertion": (
         manifest(lambda d: d["assertion_files"][0]["assertions"][0].update(formula="always altitude > -1 m")),
         "changed after the run",
