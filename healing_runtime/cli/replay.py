@@ -56,7 +56,7 @@ def _found(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"{output.word('diverged')}: {at}{found['what']}"
     elif document["compared"] == "bits":
         digest = f"digest {document['digest']}" if document["recorded_digest"] else "no digest was recorded"
-        yield f"{output.word('identical')}: {_extent(document)}, {document['messages']} rows, {digest}"
+        yield f"{output.word('identical')}: {_extent(document)}, {_parts(document)}, {digest}"
     else:
         yield f"{output.word('agrees')} within the tolerances below: {_extent(document)}, {_by_number(document)}"
 
@@ -64,6 +64,16 @@ def _found(document: Mapping[str, Any]) -> Iterator[str]:
 def _extent(document: Mapping[str, Any]) -> str:
     whole = "the whole record" if "from_incident" not in document else "the record from the incident on"
     return whole if document["complete"] else f"{whole} up to its last whole row (it was cut off)"
+
+
+def _parts(document: Mapping[str, Any]) -> str:
+    """What was compared; docs/records.md names the few fields that are not."""
+    parts = [output.count(document["messages"], "row")]
+    if document["recorded_digest"]:
+        parts.append("the result")
+    if document["files"] is not None:
+        parts.append(output.count(document["files"], "file") + " of incidents")
+    return ", ".join(parts)
 
 
 def _by_number(document: Mapping[str, Any]) -> str:

@@ -10,8 +10,10 @@ from typing import Any
 from healing_runtime.core.codec import plain
 from healing_runtime.telemetry.mcap import LogContents, LogMessage
 
-NOT_REPLAYED = {"run_id", "wall_time_s", "time_to_heal_s", "breakdown_s", "notes", "detail", "reason"}
-"""Fields of a result that name the run, measure the wall clock, or tell what happened outside."""
+NOT_REPLAYED = {"run_id", "wall_time_s", "time_to_heal_s", "breakdown_s", "wall_s", "notes", "confinement"}
+"""Fields of a record that name the run, measure the wall clock, or tell what happened outside or was had there."""
+NOT_WRITTEN = "exchange-"
+"""How the files of an incident begin that a replay does not write, for it asks nobody."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,12 +83,37 @@ def other_result(old: Mapping[str, Any], new: Mapping[str, Any], *, whole: bool)
 
 def other_field(was: Mapping[str, Any], now: Mapping[str, Any]) -> Divergence | None:
     """The first field in which what two results say differs."""
+    return _other_leaf("result.json", was, now)
+
+
+def other_file(old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]) -> Divergence | None:
+    """The first file of an incident in which two records differ: incident -> file -> what it holds."""
+    for incident in sorted({*old, *new}):
+        was, now = old.get(incident, {}), new.get(incident, {})
+        for name in sorted({*was, *now}):
+            path = f"incidents/{incident}/{name}"
+            if name not in was or name not in now:
+                return Divergence(f"{path}: {'missing in the record' if name not in was else 'the replay has none'}")
+            found = _other_leaf(path, *(dict(leaves(_replayed(document[name]))) for document in (was, now)))
+            if found is not None:
+                return found
+    return None
+
+
+def _other_leaf(name: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Divergence | None:
+    """Strictly: 0 is not false, and what is null is not missing."""
     for field in [*now, *(f for f in was if f not in now)]:
-        if was.get(field) != now.get(field):
-            recorded, replayed = was.get(field), now.get(field)
-            what = f"result.json: {field}: recorded {recorded}, replayed {replayed}"
+        recorded, replayed = was.get(field, _NOTHING), now.get(field, _NOTHING)
+        if (field in was) != (field in now) or type(recorded) is not type(replayed) or recorded != replayed:
+            said = (_short(recorded), _short(replayed))
+            what = f"{name}{field and f': {field}'}: recorded {said[0]}, replayed {said[1]}"
             return Divergence(what, signal=field, recorded=recorded, replayed=replayed)
     return None
+
+
+def _short(value: Any) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def content_of(message: LogMessage) -> Mapping[str, Any]:
@@ -99,11 +126,11 @@ def content_of(message: LogMessage) -> Mapping[str, Any]:
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The single values of a document under their paths: `values.velocity_mps[2]`."""
-    if isinstance(value, Mapping):
+    """The single values of a document under their paths, `values.velocity_mps[2]`; what is empty is a value."""
+    if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from leaves(inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list):
+    elif isinstance(value, list) and value:
         for i, inner in enumerate(value):
             yield from leaves(inner, f"{path}[{i}]")
     else:

@@ -31,11 +31,10 @@ from healing_runtime.supervisor.sources import patch_diff, sim_hash
 from healing_runtime.telemetry.mcap import LogDrain, LogWriter, digest_of, read_log
 from healing_runtime.telemetry.record import RunFolder
 
-MANIFEST_FORMAT = 2
+MANIFEST_FORMAT = 3
 LEDGER = "ledger.sqlite3"
 """Name of the ledger, beside the run folders."""
 PATCH_FILES = ("patch.diff", "patched.py", "evidence.json")
-_INPUTS = ("scenario", "scenario_file", "controller", "assertion_files", "regressions", "robot", "brain")
 
 
 class Memoir:
@@ -324,8 +323,8 @@ def refuse_bad_place(parent: Path) -> None:
 
 
 def inputs_of(manifest: Mapping[str, Any]) -> str:
-    """Hash of everything in a manifest that decides what is flown; tells a manifest that was changed or damaged."""
-    return digest({key: manifest.get(key) for key in _INPUTS})
+    """Hash of a manifest but for the hash itself; tells one that was changed or damaged."""
+    return digest({key: value for key, value in manifest.items() if key != "inputs_sha256"})
 
 
 def _head(manifest: Mapping[str, Any]) -> dict[str, Any]:

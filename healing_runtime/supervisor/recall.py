@@ -160,7 +160,7 @@ def _recalled(record: Record, incident: str, swaps: Mapping[str, list[tuple[int,
             raise TypeError("its snapshot has no state")
         places = iter(swaps.get(incident, ()))
         decisions = tuple(_decision(entry, places) for entry in folder.read_attempts(incident))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise RecordError(f"{folder.path}: the incident {incident} is damaged: {cause(error)[:200]}.") from None
     return Recalled(incident, tick, actions, snapshot, decisions)
 

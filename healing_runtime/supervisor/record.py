@@ -14,16 +14,20 @@ from typing import Any
 from pydantic import ValidationError
 
 from healing_runtime.core.codec import digest, read
-from healing_runtime.core.errors import Location, RecordError, RunAborted
+from healing_runtime.core.errors import InputError, Location, RecordError, RunAborted
+from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import AssertionFile, Proposal, RepairRequest, Scenario, Source
+from healing_runtime.gate.neighbourhood import must_be_provable
+from healing_runtime.gate.records import Course
 from healing_runtime.language import source as sources
 from healing_runtime.repair.repair import Reason, RecordedRefusal
 from healing_runtime.supervisor.memoir import MANIFEST_FORMAT, inputs_of
-from healing_runtime.supervisor.preparation import Prepared, judged_by
+from healing_runtime.supervisor.preparation import Prepared, judged_by, refuse_bad_triggers
 from healing_runtime.supervisor.regressions import recorded
 from healing_runtime.supervisor.run import ABORTED
 from healing_runtime.telemetry.mcap import LogContents, read_log
 from healing_runtime.telemetry.record import RunFolder
+from healing_runtime.workspace import must_be_legal, must_be_written
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,9 +78,10 @@ class Record:
             files = tuple(read(AssertionFile, f) for f in manifest["assertion_files"])
             source = read(Source, manifest["controller"])
             loaded = RecordedScenario.of(manifest, scenario, recorded(self.folder, scenario.acceptance.regressions))
-            if loaded.scenario.control_hz < 1 or loaded.scenario.physics_hz < 1 or loaded.scenario.duration_ticks < 1:
-                raise ValueError("the scenario's rates and duration are not positive")
-        except (KeyError, TypeError, ValueError) as error:
+            courses = tuple(read(Course, course) for course in loaded.regressions)
+            _must_be_unicode([manifest[key] for key in ("scenario", "scenario_file", "assertion_files", "controller")])
+            _must_be_unicode(loaded.regressions)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise _other_version(manifest, error) from None
         for what, text, sha256 in (
             ("controller", source.text, source.sha256),
@@ -86,9 +91,14 @@ class Record:
                 raise RecordError(f"{self.folder.path}: the {what}'s text in manifest.json does not have its hash.")
         if manifest.get("inputs_sha256") != inputs_of(manifest):
             raise RecordError(f"{self.folder.path}: manifest.json was changed after the run; it cannot be replayed.")
+        robot = home.robot(scenario.robot)
+        requirements = _judged(self.folder.path / "manifest.json", Course(scenario, files), robot)
+        for course in courses:
+            if course.scenario.robot != scenario.robot:
+                raise RecordError(f"{self.folder.path}: regressions.json has a scenario of another robot.")
+            _judged(self.folder.path / "regressions.json", course, robot)
         if controller is not None:
             source = home.controller(str(controller))
-        robot = home.robot(scenario.robot)
         return Prepared(
             workspace=home,
             loaded=loaded,
@@ -96,7 +106,7 @@ class Record:
             robot=robot,
             sim_root=home.sim_root(scenario.robot),
             files=files,
-            requirements=judged_by(scenario, files, robot, loaded.location),
+            requirements=requirements,
             source=source,
             parsed=sources.parse(source.text, name=source.name, path=source.path),
         )
@@ -114,6 +124,37 @@ def _must_be_ours(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
             raise _other_version(manifest, KeyError(key))
 
 
+def _judged(path: Path, course: Course, robot: Robot) -> tuple[Any, ...]:
+    """What judges a course that a file of a record holds; RecordError where no files of a workspace could say it."""
+    scenario = course.scenario
+    try:
+        must_be_legal(scenario, robot, path)
+        for file in course.files:
+            must_be_written(file, path)
+        refuse_bad_triggers(scenario, (), robot)
+        if unprovable := must_be_provable(scenario.acceptance):
+            raise InputError(unprovable)
+        return judged_by(scenario, course.files, robot, Location(str(path)))
+    except (InputError, ValueError, OverflowError) as error:
+        what = error.message if isinstance(error, InputError) else cause(error)
+        said = what.partition("\n")[0].removeprefix(f"{path}: ")[:200]
+        raise RecordError(f"{path}: {scenario.name[:64]}: {said}") from None
+
+
+def _must_be_unicode(value: Any) -> None:
+    """ValueError for text that no file can hold; names of files may be any bytes."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            key.encode()
+            if key != "path":
+                _must_be_unicode(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _must_be_unicode(inner)
+    elif isinstance(value, str):
+        value.encode()
+
+
 def _other_version(manifest: Mapping[str, Any], error: Exception) -> RecordError:
     run = str(manifest.get("run_id", "this run"))[:128]
     return RecordError(f"the manifest of {run} is not one of this version: {cause(error)[:200]}.")
@@ -126,6 +167,8 @@ def cause(error: Exception) -> str:
         return f"{error.title}.{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"
     if isinstance(error, KeyError):
         return f"{error} is missing"
+    if isinstance(error, UnicodeError):
+        return "a text in it is not UTF-8"
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
@@ -139,11 +182,6 @@ class RecordedScenario:
     sha256: str
     notes: tuple[str, ...] = ()
     regressions: tuple[Mapping[str, Any], ...] = ()
-
-    @property
-    def location(self) -> Location:
-        """Where errors about this scenario point."""
-        return Location(str(self.path))
 
     @classmethod
     def of(

@@ -29,6 +29,7 @@ from healing_runtime.supervisor.runtime import Runtime
 from healing_runtime.supervisor.settings import Settings
 from healing_runtime.supervisor.sources import sim_hash
 from healing_runtime.telemetry.mcap import LogMessage, digest_of, read_log
+from healing_runtime.telemetry.record import RunFolder
 
 Narrate = Callable[[str], None]
 
@@ -43,10 +44,11 @@ class ReplayResult:
 
 @dataclasses.dataclass(frozen=True)
 class Flown:
-    """A finished re-execution; `from_incident` says where it began, if not at t = 0."""
+    """A finished re-execution: what it wrote, and with `from_incident` where it began, if not at t = 0."""
 
     result: RunResult
     log: tuple[LogMessage, ...]
+    files: Mapping[str, Mapping[str, Any]]
     from_incident: Mapping[str, Any] | None = None
 
 
@@ -138,7 +140,19 @@ def _cut_at(record: Record) -> int | None:
 
 def _flown(prepared: Prepared, settings: Settings, narrate: Narrate) -> Flown:
     result = Runtime(prepared, progress=narrate, settings=settings).run()
-    return Flown(result, read_log(result.folder / "log.mcap").messages)
+    return Flown(result, read_log(result.folder / "log.mcap").messages, _files(RunFolder.open(result.folder)))
+
+
+def _files(folder: RunFolder) -> dict[str, dict[str, Any]]:
+    """What the files of a run's incidents hold, of those that a replay writes too."""
+    return {
+        incident: {
+            name: folder.read_incident(incident, name)
+            for name in folder.incident_files(incident)
+            if not name.startswith(comparing.NOT_WRITTEN)
+        }
+        for incident in folder.incident_ids()
+    }
 
 
 def _recall(record: Record, prepared: Prepared, incident: str, controller: str | None) -> Recall:
@@ -185,7 +199,7 @@ def _from_incident(record: Record, prepared: Prepared, settings: Settings, recal
 
 # ---------------------------------------------------------------- comparing
 def compare(record: Record, prepared: Prepared, flown: Flown, here: Mapping[str, Any]) -> ReplayResult:
-    """Compare the logs, then the results.
+    """Compare the logs, then the results, then the files of the incidents where a whole run was flown again exactly.
 
     A truncated log is compared to its last whole message, and that is said. On another platform numbers are compared
     with a tolerance, and that is said too.
@@ -226,6 +240,11 @@ def compare(record: Record, prepared: Prepared, flown: Flown, here: Mapping[str,
         found = comparing.broken_row(log, old, new, ended=result is not None)
     if found is None and result is not None:
         found = _other_result(record, result, fresh, exact=exact, whole=flown.from_incident is None)
+    compares_files = exact and result is not None and flown.from_incident is None
+    files = _files(record.folder) if compares_files else {}
+    if found is None and compares_files:
+        found = comparing.other_file(files, flown.files)
+    document["files"] = sum(map(len, files.values())) if compares_files else None
     document |= {"verified": found is None, "divergence": None if found is None else found.document()}
     return ReplayResult(document, 0 if found is None else ReplayDivergence.exit_code)
 
@@ -239,7 +258,7 @@ def _other_result(
         if exact:
             return comparing.other_result(result, fresh, whole=whole)
         return agreement.other_outcome(result, plain(fresh))
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, ValueError):
         raise RecordError(f"{record.folder.path}: result.json is not one of this version.") from None
 
 

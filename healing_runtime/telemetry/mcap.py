@@ -33,6 +33,8 @@ JsonSchema = Mapping[str, Any]
 
 FLUSH_EVERY_S = 0.25
 _QUEUE_LIMIT = 100_000
+MAX_BYTES = 2 << 30
+"""Largest log that is read: it is read whole. The longest runs write less."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,7 +233,10 @@ def digest_of(messages: Iterable[LogMessage]) -> str:
 def _read(path: Path) -> tuple[LogContents, Contents, int]:
     """What is there, what the ending must say about it, and the length of the good part."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > MAX_BYTES:
+                raise RecordError(f"the log {path} is larger than {MAX_BYTES >> 30} GiB; no run writes such a file.")
+            data = file.read(MAX_BYTES)
     except OSError as error:
         raise RecordError(f"the log {path} cannot be read: {(error.strerror or 'unknown').lower()}.") from error
     if data[: len(MAGIC)] != MAGIC[: len(data)]:
@@ -262,6 +267,8 @@ def _read(path: Path) -> tuple[LogContents, Contents, int]:
         return found(False, f"byte {at}: the checksum of the data differs")
     if not sealed:
         return found(False, f"byte {end}: the file ends inside its summary", truncated=True)
+    if data[at:] != contents.ending(at, zlib.crc32(data[:at])):
+        return found(False, f"byte {end}: the summary is not that of the data")
     return found(True)
 
 

@@ -27,6 +27,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ATTEMPT = re.compile(r"attempt-\d+\.json")
 MAX_BYTES = 64 << 20
 """Largest file of a record that is read, the log apart. What runs write is a thousand times smaller."""
+MAX_DEPTH = 64
+"""Deepest nesting of a document of a record. What runs write is ten times flatter."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,13 +125,11 @@ class RunFolder:
 
     def incident_ids(self) -> tuple[str, ...]:
         """The incidents of the run, sorted."""
-        folder = self.path / "incidents"
-        return tuple(sorted(p.name for p in folder.iterdir() if p.is_dir())) if folder.is_dir() else ()
+        return tuple(p.name for p in self._inside("incidents") if p.is_dir())
 
     def incident_files(self, incident: str) -> tuple[str, ...]:
         """The files of an incident, sorted."""
-        folder = self.path / "incidents" / _checked(incident)
-        return tuple(sorted(p.name for p in folder.iterdir() if _NAME.fullmatch(p.name))) if folder.is_dir() else ()
+        return tuple(p.name for p in self._inside("incidents", _checked(incident)) if _NAME.fullmatch(p.name))
 
     def read_incident(self, incident: str, name: str) -> Any:
         """A file of an incident: parsed JSON for `.json`, else text. RecordError if it is missing or damaged."""
@@ -151,11 +151,26 @@ class RunFolder:
     def _incident_file(self, incident: str, name: str) -> Path:
         return self.path / "incidents" / _checked(incident) / _checked(name)
 
+    def _inside(self, *names: str) -> list[Path]:
+        """What a folder of this record holds, sorted; nothing where there is none."""
+        folder = self.path.joinpath(*names)
+        self._must_be_inside(folder)
+        try:
+            found = sorted(folder.iterdir()) if folder.is_dir() else []
+        except OSError as error:
+            raise RecordError(f"{folder} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+        for path in found:
+            self._must_be_inside(path)
+        return found
+
+    def _must_be_inside(self, path: Path) -> None:
+        if not path.resolve().is_relative_to(self.path.resolve()):
+            raise RecordError(f"{path} leads out of the run folder; copy the file into it.")
+
     def _must_hold(self, *paths: Path) -> None:
         """Refuse what is no file of this record: a link that leads out of the folder, a pipe, a device."""
         for path in paths:
-            if not path.resolve().is_relative_to(self.path.resolve()):
-                raise RecordError(f"{path} leads out of the run folder; copy the file into it.")
+            self._must_be_inside(path)
             if path.exists() and not path.is_file():
                 raise RecordError(f"{path} is no file; the run must be recorded again.")
 
@@ -172,12 +187,32 @@ class RunFolder:
 
     def _read_json(self, path: Path) -> dict[str, Any]:
         try:
-            document = json.loads(self._read_bytes(path))
+            document = json.loads(self._read_bytes(path), parse_constant=_no_number)
         except (ValueError, RecursionError):
             raise RecordError(f"{path} is damaged: not JSON; the run must be recorded again.") from None
         if not isinstance(document, dict):
             raise RecordError(f"{path} is damaged: not a mapping; the run must be recorded again.")
+        if _deeper_than(document, MAX_DEPTH):
+            raise RecordError(f"{path} is damaged: nested too deeply; the run must be recorded again.")
         return document
+
+
+def _deeper_than(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
 
 
 def _checked(name: str) -> str:

@@ -4,6 +4,16 @@ from healing_runtime.workspace.assertions import Reading
 from healing_runtime.workspace.opened import Workspace, catalogue_root
 from healing_runtime.workspace.opened import open_workspace as open
 from healing_runtime.workspace.plants import load_robot
+from healing_runtime.workspace.resolved import must_be_legal, must_be_written
 from healing_runtime.workspace.scenario import LoadedScenario
 
-__all__ = ["LoadedScenario", "Reading", "Workspace", "catalogue_root", "load_robot", "open"]
+__all__ = [
+    "LoadedScenario",
+    "Reading",
+    "Workspace",
+    "catalogue_root",
+    "load_robot",
+    "must_be_legal",
+    "must_be_written",
+    "open",
+]

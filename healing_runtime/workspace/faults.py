@@ -69,7 +69,7 @@ def read_faults(
         specs = [(i, spec) for i, spec in enumerate(found) if spec is not None]
         for at, one in enumerate(specs):
             for other in specs[:at]:
-                gathering.attempt(lambda pair=(other, one): _refuse_overlap(document, pair, robot, time.end_step))
+                gathering.attempt(lambda pair=(other, one): refuse_overlap(document, pair, robot, time.end_step))
     return tuple(spec for spec in found if spec is not None) if all(found) else None
 
 
@@ -155,7 +155,7 @@ def _short(at: KeyPath, entry: FaultEntry, start: int, end: int, ramp: int, time
     return told
 
 
-def _refuse_overlap(
+def refuse_overlap(
     document: Document, pair: tuple[tuple[int, FaultSpec], tuple[int, FaultSpec]], robot: Robot, end_step: int
 ) -> None:
     """Two faults that want the same thing for themselves must follow one another.

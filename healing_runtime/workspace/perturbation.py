@@ -49,7 +49,7 @@ def read_perturbation(
 
 def _default(robot: Robot, faults: tuple[FaultSpec, ...], time: Written) -> Perturbation:
     parameters = {name for fault in faults for name in fault.parameters}
-    drawn = any(fault.when is None for fault in faults) and _rivals(faults, robot) is None
+    drawn = any(fault.when is None for fault in faults) and rivals_of(faults, robot) is None
     chosen = {
         key: distribution
         for key, distribution in robot.perturb.faults.items()
@@ -68,7 +68,7 @@ def _default(robot: Robot, faults: tuple[FaultSpec, ...], time: Written) -> Pert
     return Perturbation(initial, environment, by_kind)
 
 
-def _rivals(faults: tuple[FaultSpec, ...], robot: Robot) -> tuple[int, int] | None:
+def rivals_of(faults: tuple[FaultSpec, ...], robot: Robot) -> tuple[int, int] | None:
     """Two faults that may not overlap, and so begin when the file says: a draw of their onsets could make them."""
     for (i, one), (j, other) in itertools.combinations(enumerate(faults), 2):
         if claims(one, robot) & claims(other, robot):
@@ -144,7 +144,7 @@ class _Reader:
             self.gathering.add(FileFormatError(message, where=self.document.where_key(here)))
 
     def _leaf(self, entry: Any, nominal: Any, model: Any, path: str, at: KeyPath) -> Distribution:
-        if not _numeric(nominal):
+        if not is_numeric(nominal):
             raise FileFormatError(f"{dotted(at)} is not a number; remove it.", where=self.document.where_key(at))
         found = _clamped(_distribution(self.document, entry, unit_of_key(path), at), model, path)
         _refuse_impossible(self.document, found, nominal, at)
@@ -156,7 +156,7 @@ class _Reader:
             message = f"{dotted(at)}: this scenario has no fault that could vary; leave 'faults' out."
             self.gathering.add(FileFormatError(message, where=self.document.where_key(at)))
             return {}
-        names = {name for fault in faults for name, value in fault.parameters.items() if _numeric(value)} | {"start"}
+        names = {name for fault in faults for name, value in fault.parameters.items() if is_numeric(value)} | {"start"}
         pairs = {(f.kind, n) for f in faults for n in (*f.parameters, "start")}
         out: dict[str, Distribution] = {}
         fields = self.gathering.attempt(lambda: _mapping(self.document, entry, at))
@@ -186,7 +186,7 @@ class _Reader:
         if all(fault.when is not None for fault in faults):
             message = f"{dotted(at)}: a fault with 'when' begins when its formula is true; leave '{key}' out."
             raise FileFormatError(message, where=self.document.where_key(at))
-        rivals = _rivals(self.faults or (), self.robot)
+        rivals = rivals_of(self.faults or (), self.robot)
         if rivals is not None:
             message = (
                 f"{dotted(at)}: faults[{rivals[0]}] and faults[{rivals[1]}] may not overlap, and drawn onsets could "
@@ -264,7 +264,8 @@ def _mapping(document: Document, entry: Any, at: KeyPath) -> Mapping[str, Any]:
     return entry
 
 
-def _numeric(value: Any) -> bool:
+def is_numeric(value: Any) -> bool:
+    """Whether a value is a number, or nothing but numbers: what can be drawn."""
     if isinstance(value, tuple):
-        return all(_numeric(entry) for entry in value)
+        return all(is_numeric(entry) for entry in value)
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -51,21 +51,21 @@ def resolve_section(
     gathering.raise_all()
     assert not isinstance(found, Mistakes)
     resolved = found.model_dump()
-    for path, number in _numbers_in(resolved, at):
+    for path, number in numbers_in(resolved, at):
         if abs(number) > units.LARGEST:
             what = f"{dotted(path)}: {number:g} is too large a number; write one that a robot can reach."
             gathering.add(FileFormatError(what, where=document.where(path)))
     gathering.raise_all()
-    return _frozen(resolved)
+    return frozen(resolved)
 
 
-def _numbers_in(value: Any, at: KeyPath) -> Iterator[tuple[KeyPath, float]]:
+def numbers_in(value: Any, at: KeyPath) -> Iterator[tuple[KeyPath, float]]:
     """Every number in a value, with its key path."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         yield at, value
     elif isinstance(value, Mapping | list | tuple):
         for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
-            yield from _numbers_in(inner, (*at, key))
+            yield from numbers_in(inner, (*at, key))
 
 
 def unit_of_key(key: str) -> str:
@@ -175,7 +175,8 @@ def _limits_in(metadata: list[Any]) -> tuple[float, float]:
     return floor, ceiling
 
 
-def _frozen(value: Any) -> Any:
+def frozen(value: Any) -> Any:
+    """Lists as tuples, all the way down."""
     if isinstance(value, Mapping):
-        return {key: _frozen(inner) for key, inner in value.items()}
-    return tuple(_frozen(inner) for inner in value) if isinstance(value, list | tuple) else value
+        return {key: frozen(inner) for key, inner in value.items()}
+    return tuple(frozen(inner) for inner in value) if isinstance(value, list | tuple) else value

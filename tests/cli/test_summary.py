@@ -121,7 +121,7 @@ def test_a_fault_whose_formula_was_never_true_is_said_and_is_1_if_strict():
 
 
 REPLAYED = {
-    "divergence": None, "compared": "bits", "complete": True, "messages": 3, "digest": "sha256:1",
+    "divergence": None, "compared": "bits", "complete": True, "messages": 3, "files": 2, "digest": "sha256:1",
     "recorded_digest": "sha256:1", "same_simulation": True, "fingerprint_differences": {},
 }  # fmt: skip
 ELSEWHERE = {
@@ -138,7 +138,14 @@ def said(**found):
 
 def test_a_replay_without_a_recorded_digest_does_not_claim_one():
     (line,) = said(complete=False, recorded_digest=None)
-    assert "no digest was recorded" in line and "sha256" not in line and "up to its last whole row" in line
+    assert "no digest was recorded" in line and "the result" not in line
+    assert "sha256" not in line and "up to its last whole row" in line
+
+
+def test_a_replay_says_what_it_compared():
+    (line,) = said()
+    assert line == "identical: the whole record, 3 rows, the result, 2 files of incidents, digest sha256:1"
+    assert said(files=None) == ["identical: the whole record, 3 rows, the result, digest sha256:1"]
 
 
 def test_a_replay_names_the_row_that_differs():

@@ -318,17 +318,37 @@ def test_stuck_looks_fresh_and_dropout_grows_old(quadrotor):
 
 
 @pytest.mark.parametrize("kind", ["sensor_stuck", "sensor_dropout"])
-def test_a_held_sensor_is_off_by_its_bias_once_whatever_the_order(quadrotor, kind):
-    held = (kind, {"signal": "altitude"}, 50, 150)
-    bias = ("sensor_bias", {"signal": "altitude", "value": -0.25}, 75, 120)
-    for faults in ([held, bias], [bias, held]):
-        chosen = quadrotor.scenario(seconds=1, faults=faults)
-        log = quadrotor.fly(chosen, np.full(4, 1400.0))
+@pytest.mark.parametrize(
+    "error",
+    [
+        ("sensor_bias", {"signal": "altitude", "value": -0.25}, 25),
+        ("sensor_noise", {"signal": "altitude", "value": 0.2}, 25),
+        ("sensor_drift", {"signal": "altitude", "rate": 0.5}, 25),
+        ("sensor_delay", {"signal": "altitude", "value_s": 0.05}, 25),
+    ],
+    ids=lambda fault: fault[0],
+)
+def test_what_was_delivered_last_is_held_and_no_error_is_drawn_anew(quadrotor, kind, error):
+    held = (kind, {"signal": "altitude"}, 100, 150)
+    for faults in ([held, error], [error, held]):
+        log = quadrotor.fly(quadrotor.scenario(seconds=1, faults=faults), np.full(4, 1400.0))
         readings = log.reading("altitude")[:, 0]
-        assert np.all(readings[10:15] == log.altitude[9])
-        assert readings[15:24] == pytest.approx(np.full(9, log.altitude[9] - 0.25), abs=1e-12)
-        assert np.all(readings[24:30] == log.altitude[9])
-        assert np.array_equal(readings[30:], log.altitude[30:])
+        assert readings[19] != log.altitude[19] and readings[19] != readings[18]
+        assert np.all(readings[20:30] == readings[19])
+        assert np.all(readings[33:] != readings[19])
+
+
+@pytest.mark.parametrize("kind", ["sensor_stuck", "sensor_dropout"])
+def test_an_error_that_begins_while_a_sensor_holds_shows_when_it_delivers_again(quadrotor, kind):
+    held = (kind, {"signal": "altitude"}, 50, 150)
+    for end in (120, 200):
+        bias = ("sensor_bias", {"signal": "altitude", "value": -0.25}, 75, end)
+        for faults in ([held, bias], [bias, held]):
+            log = quadrotor.fly(quadrotor.scenario(seconds=1, faults=faults), np.full(4, 1400.0))
+            readings = log.reading("altitude")[:, 0]
+            assert np.all(readings[10:30] == log.altitude[9])
+            off = np.where(np.arange(30, 40) < end // 5, -0.25, 0.0)
+            assert readings[30:40] == pytest.approx(log.altitude[30:40] + off, abs=1e-12)
 
 
 def test_what_a_sensor_holds_survives_a_keyframe_and_is_hashed(quadrotor):
@@ -414,7 +434,7 @@ def test_a_late_sensor_delivers_what_was_and_never_goes_back(cartpole, wander):
     assert np.array_equal(log.reading("pole_rate")[:, 0], log.pole_rate)
 
 
-def test_a_bias_is_not_delayed_and_a_held_value_is(cartpole, wander):
+def test_a_bias_is_not_delayed_and_a_sensor_that_is_stuck_delivers_nothing_late(cartpole, wander):
     late = ("sensor_delay", {"signal": "pole_angle", "value_s": 0.04})
     bias = ("sensor_bias", {"signal": "pole_angle", "value": 0.5}, 100)
     stuck = ("sensor_stuck", {"signal": "pole_angle"}, 150)
@@ -422,8 +442,8 @@ def test_a_bias_is_not_delayed_and_a_held_value_is(cartpole, wander):
     log = cartpole.fly(chosen, wander(cartpole, chosen.duration_ticks))
     reading = log.reading("pole_angle")[:, 0]
     assert np.array_equal(reading[2:20], log.pole_angle[:18])
-    assert np.array_equal(reading[20:32], log.pole_angle[18:30] + 0.5)
-    assert np.all(reading[32:] == log.pole_angle[29] + 0.5)
+    assert np.array_equal(reading[20:30], log.pole_angle[18:28] + 0.5)
+    assert np.all(reading[30:] == reading[29]), "what was delivered last, not what is still under way"
 
 
 def test_drift_grows_from_its_start_and_is_gone_with_its_end(cartpole):

@@ -11,6 +11,7 @@ import pytest
 
 from healing_runtime import workspace
 from healing_runtime.supervisor import replay as replays
+from healing_runtime.supervisor.memoir import inputs_of
 from healing_runtime.supervisor.runtime import Runtime
 from healing_runtime.telemetry.mcap import LogWriter, digest_of, read_log
 
@@ -79,11 +80,13 @@ def repack(folder: Path, change, *, result: bool = True) -> None:
         edit(folder, "result.json", lambda d: d.update(digest=digest_of(read_log(log).messages)))
 
 
-def edit(folder: Path, name: str, change) -> None:
-    """Change a JSON document of a record in place."""
+def edit(folder: Path, name: str, change, *, sealed: bool = False) -> None:
+    """Change a JSON document of a record in place; `sealed`: a manifest gets the right hash again."""
     path = folder / name
     document = json.loads(path.read_text())
     change(document)
+    if sealed:
+        document["inputs_sha256"] = inputs_of(document)
     path.write_text(json.dumps(document))
 
 

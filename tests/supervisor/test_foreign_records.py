@@ -10,10 +10,14 @@ import shutil
 import pytest
 
 from healing_runtime.cli.main import execute
+from healing_runtime.core.codec import digest, plain, read
+from healing_runtime.core.records import Scenario
 from healing_runtime.supervisor import replay as replays
 from healing_runtime.supervisor.memoir import inputs_of
+from healing_runtime.telemetry.mcap import MAX_BYTES as MAX_LOG_BYTES
 from healing_runtime.telemetry.mcap import LogWriter
 from healing_runtime.telemetry.record import MAX_BYTES
+from healing_runtime.workspace import must_be_legal
 from tests.supervisor.conftest import ROOT, edit
 
 
@@ -106,6 +110,11 @@ def huge(run):
         stream.truncate(MAX_BYTES + 1)
 
 
+def huge_log(run):
+    with (run / "log.mcap").open("ab") as stream:
+        stream.truncate(MAX_LOG_BYTES + 1)
+
+
 def pipe(run):
     (run / "log.mcap").unlink()
     os.mkfifo(run / "log.mcap")
@@ -113,6 +122,11 @@ def pipe(run):
 
 def nested(run):
     (run / "manifest.json").write_text("[" * 100_000)
+
+
+def deep(run):
+    """Deep enough for whoever walks it, and not for the reader of JSON."""
+    edit(run, "manifest.json", lambda d: d["scenario"].update(initial=json.loads('{"a":' * 400 + "1" + "}" * 400)))
 
 
 def regressions(text):
@@ -141,8 +155,8 @@ FOREIGN = {
     "a huge manifest": (huge, "larger than 64 MiB"),
     "a log that is a pipe": (pipe, "is no file"),
     "a manifest without anything": (lambda run: (run / "manifest.json").write_text("{}"), "no format"),
-    "an older manifest": (manifest(lambda d: d.update(format=1)), "format 1, expected 2"),
-    "a newer manifest": (manifest(lambda d: d.update(format=99)), "format 99, expected 2"),
+    "an older manifest": (manifest(lambda d: d.update(format=1)), "format 1, expected 3"),
+    "a newer manifest": (manifest(lambda d: d.update(format=99)), "format 99, expected 3"),
     "a manifest without a fingerprint": (manifest(lambda d: d.pop("fingerprint")), "'fingerprint' is missing"),
     "a manifest without its scenario": (manifest(lambda d: d.pop("scenario"), sealed=True), "'scenario' is missing"),
     "no copy of the scenario file": (manifest(lambda d: d.pop("scenario_file")), "'scenario_file' is missing"),
@@ -152,7 +166,7 @@ FOREIGN = {
         manifest(lambda d: d["scenario"].update(duration_ticks="long"), sealed=True),
         "Scenario.duration_ticks",
     ),
-    "no rate": (manifest(lambda d: d["scenario"].update(control_hz=0), sealed=True), "not positive"),
+    "no rate": (manifest(lambda d: d["scenario"].update(control_hz=0), sealed=True), "control_hz"),
     "another controller": (
         manifest(lambda d: d["controller"].update(text=d["controller"]["text"] + "# more\n"), sealed=True),
         "controller's text in manifest.json does not have its hash",
@@ -162,6 +176,12 @@ FOREIGN = {
         "scenario's text in manifest.json does not have its hash",
     ),
     "another seed": (manifest(lambda d: d["scenario"].update(seed=12)), "changed after the run"),
+    "another fingerprint": (manifest(lambda d: d["fingerprint"].update(numpy="1.0.0")), "changed after the run"),
+    "other code of the simulation": (manifest(lambda d: d["robot"].update(sim_sha256="")), "changed after the run"),
+    "another program": (manifest(lambda d: d.update(program_sha256="sha256:0")), "changed after the run"),
+    "another ground truth": (manifest(lambda d: d.update(ground_truth=False)), "changed after the run"),
+    "other notes": (manifest(lambda d: d.update(notes=["all is well"])), "changed after the run"),
+    "a log that is too large": (huge_log, "larger than 2 GiB"),
     "another assertion": (
         manifest(lambda d: d["assertion_files"][0]["assertions"][0].update(formula="always altitude > -1 m")),
         "changed after the run",
@@ -182,6 +202,112 @@ FOREIGN = {
     "a linked log": (linked("log.mcap"), "leads out of the run folder"),
     "a linked result": (linked("result.json"), "leads out of the run folder"),
 }
+
+
+def says(**changes):
+    """A manifest whose scenario says something else, with the right hash."""
+    return manifest(lambda d: d["scenario"].update(changes), sealed=True)
+
+
+def within(section, **changes):
+    return manifest(lambda d: d["scenario"][section].update(changes), sealed=True)
+
+
+def fault(kind="force_saturation", until=None, ramp=0, when=None, start=0, **parameters):
+    spec = {"kind": kind, "parameters": parameters, "start_step": start, "until_step": until, "ramp_steps": ramp}
+    return {**spec, "when": when}
+
+
+def bias(**more):
+    return fault("sensor_bias", signal="altitude", value=1.0, **more)
+
+
+def stuck(**more):
+    return fault("sensor_stuck", signal="altitude", **more)
+
+
+def draws(section, key, **changes):
+    draw = {"kind": "normal", "scale": 1.0, "low": 0.0, "high": 0.0, "absolute": False, "floor": "-inf"}
+    change = {key: {**draw, "ceiling": "inf", **changes}}
+    return manifest(lambda d: d["scenario"]["perturb"][section].update(change), sealed=True)
+
+
+def with_course(change):
+    """A regression that the run qualified, as somebody changed it."""
+
+    def change_run(run):
+        document = json.loads((run / "manifest.json").read_text())
+        course = {"scenario": document["scenario"], "files": document["assertion_files"]}
+        change(course)
+        text = json.dumps({"courses": [course], "sha256": digest([course])})
+        (run / "regressions.json").write_text(text)
+
+    return change_run
+
+
+def formula(**changes):
+    return manifest(lambda d: d["assertion_files"][0]["assertions"][0].update(changes), sealed=True)
+
+
+def half_a_pair(manifest):
+    manifest["scenario"]["healable_reason"] = "\ud800"
+
+
+ILLEGAL = {
+    "rates that do not divide": (says(control_hz=7), "does not divide physics_hz"),
+    "a rate that is too high": (says(control_hz=20_000, physics_hz=20_000), "control_hz"),
+    "more ticks than a run has": (says(duration_ticks=1_000_001), "1000001 ticks"),
+    "more steps than a run has": (says(control_hz=1, physics_hz=100_000, duration_ticks=2_000), "1 to 1,000"),
+    "a length of 10^30": (says(duration_ticks=10**30), "ticks"),
+    "a negative seed": (says(seed=-1), "seed"),
+    "a seed that is too large": (says(seed=2**31), "seed"),
+    "no attempts": (within("policy", max_attempts=0), "max_attempts"),
+    "a million attempts": (within("policy", max_attempts=10**6), "max_attempts"),
+    "no probation": (within("policy", probation_ticks=0), "probation"),
+    "a policy that is not there": (within("policy", on_violation="failsafe"), "rewind and freeze"),
+    "a fallback": (within("policy", fallback="lander/sink"), "without a fallback"),
+    "a pass rate of one": (within("acceptance", min_pass_rate=1.0), "min_pass_rate"),
+    "a billion samples": (within("acceptance", samples=10**9), "samples"),
+    "an endless robustness": (within("acceptance", min_robustness="inf"), "not a number"),
+    "an initial that no robot has": (within("initial", wings=1.0), "wings"),
+    "an initial in words": (within("initial", altitude_m="high"), "initial.altitude_m"),
+    "an initial that is no number": (within("initial", altitude_m=float("nan")), "not JSON"),
+    "an initial out of range": (within("initial", altitude_m=1e300), "not a number that a robot can reach"),
+    "an environment left out": (says(environment={}), "environment"),
+    "a negative gravity": (within("environment", gravity_mps2=-1e9), "environment.gravity_mps2"),
+    "a reference that no robot has": (within("reference", star="x"), "star"),
+    "a fault that no robot has": (says(faults=[fault("curse")]), "curse"),
+    "a fault without its parameters": (says(faults=[fault("sensor_bias")]), "faults[0]"),
+    "a fault with too many errors": (
+        says(faults=[fault("sensor_bias", signal="altitude", value=[1.0, 2.0])]),
+        "2 values",
+    ),
+    "a fault before the start": (says(faults=[bias(start=-5)]), "starts at step -5"),
+    "a fault after the end": (says(faults=[bias(start=10**9)]), "starts at step 1000000000"),
+    "a fault that ends first": (says(faults=[bias(start=5, until=3)]), "does not end after it starts"),
+    "a ramp that shrinks": (says(faults=[bias(ramp=-5)]), "cannot grow"),
+    "a stuck sensor that grows": (says(faults=[stuck(ramp=5)]), "cannot grow"),
+    "two that hold one sensor": (says(faults=[stuck(), stuck(start=3)]), "overlap"),
+    "a formula that is none": (says(faults=[bias(when="altitude <")]), "neuro_lander"),
+    "a formula of nothing": (says(faults=[bias(when="")]), "when"),
+    "a formula of no signal": (says(faults=[bias(when="wings > 3 m")]), "wings"),
+    "a draw of nothing": (draws("initial", "wings_m"), "nothing that can be drawn"),
+    "a draw without the robot's limits": (draws("initial", "altitude_m", floor=-5.0), "other limits"),
+    "a draw of a fault that is not there": (draws("faults", "wind.speed_mps"), "no fault of this scenario"),
+    "text that is no UTF-8": (manifest(half_a_pair, sealed=True), "not UTF-8"),
+    "deep values": (deep, "nested too deeply"),
+    "an assertion without a name": (formula(id=""), "id"),
+    "a negative scale": (formula(scale={"m": -1.0}), "scale"),
+    "a formula of an assertion that is none": (formula(formula="always ("), "neuro_lander"),
+    "a regression that is none": (with_course(lambda c: c.pop("files")), "Course.files"),
+    "a regression of another robot": (with_course(lambda c: c["scenario"].update(robot="cartpole")), "another robot"),
+    "a regression that never ends": (with_course(lambda c: c["scenario"].update(duration_ticks=10**9)), "ticks"),
+    "a regression with a fault of nobody": (
+        with_course(lambda c: c["scenario"].update(faults=[fault("curse")])),
+        "curse",
+    ),
+}
+FOREIGN |= ILLEGAL
 EVIL = "from pathlib import Path\nPath({!r}).write_text('imported')\nROBOT = None\n"
 
 
@@ -215,6 +341,14 @@ def test_what_is_not_one_runs_record_is_refused_in_one_line(what, foreign):
     assert said in foreign(change, "--verify")
 
 
+def test_what_the_catalogue_says_is_legal(home):
+    """As a manifest holds it: through JSON and back."""
+    for name in ("lander/neuro_lander", "quadrotor/landing_frame_error", "cartpole/balance"):
+        loaded = home.scenario(name)
+        scenario = read(Scenario, json.loads(json.dumps(plain(loaded.scenario))))
+        must_be_legal(scenario, home.robot(scenario.robot), loaded.path)
+
+
 INCIDENT = "0001-braking-distance"
 
 
@@ -241,6 +375,18 @@ def test_an_incident_that_cannot_be_begun_at_is_refused_in_one_line(change, said
 
 def test_an_incident_is_no_path(foreign):
     assert "has no incident '/etc/x'" in foreign(lambda _: None, "--from-incident", "/etc/x")
+
+
+@pytest.mark.parametrize("place", ["incidents", f"incidents/{INCIDENT}", "incidents/0002-names"])
+def test_no_name_of_another_folder_is_told(place, foreign, capfd):
+    def change(run):
+        outside = run.parent / "outside"
+        (outside / "a-secret-name").mkdir(parents=True)
+        shutil.rmtree(run / place, ignore_errors=True)
+        (run / place).symlink_to(outside)
+
+    line = foreign(change, "--from-incident", "0009-none")
+    assert "leads out of the run folder" in line and "secret" not in line
 
 
 def test_verify_takes_no_controller(foreign):

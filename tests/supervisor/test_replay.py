@@ -18,7 +18,7 @@ from healing_runtime.compile.cache import VARIABLE
 from healing_runtime.core.errors import InputError, RecordError, ReplayDivergence
 from healing_runtime.core.records import Incident, Snapshot
 from healing_runtime.core.status import Severity, Status
-from healing_runtime.supervisor import agreement
+from healing_runtime.supervisor import agreement, comparing
 from healing_runtime.supervisor import replay as replays
 from healing_runtime.supervisor.recall import Recall, SnapshotDiffers
 from healing_runtime.supervisor.record import Record
@@ -145,6 +145,58 @@ def test_another_result_is_found(copied, verify):
     assert code == 3 and document["divergence"]["signal"] == "outcome"
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (lambda d: d["incidents"][0].update(detail="all is well"), "incidents[0].detail"),
+        (lambda d: d.update(reason="none"), "reason"),
+        (lambda d: d["incidents"][0].pop("patch"), "incidents[0].patch"),
+        (lambda d: d["incidents"][0].update(healed=0), "incidents[0].healed"),
+        (lambda d: d.update(more={}), "more"),
+        (lambda d: d["incidents"][0].pop("attempts"), "incidents[0].attempts"),
+    ],
+)
+def test_a_result_that_says_anything_else_is_found(change, field, copied, verify):
+    edit(copied, "result.json", change)
+    code, document = verify(copied)
+    assert code == 3 and document["divergence"]["signal"] == field
+
+
+@pytest.mark.parametrize("field", sorted(comparing.NOT_REPLAYED - {"run_id"}))
+def test_what_is_not_compared_is_named_in_the_docs(field, copied, verify):
+    assert f"`{field}`" in (ROOT / "docs/records.md").read_text()
+    edit(copied, "result.json", lambda d: d.update({field: "otherwise"}))
+    assert verify(copied)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("incident.json", None, "incident.json: english"),
+        ("ending.json", '{"ending": "healed", "detail": "", "patch": null}', "ending.json: ending"),
+        ("evidence.json", "{}", "evidence.json: the replay has none"),
+        ("patched.py", "forged", "patched.py: the replay has none"),
+        ("exchange-01.json", "{}", None),
+    ],
+)
+def test_a_forged_file_of_an_incident_is_found(name, text, said, copied, verify):
+    folder = copied / "incidents/0001-braking-distance"
+    if text is None:
+        edit(folder, name, lambda d: d.update(english="nothing happened"))
+    else:
+        (folder / name).write_text(text)
+    code, document = verify(copied)
+    assert code == (0 if said is None else 3)
+    assert said is None or said in document["divergence"]["what"]
+
+
+def test_a_lost_file_of_an_incident_is_found(copied, verify):
+    assert verify(copied)[1]["files"] == 2
+    (copied / "incidents/0001-braking-distance/ending.json").unlink()
+    code, document = verify(copied)
+    assert code == 3 and "ending.json: missing in the record" in document["divergence"]["what"]
+
+
 def test_a_log_without_the_recorded_digest_is_found(copied, verify):
     edit(copied, "result.json", lambda d: d.update(digest="sha256:00"))
     code, document = verify(copied)
@@ -155,7 +207,7 @@ def test_a_log_without_the_recorded_digest_is_found(copied, verify):
 @pytest.fixture
 def elsewhere(copied):
     """The run as if it had been recorded with another NumPy and another core count."""
-    edit(copied, "manifest.json", lambda d: d["fingerprint"].update(numpy="1.0.0", nproc="8"))
+    edit(copied, "manifest.json", lambda d: d["fingerprint"].update(numpy="1.0.0", nproc="8"), sealed=True)
     return copied
 
 

@@ -6,12 +6,14 @@ import json
 import math
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
+from mcap.opcode import Opcode
 from mcap.reader import make_reader
 from mcap.stream_reader import StreamReader
 
@@ -119,6 +121,19 @@ def test_no_flipped_bit_passes_for_the_record(tmp_path):
                 repair_log(flipped)
             assert flipped.read_bytes() == changed
             assert contents.messages != messages  # not the checksum alone: the row itself can be named
+
+
+def test_a_summary_that_tells_of_other_data_is_no_whole_log(tmp_path):
+    """Its readers go by the summary: topics, counts and times that are not those of the rows."""
+    path, other = small_log(tmp_path / "log.mcap"), tmp_path / "other.mcap"
+    data = path.read_bytes()
+    with LogWriter(other, CHANNELS) as writer:
+        writer.write(next(iter(CHANNELS)), 0, {})
+    end, foreign = bytes([Opcode.DATA_END]) + struct.pack("<Q", 4), other.read_bytes()
+    at, there = data.rindex(end) + 13, foreign.rindex(end) + 13
+    path.write_bytes(data[:at] + foreign[there:])
+    contents = read_log(path)
+    assert not contents.complete and not contents.truncated and "summary" in contents.broken_at
 
 
 def test_a_flipped_bit_in_a_row_is_seen_in_that_row(tmp_path):
