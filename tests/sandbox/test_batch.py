@@ -21,7 +21,8 @@ HOME = workspace.open(workspace.catalogue_root())
 LANES = 4
 CLOSE = 1e-3
 """How far a lane's true values may be from those of the same flight alone in the first three seconds, over the largest
-value there: the last bit of a float32 command, and what the closed loop makes of it."""
+value there: the last bit of a float32 command, and what a stable loop makes of it in the air. It is no bound for loops
+that are not stable, nor after a touchdown."""
 
 
 def kit(name, controller, lanes=LANES):
@@ -82,7 +83,7 @@ def assert_alike(glimpse, flight):
         np.testing.assert_allclose(mine / largest, theirs / largest, rtol=0.0, atol=CLOSE)
 
 
-def test_a_lane_agrees_with_the_same_flight_alone(lander):
+def test_a_lane_of_a_stable_loop_agrees_with_the_same_flight_alone(lander):
     batch, robot, scenario, alone = lander
     scenarios = different(scenario)
     glimpses = batch.fly(scenarios)
@@ -283,3 +284,16 @@ def test_the_other_robots_agree_too(name, controller):
     with Batch(robot, together, HOME) as batch:
         for glimpse, flight in zip(batch.fly(scenarios), singly(robot, alone, scenarios), strict=True):
             assert_alike(glimpse, flight)
+
+
+@pytest.mark.slow
+def test_flights_that_a_last_bit_may_part_are_near_in_the_air_and_have_the_same_verdicts():
+    """Where measured (x86-64, jaxlib 0.10.2) one of these touches down otherwise than alone, and parts by 0.12."""
+    robot, scenario, together, alone = kit("quadrotor/landing_velocity_noise", "quadrotor/landing_pid", lanes=8)
+    scenarios = [dataclasses.replace(scenario, seed=seed) for seed in range(8)]
+    with Batch(robot, together, HOME) as batch:
+        glimpses = batch.fly(scenarios)
+    for glimpse, flight in zip(glimpses, singly(robot, alone, scenarios), strict=True):
+        assert_alike(glimpse, flight)
+        for mine, theirs in zip(glimpse.verdicts, flight.verdicts, strict=True):
+            assert mine.robustness_scaled == pytest.approx(theirs.robustness_scaled, abs=0.05, nan_ok=True)
