@@ -49,6 +49,18 @@ def spread(first: np.ndarray, second: np.ndarray) -> float:
     return float(high - low) / 2
 
 
+def whole_number(option: str, default: int) -> int:
+    """What the command line gives for an option, 1 or more; ends the program in one line where it is no such number."""
+    arguments = sys.argv[1:]
+    if option not in arguments:
+        return default
+    given = arguments[arguments.index(option) + 1 :][:1]
+    if not given or not given[0].isdecimal() or int(given[0]) < 1:
+        print(f"{option} takes a whole number, 1 or more.", file=sys.stderr)
+        sys.exit(2)
+    return int(given[0])
+
+
 def main(measure: Callable[[], list[Result]]) -> None:
     """Measure and print: JSON with `--json`, else a table and the machine."""
     results = measure()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from flying import program
-from measuring import Result, main
+from measuring import Result, main, whole_number
 from p4_replay import faulty_landing
 
 from healing_runtime import Runtime, load_scenario, workspace
@@ -77,8 +76,7 @@ def judged(what: str, readings: np.ndarray, amount: str) -> Result:
 
 def measure() -> list[Result]:
     """Both, one after the other; `--heals N` for another number of them."""
-    arguments = sys.argv[1:]
-    heals = int(arguments[arguments.index("--heals") + 1]) if "--heals" in arguments else HEALS
+    heals = whole_number("--heals", HEALS)
     return [
         judged("landings with monitors, faults and keyframes", np.array(list(flown(TICKS))), f"{TICKS:,} ticks"),
         judged(f"{HEALED}, embedded brain, a run each", np.array(list(healed(heals))), f"{heals} heals"),

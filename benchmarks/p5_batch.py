@@ -14,6 +14,7 @@ from flying import Course, batch_program
 from measuring import Result, in_turns, main, spread
 from p4_replay import bare, faulty_landing, stepping
 
+from healing_runtime import workspace
 from healing_runtime.core.records import Scenario
 from healing_runtime.sandbox.batch import Batch
 
@@ -36,8 +37,8 @@ def worlds(flown: Course, lanes: int) -> list[Scenario]:
 
 def prepared() -> tuple[Callable[[], object], Callable[[], object]]:
     """(the batch's flights, the bare loop of as many worlds, one after the other), ready to run again and again."""
-    flown = faulty_landing()
-    batch, scenarios = Batch(flown.robot, batch_program(flown, LANES)), worlds(flown, LANES)
+    flown, home = faulty_landing(), workspace.open(workspace.catalogue_root())
+    batch, scenarios = Batch(flown.robot, batch_program(flown, LANES), home), worlds(flown, LANES)
     glimpses = batch.fly(scenarios)
     ended = [g.trip_tick for g in glimpses if g.trip_tick is not None]
     if ended:

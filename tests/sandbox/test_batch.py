@@ -2,6 +2,7 @@
 
 import dataclasses
 from types import SimpleNamespace
+from typing import Any
 
 import grimp
 import numpy as np
@@ -16,20 +17,21 @@ from healing_runtime.loop.rollout import FlightPlan, fly
 from healing_runtime.sandbox.batch import MOST_WORLDS, Batch
 from tests.loop.integrator import SCENARIO, TABLE, Integrator, program
 
+HOME = workspace.open(workspace.catalogue_root())
 LANES = 4
 CLOSE = 1e-3
 """How far a lane's true values may be from those of the same flight alone in the first three seconds, over the largest
-value there: the last bit of a float32 command, and what the closed loop makes of it."""
+value there: the last bit of a float32 command, and what a stable loop makes of it in the air. It is no bound for loops
+that are not stable, nor after a touchdown."""
 
 
 def kit(name, controller, lanes=LANES):
     """Robot, scenario, the program of a batch, the program of a single flight."""
-    home = workspace.open(workspace.catalogue_root())
-    scenario = dataclasses.replace(home.scenario(name).scenario, controller=controller)
-    robot, hz = home.robot(scenario.robot), scenario.control_hz
-    files = [home.assertion_file(n) for n in scenario.assertions]
+    scenario = dataclasses.replace(HOME.scenario(name).scenario, controller=controller)
+    robot, hz = HOME.robot(scenario.robot), scenario.control_hz
+    files = [HOME.assertion_file(n) for n in scenario.assertions]
     monitors = stl.judging(stl.bind(files, robot.signals, hz), scenario.mission)
-    loaded = tl.load(home.controller(controller).path)
+    loaded = tl.load(HOME.controller(controller).path)
     compiled = (tl.compile(loaded, robot, monitors, control_hz=hz, lanes=n) for n in (lanes, None))
     return robot, scenario, *compiled
 
@@ -37,7 +39,7 @@ def kit(name, controller, lanes=LANES):
 @pytest.fixture(scope="module")
 def lander():
     robot, scenario, together, alone = kit("lander/neuro_lander", "lander/soft_landing")
-    with Batch(robot, together) as batch:
+    with Batch(robot, together, HOME) as batch:
         yield batch, robot, scenario, alone
 
 
@@ -81,7 +83,7 @@ def assert_alike(glimpse, flight):
         np.testing.assert_allclose(mine / largest, theirs / largest, rtol=0.0, atol=CLOSE)
 
 
-def test_a_lane_agrees_with_the_same_flight_alone(lander):
+def test_a_lane_of_a_stable_loop_agrees_with_the_same_flight_alone(lander):
     batch, robot, scenario, alone = lander
     scenarios = different(scenario)
     glimpses = batch.fly(scenarios)
@@ -124,8 +126,9 @@ def test_limits_rates_and_trips_are_those_of_the_loop_bit_for_bit(trip_below):
         return Vectors(floats, ints), np.stack([row for _, row in done])
 
     carry = Vectors(np.zeros((3, 1)), np.zeros((3, 0), np.int32))
-    robot = SimpleNamespace(name="r", signals=TABLE, make=Integrator)
-    batch = Batch(robot, dataclasses.replace(alone, tick=tick, interface=interface, carry=carry))
+    robot: Any = SimpleNamespace(name="r", signals=TABLE, make=Integrator)
+    home: Any = SimpleNamespace(controller=lambda name: SimpleNamespace(sha256=interface.controller.source_sha256))
+    batch = Batch(robot, dataclasses.replace(alone, tick=tick, interface=interface, carry=carry), home)
     scenarios = [dataclasses.replace(SCENARIO, dtype="float64", duration_ticks=ticks) for ticks in (40, 7, 1, 12)]
     for scenario, glimpse in zip(scenarios, batch.fly(scenarios), strict=True):
         flight = fly(Integrator(), alone, FlightPlan(scenario, scenario.seed))
@@ -156,7 +159,7 @@ def test_a_lane_that_tripped_or_ended_is_not_stepped(lander):
         plants.append(Counting(robot.make()))
         return plants[-1]
 
-    with Batch(dataclasses.replace(robot, make=make), batch._program) as counted:
+    with Batch(dataclasses.replace(robot, make=make), batch._program, HOME) as counted:
         glimpses = counted.fly(different(scenario)[:3])
     assert [p.steps for p in plants] == [*(len(g.trace.true) - 1 for g in glimpses), 0]
     for glimpse in glimpses:
@@ -168,17 +171,73 @@ def test_a_lane_that_tripped_or_ended_is_not_stepped(lander):
     [
         ("robot", "quadrotor"),
         ("control_hz", 20),
-        ("physics_hz", 200),
         ("controller", "lander/neuro_pilot"),
-        ("assertions", ("lander/other",)),
+        ("assertions", ("lander/low_fuel",)),
+        ("assertions", ()),
         ("mission", None),
+        ("mission", "another"),
         ("dtype", "float64"),
     ],
 )
-def test_worlds_that_do_not_belong_together_are_refused(lander, field, value):
+def test_what_the_program_was_not_compiled_for_is_refused_alone_as_well_as_beside_others(lander, field, value):
     batch, _, scenario, _ = lander
-    with pytest.raises(InputError, match=f"{field} .* fly it in another batch"):
-        batch.fly([scenario, dataclasses.replace(scenario, **{field: value})])
+    other = dataclasses.replace(scenario, **{field: value})
+    for flown in ([other], [scenario, other]):
+        with pytest.raises(InputError, match=f"has {field} .* fly it in another batch"):
+            batch.fly(flown)
+
+
+def test_physics_rates_may_differ_for_they_are_the_worlds_own(lander):
+    batch, robot, scenario, alone = lander
+    scenarios = [scenario, dataclasses.replace(scenario, physics_hz=5 * scenario.physics_hz)]
+    for glimpse, flight in zip(batch.fly(scenarios), singly(robot, alone, scenarios), strict=True):
+        assert_alike(glimpse, flight)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"physics_hz": 5}, "physics_hz 5, no multiple of control_hz 10"),
+        ({"physics_hz": 0}, "physics_hz 0, no multiple"),
+        ({"physics_hz": 105}, "physics_hz 105, no multiple"),
+        ({"initial": {"altitude_m": "high"}}, "cannot be flown: Initial: altitude_m: "),
+        ({"faults": (FaultSpec("force_saturation", {"value": "much"}),)}, "cannot be flown: .*value: "),
+        ({"duration_ticks": 10**11}, "duration_ticks 100000000000, and 4 lanes can keep"),
+        ({"duration_ticks": 0}, "duration_ticks 0; give 1 or more"),
+        ({"controller": "lander/nowhere"}, "no controller 'lander/nowhere'"),
+    ],
+)
+def test_a_scenario_that_cannot_be_flown_is_refused_in_one_line(lander, fields, message):
+    batch, _, scenario, _ = lander
+    with pytest.raises(InputError, match=message) as refused:
+        batch.fly([dataclasses.replace(scenario, **fields)])
+    assert "\n" not in str(refused.value)
+
+
+def test_any_iterable_of_scenarios_is_flown(lander):
+    batch, _, scenario, _ = lander
+    short = [changed(scenario, ticks=ticks) for ticks in (3, 4, 5, 6, 7)]
+    for given in (iter(short), (s for s in short), tuple(short)):
+        assert [len(g.trace.true) for g in batch.fly(given)] == [4, 5, 6, 7, 8]
+
+
+def test_what_is_no_scenario_is_refused(lander):
+    batch, _, scenario, _ = lander
+    with pytest.raises(InputError, match=r"not a LoadedScenario; give its '.scenario'"):
+        batch.fly([HOME.scenario("lander/neuro_lander")])
+    with pytest.raises(InputError, match="not a str"):
+        batch.fly("lander/neuro_lander")
+    with pytest.raises(InputError, match="not a Scenario; give a list"):
+        batch.fly(scenario)
+
+
+def test_a_closed_batch_says_so(lander):
+    batch, robot, scenario, _ = lander
+    with Batch(robot, batch._program, HOME) as closed:
+        pass
+    closed.close()
+    with pytest.raises(InputError, match="batch is closed; make another one"):
+        closed.fly([scenario])
 
 
 def test_faults_that_wait_for_a_formula_are_refused_and_not_ignored(lander, monkeypatch):
@@ -195,13 +254,13 @@ def test_no_scenarios_give_no_glimpses(lander):
 def test_a_program_that_is_no_batch_or_another_robots_is_refused(lander):
     batch, robot, _, alone = lander
     with pytest.raises(InputError, match="with lanes=N"):
-        Batch(robot, alone)
+        Batch(robot, alone, HOME)
     with pytest.raises(InputError, match="does not read the signals of 'cartpole'"):
-        Batch(workspace.open(workspace.catalogue_root()).robot("cartpole"), batch._program)
+        Batch(HOME.robot("cartpole"), batch._program, HOME)
     start = batch._program.carry
     wide = type(start)(*(np.zeros((MOST_WORLDS + 1, part.shape[1]), part.dtype) for part in start))
     with pytest.raises(InputError, match=f"room for {MOST_WORLDS} worlds"):
-        Batch(robot, dataclasses.replace(batch._program, carry=wide))
+        Batch(robot, dataclasses.replace(batch._program, carry=wide), HOME)
 
 
 def test_nothing_that_gives_a_verdict_can_reach_it():
@@ -222,6 +281,19 @@ def test_the_other_robots_agree_too(name, controller):
     noise = {"quadrotor": "velocity", "cartpole": "pole_angle"}[robot.name]
     faults = [("sensor_noise", {"signal": noise, "value": 0.01}, 100)]
     scenarios = [changed(scenario), changed(scenario, seed=2, faults=faults), changed(scenario, ticks=100)]
-    with Batch(robot, together) as batch:
+    with Batch(robot, together, HOME) as batch:
         for glimpse, flight in zip(batch.fly(scenarios), singly(robot, alone, scenarios), strict=True):
             assert_alike(glimpse, flight)
+
+
+@pytest.mark.slow
+def test_flights_that_a_last_bit_may_part_are_near_in_the_air_and_have_the_same_verdicts():
+    """Where measured (x86-64, jaxlib 0.10.2) one of these touches down otherwise than alone, and parts by 0.12."""
+    robot, scenario, together, alone = kit("quadrotor/landing_velocity_noise", "quadrotor/landing_pid", lanes=8)
+    scenarios = [dataclasses.replace(scenario, seed=seed) for seed in range(8)]
+    with Batch(robot, together, HOME) as batch:
+        glimpses = batch.fly(scenarios)
+    for glimpse, flight in zip(glimpses, singly(robot, alone, scenarios), strict=True):
+        assert_alike(glimpse, flight)
+        for mine, theirs in zip(glimpse.verdicts, flight.verdicts, strict=True):
+            assert mine.robustness_scaled == pytest.approx(theirs.robustness_scaled, abs=0.05, nan_ok=True)
