@@ -1,7 +1,7 @@
 """What sensors deliver: the true values, spoilt by the faults that are on, with the age of every sensor's value.
 
-A delay acts on the way of what was measured; what arrives is turned by a wrong frame, and those that add an error act on
-what is left of it, whatever the order in the scenario. A sensor that is stuck or silent repeats the value that it
+A delay acts on the way of what was measured; what arrives is turned by a wrong frame, and those that add an error act
+on what is left of it, whatever the order in the scenario. A sensor that is stuck or silent repeats the value that it
 delivered last, errors included: none is drawn anew meanwhile, and one that begins meanwhile does not show.
 
 A sensor measures once a tick. What it measured counts from the first tick by which it has arrived, so a delay is worth
@@ -86,7 +86,7 @@ class Sensors:
         return self.ages_s is not self.no_ages
 
     def _spoil(self, true: np.ndarray, tick: int, faults: Sequence[tuple[SensorFault, float]]) -> None:
-        last, delivered = (self._raw, self.reading) if tick else (true, None)
+        last = self._raw if tick else true
         self._raw = true.copy()
         silent = {
             fault.columns.start
@@ -98,9 +98,10 @@ class Sensors:
             for fault, amount in faults:
                 if not fault.holds and fault.turns is turning:
                     fault.sense(reading, last, tick, amount)
-        for fault, _ in faults if delivered is not None else ():
-            if fault.holds:
-                reading[fault.columns] = delivered[fault.columns]
+        if tick:
+            for fault, _ in faults:
+                if fault.holds:
+                    reading[fault.columns] = self.reading[fault.columns]
         self._missed = [
             count + 1 if columns.start in silent else 0
             for count, columns in zip(self._missed, self._columns, strict=True)
