@@ -48,6 +48,8 @@ ROTOR_LAG_S = 0.03
 DRAG_XY = 9.1785e-7
 DRAG_Z = 10.311e-7
 """Rotor drag over the sum of rotor speeds and air speed, N s²/(m rad)."""
+FAST_RADPS2 = 100.0
+"""Squared rate, rad²/s², from which the gyroscopic step of Bullet is made exact; below, it is left as it is."""
 DRAG_MORE_Z = DRAG_Z - DRAG_XY
 PROPELLER_RADIUS_M = 0.0231348
 GROUND_EFFECT = 11.36859
@@ -270,6 +272,8 @@ class QuadrotorPlant(BodyPlant):
                 arm * (t2 + t3 - t0 - t1) - oy * thrust, arm * (t1 + t2 - t0 - t3) + ox * thrust, yaw_torque,
             )  # fmt: skip
             twist(body, -1, torque, link, client)
+            if spin[0] * spin[0] + spin[1] * spin[1] + spin[2] * spin[2] > FAST_RADPS2:
+                twist(body, -1, self._precession_nm(spin, qx, qy, qz, qw), link, client)
             advance(client)
             down, free = -vz, vz + gain * lift - fall
             if not level:
@@ -283,6 +287,21 @@ class QuadrotorPlant(BodyPlant):
         self._pose = Pose(position, (qx, qy, qz, qw), (vx, vy, vz), spin)
         self._rotor_radps = (w0, w1, w2, w3)
         self._lift_n = t0 + t1 + t2 + t3
+
+    def _precession_nm(
+        self, spin: tuple[float, ...], qx: float, qy: float, qz: float, qw: float
+    ) -> tuple[float, float, float]:
+        """Torque in the body's frame that makes a step of precession exact.
+
+        Torque-free rates across the axis of a symmetric body turn at k = (Iz - Ix) / Ix wz. Bullet steps along the
+        tangent, by k dt, and so makes them longer in every step.
+        """
+        x, y, z = bullet.rotateVector((-qx, -qy, -qz, qw), spin)
+        across, _, along = INERTIA_KGM2
+        turn = (along - across) / across * z * self._dt_s
+        shorter, less = math.cos(turn) - 1.0, math.sin(turn) - turn
+        share = across / self._dt_s
+        return (share * (shorter * x - less * y), share * (shorter * y + less * x), 0.0)
 
     def _pressed_down_n(self, position: tuple[float, ...]) -> float:
         """What the wakes press down with at a place."""

@@ -256,3 +256,21 @@ def test_contact_is_what_bullet_calls_contact(quadrotor):
         seen.append(plant.truth()[column])
     assert 0 < np.sum(seen) < len(seen)
     assert seen[-1] == 0
+
+
+@pytest.mark.parametrize("spin", [(4.0, 0.0, 20.0), (30.0, 10.0, 60.0), (10.0, -5.0, -200.0)])
+def test_a_spinning_body_gains_no_energy_and_keeps_its_angular_momentum(quadrotor, spin):
+    """Rotors off and no air to speak of: Euler's equations, whose energy grew by two thirds in 2 s at 20 rad/s."""
+    chosen = quadrotor.scenario(
+        seconds=4, control_hz=240, position_m=(0, 0, 500), angular_velocity_radps=spin,
+        faults=[("rotor_lag", {"value_s": 0.0})],
+    )  # fmt: skip
+    log = quadrotor.fly(chosen, OFF)
+    inertia = np.array([1.4e-5, 1.4e-5, 2.17e-5])
+    energy = (inertia * log.angular_velocity**2).sum(axis=1)
+    assert energy == pytest.approx(np.full(len(energy), energy[0]), rel=1e-6)
+    rate = (2.17 - 1.4) / 1.4 * spin[2]
+    t = np.arange(len(energy)) / 240
+    turned = (spin[0] + 1j * spin[1]) * np.exp(1j * rate * t)
+    assert log.angular_velocity[:, 0] == pytest.approx(turned.real, abs=1e-4)
+    assert log.angular_velocity[:, 1] == pytest.approx(turned.imag, abs=1e-4)

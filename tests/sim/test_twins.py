@@ -2,8 +2,9 @@
 
 Stated tolerances. Quadrotor in free flight: position 2 mm, velocity and speed 5 mm/s, tilt 5 mrad, body rates
 0.02 rad/s, after two seconds of restless actions and after four of wide ones from a tilted start, with any of the
-twin's disturbances; with a lost rotor it tumbles, and four seconds of that are worth 6 cm and 0.06 rad. (Bullet's
-gyroscopic step is implicit, the twin's is not.) Landers in free flight: the equations are the same, 1e-9 of every
+twin's disturbances; with a lost rotor it tumbles, and four seconds of that are worth 6 cm and 0.06 rad. (Precession is
+Bullet's explicit step up to 10 rad/s, and exact beyond, in both.)
+Landers in free flight: the equations are the same, 1e-9 of every
 signal's scale in double precision; in single, heights and places to 2 cm, speeds to 1 mm/s, fuel to 30 g after twenty
 seconds. Landing: touchdown speed within 5 cm/s, the land detector within five ticks (planar lander: within a second,
 for it rocks). Disturbances: within 2 % of the fault's effect. The cart and its pole, free, driven, with faults and in
