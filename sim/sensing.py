@@ -1,7 +1,7 @@
 """What sensors deliver: the true values, spoilt by the faults that are on, with the age of every sensor's value.
 
-A delay acts on the way of what was measured; what arrives is turned by a wrong frame, and those that add an error act on
-what is left of it, whatever the order in the scenario. A sensor that is stuck or silent repeats the value that it
+A delay acts on the way of what was measured; what arrives is turned by a wrong frame, and those that add an error act
+on what is left of it, whatever the order in the scenario. A sensor that is stuck or silent repeats the value that it
 delivered last, errors included: none is drawn anew meanwhile, and one that begins meanwhile does not show.
 
 A sensor measures once a tick. What it measured counts from the first tick by which it has arrived, so a delay is worth
