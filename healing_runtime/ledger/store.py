@@ -224,7 +224,7 @@ class Ledger:
             raise RecordError(f"the ledger {self.path} holds this entry already: {error}.") from error
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF in _NOT_TAKEN:
-                what = f"the ledger {self.path} cannot be written: {error}; see that there is room and that it may grow."
+                what = f"the ledger {self.path} cannot be written: {error}; make room there."
                 raise RecordNotWritten(what) from error
             raise self._unusable(error) from error
         except sqlite3.Error as error:
