@@ -86,7 +86,7 @@ class Sensors:
         return self.ages_s is not self.no_ages
 
     def _spoil(self, true: np.ndarray, tick: int, faults: Sequence[tuple[SensorFault, float]]) -> None:
-        last, delivered = (self._raw, self.reading) if tick else (true, None)
+        last = self._raw if tick else true
         self._raw = true.copy()
         silent = {
             fault.columns.start
@@ -98,9 +98,9 @@ class Sensors:
             for fault, amount in faults:
                 if not fault.holds and fault.turns is turning:
                     fault.sense(reading, last, tick, amount)
-        for fault, _ in faults if delivered is not None else ():
-            if fault.holds:
-                reading[fault.columns] = delivered[fault.columns]
+        for fault, _ in faults:
+            if fault.holds and tick:  # the first sample has nothing before it
+                reading[fault.columns] = self.reading[fault.columns]
         self._missed = [
             count + 1 if columns.start in silent else 0
             for count, columns in zip(self._missed, self._columns, strict=True)
