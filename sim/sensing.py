@@ -98,10 +98,9 @@ class Sensors:
             for fault, amount in faults:
                 if not fault.holds and fault.turns is turning:
                     fault.sense(reading, last, tick, amount)
-        if tick:
-            for fault, _ in faults:
-                if fault.holds:
-                    reading[fault.columns] = self.reading[fault.columns]
+        for fault, _ in faults:
+            if fault.holds and tick:  # the first sample has nothing before it
+                reading[fault.columns] = self.reading[fault.columns]
         self._missed = [
             count + 1 if columns.start in silent else 0
             for count, columns in zip(self._missed, self._columns, strict=True)

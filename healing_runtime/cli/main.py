@@ -46,6 +46,8 @@ def execute(arguments: Sequence[str]) -> int:
     except (output.ReaderGone, BrokenPipeError):
         return output.abandon_stdout()
     except OSError as error:
+        if output.stdout_is_full():
+            return output.fail(output.not_printed(error).message, 4, as_json=False)
         code = 2 if isinstance(error, _USER_FILE_ERRORS) else 4
         where = Location(str(error.filename)) if error.filename else None
         return output.fail(f"{error.strerror or error}.", code, where=where, as_json=as_json)

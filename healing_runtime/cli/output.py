@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from healing_runtime.core.errors import Location
+from healing_runtime.core.errors import Location, OutsideError
 
 if TYPE_CHECKING:
     from healing_runtime.telemetry.progress import Progress
@@ -49,6 +49,7 @@ def emit(document: Any, as_json: bool, text: Callable[[], Iterable[str]]) -> Non
 
     Raises:
         ReaderGone: nobody reads our output any more (`heal … | head`).
+        OutsideError: it cannot be written, to a full disk for one.
     """
     lines = [_as_json(document)] if as_json else text()
     try:
@@ -56,6 +57,15 @@ def emit(document: Any, as_json: bool, text: Callable[[], Iterable[str]]) -> Non
             typer.echo(line)
     except BrokenPipeError:
         raise ReaderGone from None
+    except OSError as error:
+        abandon_stdout()
+        raise not_printed(error) from error
+
+
+def not_printed(error: OSError) -> OutsideError:
+    """Why standard output takes no more, and what to do."""
+    reason = (error.strerror or str(error)).lower()
+    return OutsideError(f"standard output cannot be written: {reason}; send it where there is room.")
 
 
 def _as_json(document: Any) -> str:
@@ -68,8 +78,23 @@ def fail(message: str, code: int, *, where: Location | None = None, as_json: boo
     typer.echo(f"heal: {where}: {first_line(message)}" if where else f"heal: {first_line(message)}", err=True)
     if as_json:
         place = {"path": where.path, "line": where.line or None, "column": where.column or None} if where else None
-        typer.echo(json.dumps({"error": {"message": message, "where": place, "exit_code": code}}, indent=2))
+        try:
+            typer.echo(json.dumps({"error": {"message": message, "where": place, "exit_code": code}}, indent=2))
+        except OSError:
+            abandon_stdout()
     return code
+
+
+def stdout_is_full() -> bool:
+    """Whether what was printed cannot be written; nothing more is tried then, at the interpreter's end neither."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError:
+        abandon_stdout()
+        return True
+    return False
 
 
 def printable(text: str) -> str:

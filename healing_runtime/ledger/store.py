@@ -17,12 +17,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from healing_runtime.core import codec
-from healing_runtime.core.errors import NotFoundInCatalogue, RecordError
+from healing_runtime.core.errors import NotFoundInCatalogue, RecordError, RecordNotWritten
 from healing_runtime.ledger.migrations import MIGRATIONS
 
 Document = dict[str, Any]
 
 _BUSY_S = 10.0
+_NOT_TAKEN = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+"""What the disk refuses: the ledger itself is as it was."""
 
 
 class Ledger:
@@ -220,8 +222,16 @@ class Ledger:
             yield
         except sqlite3.IntegrityError as error:
             raise RecordError(f"the ledger {self.path} holds this entry already: {error}.") from error
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in _NOT_TAKEN:
+                what = f"the ledger {self.path} cannot be written: {error}; make room there."
+                raise RecordNotWritten(what) from error
+            raise self._unusable(error) from error
         except sqlite3.Error as error:
-            raise RecordError(f"the ledger {self.path} cannot be used: {error}; move it away to begin anew.") from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: sqlite3.Error) -> RecordError:
+        return RecordError(f"the ledger {self.path} cannot be used: {error}; move it away to begin anew.")
 
 
 def _run(row: sqlite3.Row) -> Document:

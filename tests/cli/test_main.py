@@ -224,3 +224,13 @@ def test_tables_line_up():
 )
 def test_numbers_for_people(value, text):
     assert output.number(value) == text
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["catalogue", "list"], ["catalogue", "list", "--json"]])
+def test_a_full_disk_behind_our_output_is_one_line(arguments):
+    command = [sys.executable, "-m", "healing_runtime", *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 4
+    assert line.startswith("heal: standard output cannot be written: no space left on device; send it where")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from healing_runtime import workspace
-from healing_runtime.core.errors import InputError, SandboxFailed
+from healing_runtime.core.errors import InputError, RecordError, SandboxFailed
 from healing_runtime.repair.request import brain_seed
 from healing_runtime.supervisor.channels import Channels
 from healing_runtime.supervisor.preparation import prepare
@@ -269,8 +269,12 @@ def test_a_run_killed_at_any_moment_leaves_a_readable_record(tmp_path, delay_s):
     assert json.loads((run / "manifest.json").read_text())["scenario"]["name"] == SCENARIO
     contents = read_log(run / "log.mcap")
     assert all(json.loads(m.data) for m in contents.messages)
-    result = replay(run, verify=True, home=workspace.open(ROOT))
-    assert result.exit_code == 0, result.document
+    if contents.messages:
+        result = replay(run, verify=True, home=workspace.open(ROOT))
+        assert result.exit_code == 0, result.document
+    else:
+        with pytest.raises(RecordError, match="nothing to compare"):
+            replay(run, verify=True, home=workspace.open(ROOT))
 
 
 def test_workers_that_are_gone_abort_the_run_and_the_record_says_so(home, tmp_path, monkeypatch):
