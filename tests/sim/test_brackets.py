@@ -18,7 +18,7 @@ from .hangar import ROOT, accepted
 HOME = workspace.open(ROOT)
 NUMBER = r"(-?\d+(?:\.\d+)?)"
 BRACKET = re.compile(rf"# landing_pid (?:bears {NUMBER} and )?(?:bears this; it )?fails at (?:{NUMBER}|hover speed)")
-NOT_MAGNITUDES = {"rotor", "signal", "signals", "over_s", "floor", "radius_m", "centre_m", "memory_s"}
+NOT_MAGNITUDES = {"rotor", "signal", "signals", "over_s", "floor", "radius_m", "centre_m", "memory_s", "rate_degps"}
 WEIGHT_N = 0.027 * 9.80665
 PROPORTIONAL = {"quadrotor/landing_positions_noisy": 1}
 """Two faults that grow together: which of them the numbers are of."""

@@ -261,7 +261,8 @@ def test_faults_claim_what_they_take_for_themselves_alone(request, robot, one, o
 
 CLAIMS = {
     "joint_jammed": {"joint 0"}, "joint_torque_loss": {"joint 0"}, "pole_mass": {"pole mass"},
-    "restitution": {"restitution"}, "battery_sag": {"battery"}, "rotor_efficiency": {"rotor 0"},
+    "restitution": {"restitution"}, "slope": {"the pad's slope"}, "battery_sag": {"battery"},
+    "rotor_efficiency": {"rotor 0"},
     "rotor_lag": {"rotor lag"}, "rotor_stuck": {"rotor 0"}, "rpm_ceiling": {"rotor ceiling"},
     "frame_error": {"frame of position", "frame of velocity"},
 }  # fmt: skip

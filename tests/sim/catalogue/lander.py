@@ -14,7 +14,7 @@ FAILING: dict[str, tuple[str, float | None]] = {
     "lander/landing_engine_too_weak": ("braking-distance", 7.4),
     "lander/landing_low_fuel": ("braking-distance", 15.7),
     "lander/landing_overloaded": ("braking-distance", 9.9),
-    "lander/landing_slow_signals": ("braking-distance", 29.1),
+    "lander/landing_slow_signals": ("landed", 40.0),
     "lander/landing_velocity_stuck": ("ceiling", 21.8),
     "lander/landing_weak_engine": ("braking-distance", 13.6),
 }
