@@ -5,10 +5,19 @@ A promise whose figure is another one changes the proof; one that is gone, or sa
 
 from __future__ import annotations
 
+import importlib
+from types import ModuleType
+
 from healing_runtime import stl
 from healing_runtime.core.status import Severity
 from healing_runtime.stl.formula import Apply, Formula, Number, Predicate, references
 from healing_runtime.workspace import Workspace
+
+
+def sim_module(home: Workspace, robot: str, name: str) -> ModuleType:
+    """`sim/<name>.py` as the robot itself imports it: there is no package `sim` by name."""
+    package, _, _ = home.robot(robot).make.__module__.rpartition(".robots.")
+    return importlib.import_module(f"{package}.{name}")
 
 
 class Promises:

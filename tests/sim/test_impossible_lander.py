@@ -13,9 +13,8 @@ import pytest
 
 from healing_runtime import workspace
 from healing_runtime.language import controller, source, trace
-from sim import lander_body
 
-from .promises import Promises
+from .promises import Promises, sim_module
 from .proofs import proves
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +23,7 @@ TOUCHDOWN_MAX_MPS = {
     file: Promises(HOME, file).below("touchdown-speed", "touchdown_speed")
     for file in ("lander/landing", "lander/low_fuel")
 }
+lander_body = sim_module(HOME, "lander", "lander_body")
 DRY_MASS_KG = lander_body.DRY_MASS_KG
 EXHAUST_MPS = 1.0 / lander_body.FUEL_PER_NS
 """A newton second burns 1 / EXHAUST_MPS kg."""

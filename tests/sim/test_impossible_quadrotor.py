@@ -16,15 +16,15 @@ import pytest
 from healing_runtime import workspace
 from healing_runtime.core.perturb import draw
 from healing_runtime.language import controller, source, trace
-from sim import touchdown
 
 from .hangar import ROOT
-from .promises import Promises
+from .promises import Promises, sim_module
 from .proofs import proves
 
 LANDING = "quadrotor/landing"
 """The promises, and the mission's name in the file."""
-PROMISED = Promises(workspace.open(ROOT), LANDING)
+HOME = workspace.open(ROOT)
+PROMISED = Promises(HOME, LANDING)
 OVER_TARGET = ("position", "reference_position")
 TILT = PROMISED.below("tilt", "tilt")
 TOUCHDOWN_MPS = PROMISED.below("touchdown-speed", "touchdown_speed")
@@ -32,6 +32,7 @@ NEAR_MPS, NEAR_M = PROMISED.below("descent-near-ground", "descent_rate"), PROMIS
 CORRIDOR_M, PAD_M = PROMISED.below("corridor", *OVER_TARGET), PROMISED.below("on-the-pad", *OVER_TARGET)
 CEILING_M = PROMISED.below("ceiling", "altitude")
 CONTROL_HZ = 48
+touchdown = sim_module(HOME, "quadrotor", "touchdown")
 QUIET_MPS, QUIET_THRUST = touchdown.QUIET_SPEED_MPS, touchdown.QUIET_THRUST_TO_WEIGHT
 QUIET_TICKS = round(touchdown.QUIET_TIME_S * CONTROL_HZ)
 """Landed: this many ticks in a row in contact, slow, and with less thrust than this share of the weight."""
