@@ -19,6 +19,7 @@ from healing_runtime.app.formulas import Formulas
 from healing_runtime.app.targets import targets
 from healing_runtime.core.codec import read
 from healing_runtime.core.errors import InputError, Location, WorkerFailed
+from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import Scenario, Source
 from healing_runtime.gate.build import TRACE_LIMITS, TraceRequest
 from healing_runtime.language import ownership
@@ -94,9 +95,20 @@ class _Examination:
         for file in files:
             self._formulas.file(file, scenario.control_hz)
         robot = self.home.robot(scenario.robot)
+        self._start(scenario, robot, where)
         self._formulas.flight(judged_by(scenario, files, robot, where), scenario, robot.signals, where.path)
         source = self.home.controller(scenario.controller, loaded.path.parent)
         self._use(source, scenario.robot, scenario.control_hz, scenario.dtype)
+
+    def _start(self, scenario: Scenario, robot: Robot, where: Location) -> None:
+        """Set the scenario up as a flight would: only the plant knows which starts and surroundings it bears."""
+        plant = robot.make()
+        try:
+            plant.reset(scenario, scenario.seed)
+        except InputError as error:
+            self.report.mistake(error, where)
+        finally:
+            plant.close()
 
     def _assertions(self, name: str) -> None:
         reading = self.home.assertion_reading(name)

@@ -247,6 +247,17 @@ def test_a_flight_holds_its_files_against_each_other_and_against_its_length(home
     assert places(checked(capsys, "scenarios/lander/drop.yaml")[1], "warning") == []
 
 
+def test_a_start_that_the_plant_refuses_is_found_before_anything_flies(home, capsys, tmp_path):
+    home("one", GOOD.replace("lander", "quadrotor"))
+    where = tmp_path / "scenarios/buried.yaml"
+    flight = "controller: quadrotor/landing_pid\nassertions: [lander/one]\nduration: 4 s\n"
+    rates = "rates: {control_hz: 48, physics_hz: 240}\n"
+    where.write_text(f"robot: quadrotor\n{flight}{rates}initial: {{position_m: [0, 0, -2]}}\n")
+    code, document = checked(capsys, str(where))
+    ((place, message),) = places(document, "error")
+    assert code == 2 and place.startswith("scenarios/buried.yaml") and "inside the pad" in message
+
+
 def test_shipped_files_give_no_findings(capsys):
     code, document = checked(capsys, "lander/landing", "quadrotor/landing")
     assert code == 0 and document["findings"] == []
