@@ -69,7 +69,7 @@ def measure() -> list[Result]:
 
         def worker() -> None:
             changed = again()
-            request = TraceRequest(changed, changed, table, CONTROL_HZ, "float32")
+            request = TraceRequest(changed, table, CONTROL_HZ, "float32")
             sandbox.run(Job("healing_runtime.gate.build:trace_job", Message(vars(request)), TRACE_LIMITS))
 
         runs: dict[str, Callable[[], object]] = {

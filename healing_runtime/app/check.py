@@ -178,7 +178,7 @@ class _Examination:
 
     def _submit(self, sandbox: Sandbox, use: Use) -> Future[Message]:
         table = self.home.robot(use.robot).signals
-        request = TraceRequest(use.source, use.source, table, use.control_hz, use.dtype)
+        request = TraceRequest(use.source, table, use.control_hz, use.dtype)
         return sandbox.submit(Job("healing_runtime.gate.build:trace_job", Message(vars(request)), TRACE_LIMITS))
 
     def _take(self, use: Use, job: Future[Message]) -> None:

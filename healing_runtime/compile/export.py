@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import jax
@@ -16,40 +16,45 @@ from jax.extend.core import jaxpr_as_fun
 from healing_runtime.compile import devices
 from healing_runtime.compile import tick as ticks
 from healing_runtime.compile.interface import ControllerInterface
+from healing_runtime.compile.promises import Promises, must_keep_what_is_judged
 from healing_runtime.compile.vectors import Vectors, packing_of
-from healing_runtime.core.errors import SubsetError
 from healing_runtime.core.margins import Margin
 from healing_runtime.language import harvest as harvesting
-from healing_runtime.language import ownership
+from healing_runtime.language.syntax.asserts import AssertStatement
 from healing_runtime.language.trace import Traced
 
 
 @dataclasses.dataclass(frozen=True)
 class ExportedController:
-    """A controller as two StableHLO programs over flat vectors, and its starting memory and parameters."""
+    """A controller as two StableHLO programs over flat vectors, and its starting memory and parameters.
+
+    Where the controller is a patch that was exported without the asserts it does not own, `promises` are those; in the
+    interface they come first.
+    """
 
     control: bytes
     contract: bytes
     interface: ControllerInterface
     params: np.ndarray
     state: Vectors
+    promises: Promises | None = None
 
 
 def export_controller(
-    traced: Traced, original: Traced | None, control_hz: int, platform: str = "cpu"
+    traced: Traced, original: Traced | None, control_hz: int, platform: str = "cpu", owned: Collection[str] = ()
 ) -> ExportedController:
     """Harvest and export a traced controller for a kind of device, which need not be in this machine.
 
     Contract asserts come from `original` (the controller the scenario names) with the original's parameters, and from
     the patch only where it adds labels of its own. The patch's `obs`, `state`, `action` and `next_state` are handed
-    to them.
+    to them. Those whose slugs are `owned` are left out: they come from elsewhere (`promises.py`).
 
     Raises:
         SubsetError: the patch no longer offers what a contract assert of the original names.
     """
     devices.run_in_calling_thread()  # exporting starts the backend, and a program may be loaded in this process next
     table = traced.table
-    step, interface, params, state = flatten(traced, original, control_hz)
+    step, interface, params, state = flatten(traced, original, control_hz, owned)
     dtype = jnp.dtype(interface.dtype)
     spec = jax.ShapeDtypeStruct
     vectors = Vectors(spec(state.floats.shape, dtype), spec(state.ints.shape, jnp.int32))
@@ -74,7 +79,7 @@ def no_locations() -> Iterator[None]:
 
 
 def flatten(
-    traced: Traced, original: Traced | None, control_hz: int
+    traced: Traced, original: Traced | None, control_hz: int, owned: Collection[str] = ()
 ) -> tuple[ticks.Step, ControllerInterface, np.ndarray, Vectors]:
     """A traced controller as a `Step` over flat vectors, with its interface and starting values.
 
@@ -85,7 +90,8 @@ def flatten(
     state_packing, params_packing = packing_of(traced.state0), packing_of(traced.params)
     dt = np.asarray(1.0 / control_hz, dtype)
     diagnostics = traced.diagnostic_labels
-    contracts = _contracts(traced, original)
+    own, added = _asserts(traced, original, owned)
+    contracts = _contracts(traced, original, own, added)
 
     def observation(observed: Any) -> dict[str, Any]:
         return {**table.observed.unpack(observed), "dt_s": jnp.asarray(dt)}
@@ -115,55 +121,36 @@ def flatten(
         dtype=dtype.name,
         params=params_packing.leaves,
         state=state_packing.leaves,
-        contract=_contract_slugs(traced, original),
+        contract=tuple(a.slug for a in (*own, *added)),
         diagnostics=diagnostics,
     )
     return ticks.Step(control, contract), interface, params, state
 
 
-def _added(traced: Traced, original: Traced) -> set[str]:
-    """Labels of contract asserts that the patch brings on its own."""
-    theirs = {a.label for a in original.controller.parsed.contract}
-    return {a.label for a in traced.controller.parsed.contract} - theirs
+def _asserts(
+    traced: Traced, original: Traced, owned: Collection[str]
+) -> tuple[tuple[AssertStatement, ...], tuple[AssertStatement, ...]]:
+    """The original's contract asserts, and those that the patch brings on its own; without those owned elsewhere."""
+    own = tuple(a for a in original.controller.parsed.contract if a.slug not in owned)
+    taken = {a.slug for a in original.controller.parsed.contract} | set(owned)
+    return own, tuple(a for a in traced.controller.parsed.contract if a.slug not in taken)
 
 
-def _contract_slugs(traced: Traced, original: Traced) -> tuple[str, ...]:
-    own = [a.slug for a in original.controller.parsed.contract]
-    added = _added(traced, original)
-    return (*own, *(a.slug for a in traced.controller.parsed.contract if a.label in added))
-
-
-def _must_keep_what_is_judged(traced: Traced, original: Traced) -> None:
-    """The memory that the original's contract reads is still built as it was: an empty array breaks no promise."""
-    for key in ownership.state_keys(original.controller.parsed):
-        was, now = (t.state0.get(key) for t in (original, traced))
-        if was is None:  # the original's own mistake, told where its contract is traced
-            continue
-        if now is None:
-            raise SubsetError(f"the patch dropped {key!r}, which an assert of the original controller names; keep it.")
-        if jax.tree.structure(was) != jax.tree.structure(now) or any(
-            (a.shape, a.dtype) != (b.shape, b.dtype)
-            for a, b in zip(jax.tree.leaves(was), jax.tree.leaves(now), strict=True)
-        ):
-            raise SubsetError(
-                f'the patch changes the shape or dtype of state["{key}"], which an assert of the original controller'
-                " reads; keep it as it was."
-            )
-
-
-def _contracts(traced: Traced, original: Traced) -> list[Callable[..., list[Any]]]:
-    """Evaluators of the original's contract asserts and of those the patch adds, in the order of the slugs."""
-    _must_keep_what_is_judged(traced, original)
+def _contracts(
+    traced: Traced, original: Traced, own: tuple[AssertStatement, ...], added: tuple[AssertStatement, ...]
+) -> list[Callable[..., list[Any]]]:
+    """Evaluators of the original's contract asserts and of those the patch adds, in this order."""
+    was, now = (packing_of(t.state0).leaves for t in (original, traced))
+    must_keep_what_is_judged(original.controller.parsed, was, now)
 
     def of_original(obs: Any, state: Any, action: Any, next_state: Any) -> list[Any]:
         margins = original.controller.contract(obs, state, action, next_state, original.params)
-        return [margins[a.label] for a in original.controller.parsed.contract]
+        return [margins[a.label] for a in own]
 
     def of_patch(obs: Any, state: Any, action: Any, next_state: Any) -> list[Any]:
         arguments = jax.tree.leaves((obs, state, action, next_state, traced.params))
         flat = jaxpr_as_fun(traced.contract_jaxpr)(*arguments)
         margins = dict(zip(traced.contract_labels, map(Margin, flat[::2], flat[1::2]), strict=True))
-        return [margins[a.label] for a in traced.controller.parsed.contract if a.label in added]
+        return [margins[a.label] for a in added]
 
-    added = _added(traced, original)
-    return [of_original, of_patch] if added else [of_original]
+    return [evaluate for evaluate, asserts in ((of_original, own), (of_patch, added)) if asserts]

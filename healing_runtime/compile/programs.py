@@ -18,7 +18,7 @@ from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import jaxpr_as_fun
 from jax.interpreters.mlir import ir
 
-from healing_runtime.compile import devices
+from healing_runtime.compile import devices, promises
 from healing_runtime.compile import tick as ticks
 from healing_runtime.compile.export import ExportedController
 from healing_runtime.compile.interface import ProgramInterface
@@ -98,8 +98,10 @@ def build(
         SubsetError: the re-check refuses the exported controller, whatever the trace said.
     """
     devices.run_in_calling_thread()
-    control, contract = (rechecked(b) for b in (exported.control, exported.contract))
-    step = ticks.Step(control.call, contract.call)
+    control, added = (rechecked(b) for b in (exported.control, exported.contract))
+    promised = added if exported.promises is None else rechecked(exported.promises.program)
+    contract = promises.contract(exported.promises, promised.call, added.call, exported.interface.state)
+    step = ticks.Step(control.call, contract)
     composed = ticks.compose(step, exported.interface, requirements, table, control_hz, triggers)
     carry = first_carry(exported.state, composed)
     dtype = np.dtype(exported.interface.dtype)

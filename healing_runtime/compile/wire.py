@@ -12,7 +12,8 @@ import numpy as np
 from healing_runtime.compile.export import ExportedController
 from healing_runtime.compile.interface import ControllerInterface, ProgramInterface
 from healing_runtime.compile.programs import ProgramBlob, blob
-from healing_runtime.compile.vectors import Vectors
+from healing_runtime.compile.promises import Promises
+from healing_runtime.compile.vectors import Leaf, Vectors
 from healing_runtime.core.codec import canonical, plain, read
 from healing_runtime.core.errors import WorkerFailed
 
@@ -24,16 +25,24 @@ def exported_message(exported: ExportedController) -> tuple[dict[str, Any], tupl
     """A header and blobs for a pipe; `read_exported_message` is the inverse."""
     header = {"interface": plain(exported.interface)}
     arrays = (exported.params.tobytes(), exported.state.floats.tobytes(), exported.state.ints.tobytes())
-    return header, (exported.control, exported.contract, *arrays)
+    blobs = (exported.control, exported.contract, *arrays)
+    if (promises := exported.promises) is None:
+        return header, blobs
+    return header | {"promises": plain([promises.state, promises.slugs])}, (*blobs, promises.program)
 
 
 def read_exported_message(header: Any, blobs: Sequence[bytes]) -> ExportedController:
     """The inverse of `exported_message`."""
     interface = read(ControllerInterface, header["interface"])
     dtype = np.dtype(interface.dtype)
-    control, contract, params, floats, ints = blobs
+    control, contract, params, floats, ints, *program = blobs
+    promises = None
+    if "promises" in header or program:
+        leaves, slugs = header["promises"]
+        (promised,) = program
+        promises = Promises(promised, tuple(read(Leaf, leaf) for leaf in leaves), tuple(map(str, slugs)))
     state = Vectors(np.frombuffer(floats, dtype), np.frombuffer(ints, np.int32))
-    return ExportedController(control, contract, interface, np.frombuffer(params, dtype), state)
+    return ExportedController(control, contract, interface, np.frombuffer(params, dtype), state, promises)
 
 
 def blob_message(program: ProgramBlob) -> tuple[dict[str, Any], tuple[bytes, ...]]:

@@ -1,7 +1,8 @@
 """Stages 4 to 6: trace, passes, export. The worker jobs that do them, and the stages that judge their answers.
 
-A trace worker turns a source into StableHLO and findings, once. A builder never sees source: it gets the exported
-controller and the assertion files, and returns an executable.
+A trace worker turns a source into StableHLO and findings, once; the asserts of the original come from a worker that
+saw nothing else. A builder never sees source: it gets the exported controller and the assertion files, and returns an
+executable.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ from healing_runtime.core.status import Stage
 from healing_runtime.gate.answers import in_the_schema
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Candidate, Context, Course, Traced
+from healing_runtime.gate.tracing import TRACE_LIMITS, Promised, TraceRequest, ask_trace
 from healing_runtime.gate.warming import warm_up
 from healing_runtime.language import controller, passes, trace
 from healing_runtime.language import source as language_source
-from healing_runtime.language.findings import Finding
 from healing_runtime.sandbox.messages import Job, Limits, Message
 from healing_runtime.sandbox.zygote import Sandbox
 
 __all__ = [
+    "TRACE_LIMITS",
     "BuildRequest",
     "Garage",
     "TraceRequest",
@@ -44,20 +46,8 @@ __all__ = [
     "warm_up",
 ]
 
-TRACE_LIMITS = Limits(wall_s=10.0, cpu_s=15.0, memory_bytes=4 << 30)
 BUILD_LIMITS = Limits(wall_s=30.0, cpu_s=60.0, memory_bytes=6 << 30)
 LOAD_LIMITS = Limits(wall_s=10.0, cpu_s=15.0, memory_bytes=6 << 30)
-
-
-@dataclasses.dataclass(frozen=True)
-class TraceRequest:
-    """Header of `trace_job`."""
-
-    source: Source
-    original: Source
-    table: SignalTable
-    control_hz: int
-    dtype: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,11 +72,12 @@ def trace_job(message: Message) -> Message:
     """
     request = read(TraceRequest, message.header)
     programs.use_dtype(request.dtype)
-    traced = _trace(request.source, request)
-    original = None if request.original.sha256 == request.source.sha256 else _trace(request.original, request)
+    source = request.source
+    parsed = language_source.parse(source.text, name=source.name, path=source.path)
+    traced = trace.trace(controller.load(parsed), request.table, 1.0 / request.control_hz, request.dtype)
     header: dict[str, Any] = {"findings": passes.run(traced)}
     try:
-        exported = export.export_controller(traced, original, request.control_hz)
+        exported = export.export_controller(traced, None, request.control_hz, owned=request.owned)
     except SubsetError as error:
         return Message(header | {"error": error.message, "line": error.where.line if error.where else None})
     except Exception as error:
@@ -94,11 +85,6 @@ def trace_job(message: Message) -> Message:
         return Message(header | {"error": f"{type(error).__name__}: {error}"[:2000], "line": None})
     interface, blobs = wire.exported_message(exported)
     return Message(header | {"exported": interface}, blobs)
-
-
-def _trace(source: Source, request: TraceRequest) -> trace.Traced:
-    parsed = language_source.parse(source.text, name=source.name, path=source.path)
-    return trace.trace(controller.load(parsed), request.table, 1.0 / request.control_hz, request.dtype)
 
 
 def build_job(message: Message) -> Message:
@@ -125,35 +111,6 @@ def load_job(message: Message) -> Message:
 
 
 # ---------------------------------------------------------------- asking for it
-def ask_trace(sandbox: Sandbox, source: Source, original: Source, course: Course, table: SignalTable) -> Traced:
-    """Trace in a worker. SubsetError with the source's line, WorkerFailed if the worker did not survive it."""
-    scenario = course.scenario
-    request = TraceRequest(source, original, table, scenario.control_hz, scenario.dtype)
-    answer = sandbox.run(Job("healing_runtime.gate.build:trace_job", Message(vars(request)), TRACE_LIMITS))
-    with in_the_schema():
-        traced = _traced(answer)
-        if traced.exported is not None:
-            _must_be_of(traced.exported, source, original, scenario.dtype)
-    return traced
-
-
-def _must_be_of(exported: ExportedController, source: Source, original: Source, dtype: str) -> None:
-    """ValueError unless a program says that it is of this source and judges every contract assert of the original."""
-    owned = language_source.parse(original.text, name=original.name, path=original.path).contract
-    said = exported.interface
-    slugs = tuple(statement.slug for statement in owned)
-    if (said.source_sha256, said.dtype, said.contract[: len(slugs)]) != (source.sha256, dtype, slugs):
-        raise ValueError("a program of another controller")
-
-
-def _traced(answer: Message) -> Traced:
-    """A trace worker's answer."""
-    findings = read(tuple[Finding, ...], answer.header["findings"])  # type: ignore[arg-type]
-    if "exported" in answer.header:
-        return Traced(findings, wire.read_exported_message(answer.header["exported"], answer.blobs))
-    return Traced(findings, None, str(answer.header["error"]), answer.header["line"])
-
-
 def ask_build(
     sandbox: Sandbox, exported: ExportedController, course: Course, table: SignalTable, kept: KeptPrograms
 ) -> ProgramBlob:
@@ -217,6 +174,7 @@ class Garage:
         self._sandbox, self._context, self._source, self._kept = sandbox, context, source, kept
         self._traced: dict[tuple[int, str], Traced] = {}
         self._built: dict[str, ProgramBlob] = {}
+        self._promised = Promised(sandbox, context.original, context.table)
 
     def keep(self, course: Course, traced: Traced | None, program: ProgramBlob) -> None:
         """Put in what has been made already."""
@@ -229,7 +187,9 @@ class Garage:
         if course.judges not in self._built:
             sandbox, context, clock = self._sandbox, self._context, _clock(course)
             if clock not in self._traced:
-                self._traced[clock] = ask_trace(sandbox, self._source, context.original, course, context.table)
+                self._traced[clock] = ask_trace(
+                    sandbox, self._source, context.original, course, context.table, self._promised
+                )
             exported = self._traced[clock].exported
             if exported is None:
                 raise SubsetError(self._traced[clock].export_error)
@@ -244,10 +204,11 @@ def _clock(course: Course) -> tuple[int, str]:
 # ---------------------------------------------------------------- the stages
 def tracer(sandbox: Sandbox, original: Source, course: Course, table: SignalTable) -> Callable[[Candidate], Candidate]:
     """Stage 4: it traces, in time and memory, to the signatures that the robot's signals ask for."""
+    promised = Promised(sandbox, original, table)
 
     def check(candidate: Candidate) -> Candidate:
         try:
-            traced = ask_trace(sandbox, candidate.source, original, course, table)
+            traced = ask_trace(sandbox, candidate.source, original, course, table, promised)
         except InputError as error:  # a SubsetError, or whatever a worker says it is
             return candidate.stopped(Stage.TRACE, error.message, error.where.line if error.where else None)
         except SandboxFailed:
@@ -288,7 +249,9 @@ def exporter(
         except WorkerFailed as error:
             return candidate.stopped(Stage.EXPORT, f"compiling did not end well: {error}")
         # The executable's own bytes differ from one compilation to the next; what it was compiled from does not.
-        exported = digest([digest(traced.exported.control), digest(traced.exported.contract)])
+        promised = traced.exported.promises
+        parts = (traced.exported.control, traced.exported.contract, promised.program if promised else b"")
+        exported = digest([digest(part) for part in parts])
         return candidate.passed(Stage.EXPORT, {"stablehlo": exported}, program=program)
 
     return check

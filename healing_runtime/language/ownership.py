@@ -30,8 +30,13 @@ def check(original: Parsed, patched: Parsed) -> tuple[Finding, ...]:
     return (*_contract(original, patched), *_state_keys(original, patched), *_diagnostics(original, patched))
 
 
-def state_keys(parsed: Parsed) -> tuple[str, ...]:
-    """The top-level keys of the state that contract asserts read, before or after the tick."""
+def state_keys(parsed: Parsed, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The top-level keys of the state that contract asserts read, before or after the tick.
+
+    All that are `known` where one takes the state whole, as in `{**state}["x"]`.
+    """
+    if any(_takes_the_state_whole(owned) for owned in parsed.contract):
+        return known
     return tuple(dict.fromkeys(key for owned in parsed.contract for key in _read_keys(owned)))
 
 
@@ -110,6 +115,12 @@ def _read_keys(statement: AssertStatement) -> list[str]:
         and isinstance(node.slice, ast.Constant)
         and isinstance(node.slice.value, str)
     ]
+
+
+def _takes_the_state_whole(statement: AssertStatement) -> bool:
+    tree = syntax_tree(statement.text, "eval")
+    named = sum(isinstance(node, ast.Name) and node.id in ("state", "next_state") for node in ast.walk(tree))
+    return named > len(_read_keys(statement))
 
 
 def _written_keys(tree: ast.Module) -> frozenset[str]:

@@ -2,7 +2,8 @@
 
 Applied right after the fork, while the process has one thread: Landlock and seccomp hold for threads to come, not for
 those that run already. Each step returns the word under which `describe` reports it, or nothing where this machine has
-not got it; a worker that achieves less than the zygote's trial did does not start its job.
+not got it; a worker tells its words before it is given a job, and one that achieves less than the zygote's trial did
+gets none.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.records import Policy
-from healing_runtime.sandbox import landlock, system_calls
+from healing_runtime.sandbox import landlock, namespaces, system_calls
 from healing_runtime.sandbox.messages import Limits
 
 _PR_SET_PDEATHSIG = 1
@@ -63,6 +64,11 @@ def die_with_parent(parent: int) -> None:
 def adopt_orphans() -> None:
     """Become the parent of any grandchild whose own parent dies, so that it can be found and killed."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def namespaces_apart(limits: Limits) -> str:
+    """A user and a network of its own: the zygote entered them, and a fork of it is inside."""
+    return namespaces.entered()
 
 
 def no_new_privileges(limits: Limits) -> str:
@@ -114,7 +120,9 @@ def system_calls_in_reach(limits: Limits) -> str:
     return "seccomp"
 
 
-STEPS: tuple[Step, ...] = (no_new_privileges, not_dumpable, resource_limits, files_in_reach, system_calls_in_reach)
+STEPS: tuple[Step, ...] = (
+    namespaces_apart, no_new_privileges, not_dumpable, resource_limits, files_in_reach, system_calls_in_reach,
+)  # fmt: skip
 
 
 def confine(limits: Limits) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """One zygote process, the thread that keeps it, and the life of a job seen from outside.
 
 The *keeper* thread spawns the zygote and lives as long as it does (a parent-death signal follows the spawning thread).
-A job makes a socket pair, asks the zygote for a worker that holds the other end, is written there, and is answered by
-one frame before its deadline.
+A job makes a socket pair, asks the zygote for a worker that holds the other end, hears from it how it is confined, is
+written there, and is answered by one frame before its deadline.
 """
 
 from __future__ import annotations
@@ -147,7 +147,10 @@ class Host:
         near, far, log = _ends()
         try:
             number, exit_ = self._fork(job, far, log)
+            confined = False
             try:
+                self._must_be_confined(unpack(lambda count: _read_exactly(near, count, deadline)))
+                confined = True
                 _send(near, _framed(job), deadline)
                 answer = unpack(lambda count: _read_exactly(near, count, deadline))
             except TimeoutError:
@@ -163,6 +166,8 @@ class Host:
                         raise WorkerFailed("hung up without an answer", replies.tail(log)) from None
                 if status is None:
                     raise SandboxFailed("the zygote died", self._epitaph) from None
+                if not confined:  # it has not seen the job, so the job is not to blame
+                    raise SandboxFailed("no worker could be had", replies.tail(log)) from None
                 raise WorkerFailed(replies.status_in_words(status), replies.tail(log)) from None
             finally:
                 self._kill(number)
@@ -171,6 +176,13 @@ class Host:
             near.close()
             far.close()
             os.close(log)
+
+    def _must_be_confined(self, greeting: Message) -> None:
+        """SandboxFailed for a worker that achieved another confinement than the zygote's trial: it gets no job."""
+        words = self._greeting["words"]
+        if greeting.header != {"confined": words}:
+            said = greeting.header.get("confined")
+            raise SandboxFailed("a worker is confined by less than the others", f"by {said} and not by {words}")
 
     def _fork(self, job: Job, far: socket.socket, log: int) -> tuple[int, _Exit]:
         exit_ = _Exit()

@@ -1,4 +1,4 @@
-"""The life of a worker: confine, read one job, answer, exit."""
+"""The life of a worker: confine, say by what, read one job, answer, exit."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from healing_runtime.sandbox.messages import Limits, Message, pack, unpack
 MAX_TEXT = 4000
 
 
-def live(
-    connection: socket.socket, log: int, limits: Limits, nproc: int | None, parent: int, words: tuple[str, ...]
-) -> NoReturn:
+def live(connection: socket.socket, log: int, limits: Limits, nproc: int | None, parent: int) -> NoReturn:
     """Run as the forked child: never returns, never unwinds into the zygote's stack.
 
     Args:
@@ -28,7 +26,6 @@ def live(
         limits: what may be used.
         nproc: cores XLA may see, None for all.
         parent: the zygote's process id.
-        words: what the zygote's trial of the confinement achieved, and so must this one.
     """
     status = 1
     try:
@@ -47,9 +44,7 @@ def live(
             os.environ.pop("NPROC", None)
         else:
             os.environ["NPROC"] = str(nproc)
-        achieved = confinement.confine(limits)
-        if achieved != words:
-            raise OSError(f"confined by {achieved} only, not by {words}")
+        connection.sendall(pack(Message({"confined": confinement.confine(limits)})))
         connection.sendall(pack(_answer(connection)))
         status = 0
     except BaseException as error:

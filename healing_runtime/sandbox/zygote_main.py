@@ -17,7 +17,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from healing_runtime.sandbox import confinement, system_calls, worker
+from healing_runtime.sandbox import confinement, namespaces, system_calls, worker
 from healing_runtime.sandbox.messages import Limits
 
 
@@ -78,7 +78,7 @@ class Zygote:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            worker.live(connection, log, Limits(**request["limits"]), request["nproc"], parent, self.words)
+            worker.live(connection, log, Limits(**request["limits"]), request["nproc"], parent)
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
         self.workers[pid] = request["fork"]
@@ -149,6 +149,7 @@ def main(arguments: Sequence[str]) -> None:
     """`CONTROL_FD PARENT_PID MODULE…`, started by `zygote.Sandbox` only."""
     control = socket.socket(fileno=int(arguments[0]))
     parent = int(arguments[1])
+    namespaces.enter()
     confinement.die_with_parent(parent)
     confinement.adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -10,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from healing_runtime.core.errors import InputError
+from healing_runtime.core.errors import InputError, SandboxFailed
 from healing_runtime.core.records import Policy
-from healing_runtime.sandbox import confinement, landlock
+from healing_runtime.sandbox import confinement, landlock, namespaces
 from healing_runtime.sandbox.messages import Message
 from healing_runtime.sandbox.zygote import Job, Limits, Sandbox
 
@@ -111,14 +113,47 @@ def test_honest_work_goes_on(sandbox, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["moved"]
 
 
+def test_where_it_is_allowed_workers_have_a_user_and_a_network_of_their_own(sandbox):
+    allowed = {
+        word
+        for word, flags in {"user_ns": namespaces.NEW_USER, "net_ns": namespaces.NEW_USER | namespaces.NEW_NET}.items()
+        if namespaces.allowed(flags)
+    }
+    assert allowed <= set(sandbox.confinement.split("+"))
+    for word, kind in (("user_ns", "user"), ("net_ns", "net")):
+        apart = tried(sandbox, "apart", kind)["came"] != os.readlink(f"/proc/self/ns/{kind}")
+        assert apart == (word in sandbox.confinement.split("+")), "what is said is what is"
+    assert namespaces.entered() == "", "the supervisor stays where it is"
+
+
 def test_a_machine_without_them_says_so_and_kills_what_is_left_behind():
-    with Sandbox(workers=1, modules=("bare", "outside_jobs"), path=[JOBS]) as bare:
+    """What namespaces alone hold back is seen where nothing else does."""
+    with (
+        Sandbox(workers=1, modules=("bare", "outside_jobs"), path=[JOBS]) as bare,
+        socket.create_server(("127.0.0.1", 0)) as server,
+    ):
         assert confinement.missing(bare.confinement) == ("landlock", "seccomp")
+        if "net_ns" in bare.confinement:
+            assert tried(bare, "interfaces")["came"] == "lo"
+            assert tried(bare, "connect", server.getsockname()[1]) == {"error": "ENETUNREACH"}
+        if "user_ns" in bare.confinement:
+            assert tried(bare, "host_name") == {"error": "EPERM"}
         orphan = bare.run(Job("outside_jobs:leave_orphan")).header["orphan"]
         end = time.monotonic() + 5
         while Path(f"/proc/{orphan}").exists() and time.monotonic() < end:
             time.sleep(0.01)
         assert not Path(f"/proc/{orphan}").exists()
+
+
+def test_a_worker_that_achieves_less_says_so_and_gets_no_job():
+    """Which is the machine's fault and never a patch's."""
+    with Sandbox(workers=1, modules=("uneven", "outside_jobs"), path=[JOBS]) as uneven:
+        assert "fickle" in uneven.confinement
+        job = Job("outside_jobs:attempt", Message({"what": "write", "on": "/dev/null"}))
+        assert uneven.run(job).header == {"came": "None"}
+        for file_bytes, words in ((4002, "confined by less than the others"), (4001, "refused by the kernel")):
+            with pytest.raises(SandboxFailed, match=words):
+                uneven.run(dataclasses.replace(job, limits=Limits(file_bytes=file_bytes)))
 
 
 def test_a_scenario_may_require_the_strictest_level(sandbox):

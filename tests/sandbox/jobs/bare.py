@@ -2,4 +2,4 @@
 
 from healing_runtime.sandbox import confinement
 
-confinement.STEPS = confinement.STEPS[:3]
+confinement.STEPS = confinement.STEPS[:4]

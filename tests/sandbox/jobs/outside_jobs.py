@@ -40,6 +40,11 @@ def _read(path):
         return file.read().decode(errors="replace")
 
 
+def _connect(port):
+    with socket.create_connection(("127.0.0.1", int(port)), timeout=2):
+        return "connected"
+
+
 def _fork():
     if os.fork() == 0:
         os._exit(0)
@@ -64,6 +69,10 @@ ATTEMPTS = {
     "kill_group": lambda pid: os.killpg(int(pid), signal.SIGTERM),
     "trace": lambda pid: _system_call(101, 16, int(pid), 0, 0),
     "socket": lambda _: socket.socket(),
+    "connect": _connect,
+    "interfaces": lambda _: ",".join(sorted(name for _, name in socket.if_nameindex())),
+    "apart": lambda kind: os.readlink(f"/proc/self/ns/{kind}"),
+    "host_name": lambda _: socket.sethostname("mine"),
     "unix_socket": lambda _: socket.socketpair(),
     "program": lambda _: subprocess.run(["/bin/true"], check=True),
     "exec": lambda _: os.execv("/bin/true", ["true"]),
