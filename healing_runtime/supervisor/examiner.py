@@ -68,7 +68,7 @@ class Examiner:
         self._offered = resumes = self._resumes(incident, deck)
         if self._recall is not None:
             if self._recall.takes_over_at(incident.id):
-                self._offered = (self._resume(incident.tick, deck, incident.tick),)
+                self._offered = (self._resume(incident.tick, deck, incident.tick, handed_over=True),)
             recorded = self._recall.judge_for(incident, self._build, flying)
             if recorded is not None:
                 return recorded
@@ -114,9 +114,15 @@ class Examiner:
         ticks = resume_ticks(self.prepared.scenario, incident.tick)
         return tuple(self._resume(tick, deck, incident.tick) for tick in ticks)
 
-    def _resume(self, tick: int, deck: Deck, trip: int) -> Resume:
-        """Where a patch may take over; at tick 0 it starts as a run starts."""
-        pardoned = deck.broken_here() if tick == trip else ()
+    def _resume(self, tick: int, deck: Deck, trip: int, *, handed_over: bool = False) -> Resume:
+        """Where a patch may take over; at tick 0 it starts as a run starts.
+
+        Pardoned is what is closed on record when the patch takes over, and nothing else: what was broken in this very
+        tick under `freeze`, or where the robot is handed over. Under `rewind` a patch keeps every promise, from tick 0
+        too, where the trip may have been.
+        """
+        closes = handed_over or self.prepared.scenario.policy.on_violation == "freeze"
+        pardoned = deck.broken_here() if closes and tick == trip else ()
         if tick == 0:
             return Resume(0, pardoned=pardoned)
         flew, carry = deck.carry_before(tick)
