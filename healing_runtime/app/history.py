@@ -40,9 +40,25 @@ def patches(out: Path | None = None) -> list[Document]:
 
 
 def patch(prefix: str, out: Path | None = None) -> Document:
-    """One patch with sources, diff and evidence, by the start of its hash. NotFoundInCatalogue unless one fits."""
+    """One patch with sources, diff, evidence and the `attempts` that led to it, by the start of its hash.
+
+    Raises:
+        NotFoundInCatalogue: not one fits.
+    """
     with _ledger(out) as ledger:
-        return _found(ledger, "patch", prefix).patch(prefix)
+        store = _found(ledger, "patch", prefix)
+        found = store.patch(prefix)
+        return {**found, "attempts": _attempts(store, found)}
+
+
+def _attempts(ledger: Ledger, patch: Document) -> list[Document]:
+    """The attempts of a patch's incident up to its own; none where the ledger does not hold them."""
+    try:
+        attempts = ledger.incident(f"{patch['run']}/{patch['incident']}")["attempts"]
+    except NotFoundInCatalogue:
+        return []
+    own = [n for n, a in enumerate(attempts, 1) if a.get("proposal", {}).get("source") == patch.get("after")]
+    return attempts[: own[0]] if own else []
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from healing_runtime.cli import output
+from healing_runtime.cli import output, stages
 
 PLACE = 40
 
@@ -34,7 +34,7 @@ def show_incident(
     out: output.RunsOption = None,
     as_json: output.JsonFlag = False,
 ) -> None:
-    """Show one incident with everything that was tried."""
+    """Show one incident with everything that was tried, and what each stage of the gate said of it."""
     from healing_runtime.app import history
 
     document = history.incident(incident, out)
@@ -62,7 +62,5 @@ def _details(document: dict[str, Any]) -> list[str]:
     if document["same_id"] > 1:
         lines.insert(0, f"{document['same_id']} incidents fit, this is the newest; RUN/ID names another one")
     for n, attempt in enumerate(document["attempts"], 1):
-        reason = f" at {attempt['stage']}: {attempt['reason']}" if attempt["verdict"] == "refused" else ""
-        lines += ["", f"attempt {n}, {attempt['brain']}: {output.word(attempt['verdict'])}{reason}"]
-        lines += [f"  {output.printable(attempt['diagnosis'])}"] if attempt.get("diagnosis") else []
+        lines += ["", *stages.of_attempt(n, attempt)]
     return lines

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from healing_runtime.cli import output
+from healing_runtime.cli import output, stages
 
 PLACE = 50
 
@@ -37,7 +37,7 @@ def list_patches(out: output.RunsOption = None, as_json: output.JsonFlag = False
 
 
 def show_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.JsonFlag = False) -> None:
-    """Show a patch with the evidence that it was accepted on."""
+    """Show a patch with the evidence that it was accepted on, and the attempts before it."""
     from healing_runtime.app import history
 
     document = history.patch(patch, out)
@@ -97,9 +97,14 @@ def _rows(patches: list[dict[str, Any]]) -> list[str]:
 
 
 def _details(document: dict[str, Any]) -> list[str]:
-    skipped = ("diff", "evidence", "before", "after")
+    skipped = ("diff", "evidence", "before", "after", "attempts")
     lines = [f"{key}: {output.number(document[key])}" for key in document if key not in skipped]
-    for stage in document["evidence"].get("stages", ()):
-        outcome = "accepted" if stage["accepted"] else "refused"
-        lines.append(f"  {stage['stage']}: {output.word(outcome)} {stage['reason']}".rstrip())
+    evidence = document["evidence"]
+    told = ("evidence_sha256", "policy", "confinement", "program_sha256", "mission", "takeover", "seeds", "latency")
+    lines += [f"{key}: {stages.short(evidence[key])}" for key in told if evidence.get(key) is not None]
+    others = document["attempts"][:-1]
+    took = document["attempts"][-1].get("stage_s", {}) if document["attempts"] else {}
+    lines += ["", "stages:", *stages.lines(evidence.get("stages", ()), took)]
+    for n, attempt in enumerate(others, 1):
+        lines += ["", *stages.of_attempt(n, attempt)]
     return [*lines, "", *document["diff"].splitlines()]

@@ -11,6 +11,7 @@
     ├── ReplayDivergence           a replay differs from its record: exit code 3
     ├── OutsideError               something outside failed: brain unreachable, worker gone: exit code 4
     │   ├── BrainUnavailable
+    │   ├── BudgetSpent            a budget ended before a job did; says nothing about the job
     │   ├── RunAborted
     │   └── WorkerFailed
     │       └── SandboxFailed      no worker could be had, whatever the job
@@ -98,6 +99,10 @@ class OutsideError(HealingError):
 
 class BrainUnavailable(OutsideError):
     """A brain could not be reached, has no key, or spent its budget."""
+
+
+class BudgetSpent(OutsideError):
+    """Whoever asked has no time left for the answer, or no use for it."""
 
 
 class WorkerFailed(OutsideError):

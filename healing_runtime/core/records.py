@@ -261,13 +261,19 @@ class StageResult:
     line: int | None = None
     facts: Mapping[str, Json] = dataclasses.field(default_factory=dict)
 
+    @property
+    def counterexample(self) -> Mapping[str, Json] | None:
+        """The first bad tick of the flight that refused, in numbers; None where no flight did, or none may be told."""
+        return self.facts.get("counterexample") or None
+
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
     """The composed outcome of the gate for one proposal.
 
     `resume_tick` is the tick from which an accepted patch takes over, `bracket` the keyframe ticks (kept from, not
-    kept from). `wall_s` maps a phase to seconds and is never part of a digest.
+    kept from). `wall_s` maps a phase to seconds, `stage_s` a stage; `latency` is what a tick took in a worker. None of
+    these is ever part of a digest.
     """
 
     policy: str
@@ -277,6 +283,8 @@ class Decision:
     bracket: tuple[int, int | None] | None = None
     program_sha256: str | None = None
     wall_s: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    stage_s: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    latency: Mapping[str, float] | None = None
 
     @property
     def refusal(self) -> StageResult | None:
@@ -355,16 +363,53 @@ class RepairRequest:
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """What stands behind an accepted patch; written once, exported with it."""
+    """What stands behind an accepted patch; written once, exported with it (`gate/evidence.py` seals and reads it).
+
+    Attributes:
+        policy, brain: which policy of the gate accepted; who or what wrote the patch, `brain[:model]`.
+        edit_kind, diagnosis, changed_assumptions: the proposal's own words.
+        controller, controller_before, controller_after: its name, and the sources by hash.
+        program_sha256: the executable that flies, and no other.
+        robot, simulation: its name, and one hash over the code that simulates it.
+        incident: `id`, `assertion` and `tick` of what the patch mends.
+        assertions: file -> hash.
+        mission: the id that was to be accomplished.
+        scenario, scenario_document: the hash of what was flown, and all of it, resolved.
+        limits, limits_sha256: what the actuators can do, and its hash.
+        regressions: `scenario` and `sha256` (with what judges it) of each that had to stay as good.
+        stages: what every stage said, with counts, margins and bounds.
+        seeds: the run's, and the key of the held-out draws.
+        takeover: `resume_tick`, `bracket` and the `action_step` there.
+        versions, fingerprint: of packages, and of the machine.
+        confinement: what workers were confined by.
+        workers: kind of job -> what its worker might use.
+        latency: what a tick took in a worker; not part of the hash.
+    """
 
     policy: str
     brain: str
+    edit_kind: str
+    diagnosis: str
+    changed_assumptions: tuple[str, ...]
+    controller: str
     controller_before: str
     controller_after: str
+    program_sha256: str | None
+    robot: str
+    simulation: str
+    incident: Mapping[str, Json]
     assertions: Mapping[str, str]
+    mission: str | None
     scenario: str
+    scenario_document: Mapping[str, Json]
+    limits: Mapping[str, Mapping[str, float]]
+    limits_sha256: str
+    regressions: tuple[Mapping[str, str], ...]
     stages: tuple[StageResult, ...]
     seeds: Mapping[str, Json]
+    takeover: Mapping[str, Json]
     versions: Mapping[str, str]
     fingerprint: Mapping[str, Json]
     confinement: str
+    workers: Mapping[str, Mapping[str, float]]
+    latency: Mapping[str, float] | None

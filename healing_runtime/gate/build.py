@@ -16,7 +16,7 @@ from healing_runtime.compile import export, key, programs, wire
 from healing_runtime.compile.export import ExportedController
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.codec import digest, read
-from healing_runtime.core.errors import HealingError, InputError, SandboxFailed, SubsetError, WorkerFailed
+from healing_runtime.core.errors import BudgetSpent, HealingError, InputError, SandboxFailed, SubsetError, WorkerFailed
 from healing_runtime.core.records import AssertionFile, Source
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.core.status import Stage
@@ -159,7 +159,7 @@ def _kept_and_loads(sandbox: Sandbox, kept: KeptPrograms, known: str) -> Program
         return None
     try:
         sandbox.run(Job("healing_runtime.gate.build:load_job", Message(*wire.blob_message(program)), LOAD_LIMITS))
-    except SandboxFailed:
+    except (BudgetSpent, SandboxFailed):
         raise
     except HealingError as error:
         kept.discard(known, f"it does not load ({error})")

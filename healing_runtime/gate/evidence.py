@@ -1,12 +1,30 @@
-"""What stands behind an accepted patch."""
+"""What stands behind an accepted patch: put together, sealed with a hash, and flown again from the record alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from healing_runtime.core import codec
-from healing_runtime.core.records import Decision, Evidence, Incident, Json, Proposal, Source
+from healing_runtime.core.records import Decision, Evidence, Incident, Json, Proposal, Scenario, Source
+from healing_runtime.core.signals import SignalTable
+from healing_runtime.gate import neighbourhood
+from healing_runtime.gate.build import BUILD_LIMITS, LOAD_LIMITS, TRACE_LIMITS
+from healing_runtime.gate.flights import FLIGHT_LIMITS
 from healing_runtime.gate.records import Context
+from healing_runtime.sandbox.messages import Limits
+
+SEAL = "evidence_sha256"
+UNSEALED = (SEAL, "latency")
+"""What the hash does not cover: itself, and what a clock said. Equal work has equal hashes."""
+
+_VERSIONS = ("python", "jax", "jaxlib", "numpy", "pybullet", "healing_runtime")
+_WORKERS: Mapping[str, Limits] = {
+    "trace": TRACE_LIMITS,
+    "build": BUILD_LIMITS,
+    "load": LOAD_LIMITS,
+    "flights": FLIGHT_LIMITS,
+}
 
 
 def evidence(
@@ -19,29 +37,79 @@ def evidence(
     brain: str,
     confinement: str,
     fingerprint: Mapping[str, Json],
+    simulation: str = "",
 ) -> Evidence:
     """The record of an acceptance: what was run, with what, by whom it was written.
 
     The stages hold counts, margins and bounds. The seeds are the run's and the key of the held-out draws, from which
-    the neighbours can be drawn again.
+    the neighbours can be drawn again (`held_out`).
     """
     scenario = context.course.scenario
-    after = codec.digest(proposal.source.encode())
-    examined = decision.stages[-1].facts.get("neighbourhood") if decision.stages else None
-    versions = ("python", "jax", "jaxlib", "numpy", "pybullet", "healing_runtime")
+    after = codec.digest(proposal.source)
+    limits = limits_of(context.table)
+    flights = decision.stages[-1].facts if decision.stages else {}
+    examined = flights.get("neighbourhood")
+    step = next((f["action_step"] for f in reversed(flights.get("incident") or ()) if f["kept"]), {})
     return Evidence(
         policy=decision.policy,
         brain=brain,
+        edit_kind=proposal.edit_kind,
+        diagnosis=proposal.diagnosis,
+        changed_assumptions=tuple(proposal.changed_assumptions),
+        controller=flying.name,
         controller_before=flying.sha256,
         controller_after=after,
+        program_sha256=decision.program_sha256,
+        robot=scenario.robot,
+        simulation=simulation,
+        incident={"id": incident.id, "assertion": incident.assertion, "tick": incident.tick},
         assertions={file.name: file.sha256 for file in context.course.files},
+        mission=scenario.mission,
         scenario=codec.digest(scenario),
+        scenario_document=codec.plain(scenario),
+        limits=limits,
+        limits_sha256=codec.digest(limits),
+        regressions=tuple({"scenario": c.scenario.name, "sha256": c.sha256} for c in context.regressions),
         stages=decision.stages,
         seeds={
             "run": scenario.seed,
             "neighbourhood": [scenario.seed, incident.id, after, examined["number"]] if examined else None,
         },
-        versions={name: str(fingerprint.get(name)) for name in versions},
+        takeover={"resume_tick": decision.resume_tick, "bracket": decision.bracket, "action_step": step},
+        versions={name: str(fingerprint.get(name)) for name in _VERSIONS},
         fingerprint=dict(fingerprint),
         confinement=confinement,
+        workers={job: _figures(limits) for job, limits in _WORKERS.items()},
+        latency=decision.latency,
     )
+
+
+def limits_of(table: SignalTable) -> dict[str, dict[str, float]]:
+    """What a robot's actuators can do: key of an action -> its limits and its rate."""
+    return {s.key: {"low": s.low, "high": s.high, "rate_per_s": s.rate_per_s} for s in table.action}
+
+
+def _figures(limits: Limits) -> dict[str, float]:
+    return {name: value for name, value in vars(limits).items() if name not in ("readable", "scratch")}
+
+
+# ---------------------------------------------------------------- sealed
+def sealed(record: Evidence) -> dict[str, Any]:
+    """The evidence as JSON with its own hash, by which others refer to it."""
+    document = codec.plain(record)
+    return {SEAL: seal_of(document), **document}
+
+
+def seal_of(document: Mapping[str, Any]) -> str:
+    """The hash of an evidence document: over the canonical JSON of all that it says but for `UNSEALED`."""
+    return codec.digest({key: value for key, value in document.items() if key not in UNSEALED})
+
+
+# ---------------------------------------------------------------- drawn again
+def held_out(document: Mapping[str, Any]) -> tuple[Scenario, ...]:
+    """The neighbours that an evidence document counts, drawn again from what it says; none where none were flown."""
+    key = document["seeds"]["neighbourhood"]
+    if key is None:
+        return ()
+    scenario = codec.read(Scenario, document["scenario_document"])
+    return neighbourhood.neighbours(scenario, neighbourhood.generator(*key))

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from healing_runtime.compile import programs, wire
-from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.codec import read
-from healing_runtime.core.plant import Plant
-from healing_runtime.core.records import FinalVerdict, Scenario
-from healing_runtime.core.signals import SignalTable
-from healing_runtime.core.status import Severity, Status
+from healing_runtime.core.records import Scenario
+from healing_runtime.gate import latency
 from healing_runtime.gate.answers import in_the_schema
-from healing_runtime.loop.rollout import Flight, FlightPlan, fly
+from healing_runtime.gate.latency import Latency
+from healing_runtime.gate.report import FlightReport, report
+from healing_runtime.loop.rollout import FlightPlan, fly
 from healing_runtime.sandbox.messages import Job, Limits, Message
 from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.workspace.plants import load_robot
 
 FLIGHT_LIMITS = Limits(wall_s=120.0, cpu_s=150.0, memory_bytes=6 << 30)
-LOG_ROWS = 24
-LOG_WINDOW_S = 2.0
 
 Until = Literal["end", "first_kept", "failures"]
 
@@ -47,7 +44,8 @@ class FlightRequest:
     """Header of `fly_job`, beside the program's own.
 
     `until` says when the list is cut short: `first_kept` after the first flight that keeps every promise with
-    `min_robustness`, `failures` after more than `allowed_failures` that do not. `onsets` belong to the recipe.
+    `min_robustness`, `failures` after more than `allowed_failures` that do not. `onsets` belong to the recipe. `timed`
+    asks how long a tick takes, on the samples of the first flight.
     """
 
     sim_root: str
@@ -57,39 +55,7 @@ class FlightRequest:
     min_robustness: float = -math.inf
     with_log: bool = True
     onsets: tuple[tuple[int, int], ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class FlightReport:
-    """What one flight showed, without its rows.
-
-    Attributes:
-        kept: nothing critical was violated, the mission is accomplished, values are finite, actions within limits and
-            rates.
-        fault: in words why not; empty if kept.
-        robustness: least scaled robustness over the critical assertions and the mission that were decided. Asserts of
-            the controller are judged by their truth alone: a clip to a limit has margin 0 and is right.
-        weakest: the assertion that had it.
-        log: the last sensed values and commands of a flight that was not kept, for the brain.
-    """
-
-    kept: bool
-    fault: str
-    first_tick: int
-    last_tick: int
-    trip_tick: int | None
-    robustness: float
-    weakest: str
-    digest: str
-    log: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-    def complaint(self, min_robustness: float) -> str:
-        """Why this flight does not do, or nothing."""
-        if not self.kept:
-            return self.fault
-        if not self.robustness > min_robustness:
-            return f"{self.weakest}: scaled robustness {self.robustness:.4g}, must be above {min_robustness:g}"
-        return ""
+    timed: bool = False
 
 
 class Leg(NamedTuple):
@@ -114,7 +80,7 @@ def fly_job(message: Message) -> Message:
     recipe = np.frombuffer(recipe_blob, np.float64).reshape(-1, robot.signals.action.size)
     plant = robot.make()
     reports: list[FlightReport] = []
-    failures = 0
+    timed, failures = None, 0
     for spec in request.flights:
         carry = None
         if spec.has_carry:
@@ -124,7 +90,20 @@ def fly_job(message: Message) -> Message:
         plan = FlightPlan(
             spec.scenario, spec.scenario.seed, spec.from_tick, flown, carry, spec.pardoned, request.onsets
         )
-        reports.append(report(fly(plant, program, plan), blob.interface, plant, request.with_log))
+        flight = fly(plant, program, plan)
+        reports.append(
+            report(
+                flight,
+                blob.interface,
+                plant.signals,
+                spec.scenario.mission,
+                before=flown[-1] if spec.from_tick else None,
+                min_robustness=request.min_robustness,
+                with_log=request.with_log,
+            )
+        )
+        if request.timed and timed is None:
+            timed = latency.measure(program, flight.trace)
         good = not reports[-1].complaint(request.min_robustness)
         failures += not good
         if (request.until == "first_kept" and good) or (
@@ -132,70 +111,7 @@ def fly_job(message: Message) -> Message:
         ):
             break
     plant.close()
-    return Message({"reports": reports})
-
-
-def report(flight: Flight, interface: ProgramInterface, plant: Plant, with_log: bool = True) -> FlightReport:
-    """Judge a flight."""
-    fault = _fault(flight, interface, plant.signals)
-    robustness, weakest = _least(flight.verdicts)
-    trace = flight.trace
-    return FlightReport(
-        kept=not fault,
-        fault=fault,
-        first_tick=trace.first_tick,
-        last_tick=trace.first_tick + len(trace.packed) - 1,
-        trip_tick=flight.trip_tick,
-        robustness=robustness,
-        weakest=weakest,
-        digest=flight.digest,
-        log=_log(flight, plant.signals) if fault and with_log else {},
-    )
-
-
-def _fault(flight: Flight, interface: ProgramInterface, table: SignalTable) -> str:
-    if flight.trip_tick is not None:
-        return f"{', '.join(flight.tripped)} violated at tick {flight.trip_tick}"
-    for v in flight.verdicts:
-        if v.mission and v.status != Status.TRUE:
-            return f"mission {v.id} ended {v.status.word}"
-        if v.severity == Severity.CRITICAL and v.status.violated:
-            return f"{v.id} ended {v.status.word}"
-    if not flight.finite:
-        return "values are not finite"
-    if not flight.within_limits:
-        return "an action lies outside its limits; clip it in the controller"
-    rate = np.concatenate([np.full(s.size, s.rate_per_s) for s in table.action]) / flight.trace.control_hz
-    changes = np.abs(np.diff(flight.trace.packed[:, interface.slices["action"]].astype(np.float64), axis=0))
-    if np.any(changes > rate * (1 + 1e-6)):
-        return "an action changes faster than its rate limit; limit the rate in the controller"
-    return ""
-
-
-def _least(verdicts: Sequence[FinalVerdict]) -> tuple[float, str]:
-    least, weakest = math.inf, ""
-    for v in verdicts:
-        promised = v.mission or v.severity == Severity.CRITICAL
-        decided = v.status in (Status.TRUE, Status.FALSE, Status.INVALID)
-        if promised and decided and not v.id.startswith("controller/"):
-            rho = -math.inf if math.isnan(v.robustness_scaled) else float(v.robustness_scaled)
-            if rho < least:
-                least, weakest = rho, v.id
-    return least, weakest
-
-
-def _log(flight: Flight, table: SignalTable) -> dict[str, Any]:
-    """Evenly spaced rows of the last seconds: what a real robot would have logged, in six digits."""
-    trace = flight.trace
-    rows = len(trace.packed)
-    window = min(rows, round(LOG_WINDOW_S * trace.control_hz) + 1)
-    picked = np.unique(np.linspace(rows - window, rows - 1, min(LOG_ROWS, window)).round().astype(int))
-    columns = {name: trace.observed[picked, i] for i, name in enumerate(table.observed.columns)}
-    columns |= {f"command.{name}": trace.action[picked, i] for i, name in enumerate(table.action.columns)}
-    return {
-        "ticks": [int(trace.first_tick + i) for i in picked],
-        "signals": {name: [float(f"{v:.6g}") for v in values] for name, values in columns.items()},
-    }
+    return Message({"reports": reports, "latency": timed})
 
 
 # ---------------------------------------------------------------- asking for it
@@ -211,10 +127,11 @@ def ask_flights(
     allowed_failures: int = 0,
     min_robustness: float = -math.inf,
     with_log: bool = True,
+    timed: bool = False,
 ) -> Future[Message]:
     """Start a worker on a list of flights of one robot; `reports_of` reads what the future gives."""
     specs = tuple(FlightSpec(leg.scenario, leg.from_tick, leg.carry is not None, leg.pardoned) for leg in legs)
-    request = FlightRequest(sim_root, specs, until, allowed_failures, min_robustness, with_log, onsets)
+    request = FlightRequest(sim_root, specs, until, allowed_failures, min_robustness, with_log, onsets, timed)
     header, blobs = wire.blob_message(program)
     actions = np.zeros(0) if recipe is None else np.ascontiguousarray(recipe, np.float64)
     carries = [np.ascontiguousarray(part).tobytes() for leg in legs if leg.carry is not None for part in leg.carry]
@@ -235,3 +152,10 @@ def reports_of(answer: Message, legs: Sequence[Leg]) -> tuple[FlightReport, ...]
             if report.first_tick != leg.from_tick or report.kept == bool(report.fault):
                 raise ValueError("a report of another flight, or one that contradicts itself")
     return reports
+
+
+def latency_of(answer: Message) -> Latency | None:
+    """How long a tick took, where that was asked for. WorkerFailed where it is not said as it should be."""
+    with in_the_schema():
+        said = answer.header.get("latency")
+        return None if said is None else read(Latency, said)

@@ -7,21 +7,32 @@ and the examination ends at the first number at which the verdict is certain.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from typing import NamedTuple
 
 import numpy as np
 
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core import codec, perturb
+from healing_runtime.core.errors import InputError, WorkerFailed
 from healing_runtime.core.records import Acceptance, Scenario
 from healing_runtime.gate import statistics
 from healing_runtime.gate.flights import Leg, ask_flights, reports_of
+from healing_runtime.sandbox.leash import call_off
+from healing_runtime.sandbox.messages import Message
 from healing_runtime.sandbox.zygote import Sandbox
 
 CHUNK = 12
 """Flights a worker gets at a time: few enough to stop soon, enough to pay for the fork."""
+
+
+_ENDS = re.compile(
+    r"timed out|killed by SIG[A-Z]+|spent its CPU time|ran out of memory|hung up without an answer"
+    r"|answered outside the schema|exited with status \d+ without an answer"
+)
 
 
 class Examination(NamedTuple):
@@ -66,17 +77,28 @@ def examine(
     needed = samples + 1 if needed is None else needed
     allowed = samples - needed
 
+    started: list[Future[Message]] = []
+
     def start(chunk: Sequence[Scenario]) -> Callable[[], list[bool]]:
         legs = [Leg(scenario) for scenario in chunk]
         future = ask_flights(
             sandbox, program, legs, sim_root, until="failures", allowed_failures=max(allowed, 0), with_log=False
         )
+        started.append(future)
         return lambda: [report.kept for report in reports_of(future.result(), legs)]
 
-    results = _in_order(start, scenarios, sandbox.workers)
-    flown, passed = decide(results, samples, needed)
+    try:
+        flown, passed = decide(_in_order(start, scenarios, sandbox.workers), samples, needed)
+    finally:  # what is in the air when the verdict is certain counts for nothing
+        call_off(started)
     bound = statistics.lower_bound(passed, samples, confidence) if samples else 0.0
     return Examination(passed >= needed, number, samples, flown, passed, needed, confidence, bound)
+
+
+def end_of(error: InputError | WorkerFailed) -> str:
+    """How the worker of a held-out flight ended, in none of its own words."""
+    told = error.reason if isinstance(error, WorkerFailed) else ""
+    return told if _ENDS.fullmatch(told) else "it failed"
 
 
 def decide(results: Iterable[bool], samples: int, needed: int) -> tuple[int, int]:

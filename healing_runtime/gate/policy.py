@@ -111,10 +111,12 @@ def candidate_of(proposal: Proposal, incident: Incident, resumes: Sequence[Resum
 def decide(policy: str, stages: Stages, candidate: Candidate) -> tuple[Decision, Candidate]:
     """Run the stages up to the first refusal."""
     wall_s = {"verify": 0.0, "compile": 0.0, "validate": 0.0}
+    stage_s: dict[str, float] = {}
     for stage, check in stages:
         start = time.perf_counter()
         candidate = check(candidate)
-        wall_s[_PHASE.get(stage, "verify")] += time.perf_counter() - start
+        stage_s[stage.value] = round(time.perf_counter() - start, 6)
+        wall_s[_PHASE.get(stage, "verify")] += stage_s[stage.value]
         if candidate.refused:
             break
     accepted = not candidate.refused
@@ -126,6 +128,8 @@ def decide(policy: str, stages: Stages, candidate: Candidate) -> tuple[Decision,
         bracket=candidate.bracket if accepted else None,
         program_sha256=candidate.program.sha256 if accepted and candidate.program else None,
         wall_s=wall_s,
+        stage_s=stage_s,
+        latency=None if candidate.latency is None else vars(candidate.latency),
     )
     return decision, candidate
 

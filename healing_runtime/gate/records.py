@@ -15,6 +15,7 @@ from healing_runtime.core import codec
 from healing_runtime.core.records import AssertionFile, Incident, Proposal, Scenario, Source, StageResult
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.core.status import Stage
+from healing_runtime.gate.latency import Latency
 from healing_runtime.language.findings import Finding
 from healing_runtime.language.source import Parsed
 
@@ -37,6 +38,11 @@ class Course:
         """
         s = self.scenario
         return codec.digest([[f.sha256 for f in self.files], s.mission, s.control_hz, s.dtype, s.triggers])
+
+    @property
+    def sha256(self) -> str:
+        """Identity of what is flown and of what judges it."""
+        return codec.digest([self.scenario, {f.name: f.sha256 for f in self.files}])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +108,7 @@ class Candidate:
     program: ProgramBlob | None = None
     resume_tick: int | None = None
     bracket: tuple[int, int | None] | None = None
+    latency: Latency | None = None
     stages: tuple[StageResult, ...] = ()
 
     @property

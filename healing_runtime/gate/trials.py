@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
 from healing_runtime.compile.programs import ProgramBlob
@@ -13,11 +13,13 @@ from healing_runtime.core.records import Scenario
 from healing_runtime.core.status import Stage
 from healing_runtime.gate import neighbourhood
 from healing_runtime.gate.build import Garage
-from healing_runtime.gate.flights import FlightReport, Leg, ask_flights, reports_of
+from healing_runtime.gate.flights import Leg, ask_flights, latency_of, reports_of
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Candidate, Context, Course
+from healing_runtime.gate.report import FlightReport
 from healing_runtime.gate.statistics import EXAMINATIONS
 from healing_runtime.loop.recorder import keyframe_every
+from healing_runtime.sandbox.leash import call_off
 from healing_runtime.sandbox.messages import Message
 from healing_runtime.sandbox.zygote import Sandbox
 
@@ -63,44 +65,65 @@ class Trials:
     def _nominal(self, candidate: Candidate, program: ProgramBlob) -> Candidate:
         """The incident, the scenario, its repetition, the regressions: flown side by side, judged in this order."""
         scenario = self._context.course.scenario
-        least = scenario.acceptance.min_robustness
         resuming = [Leg(scenario, r.tick, r.carry_for(program), r.pardoned) for r in candidate.resumes]
         incident = self._fly_incident(candidate, program, resuming)
         start = [Leg(scenario)]
-        whole, again = self._fly(program, start), self._fly(program, start)
-        regressions = self._fly_regressions(candidate, program)
+        whole, again = self._fly(program, start, timed=True), self._fly(program, start)
+        regressions: list[tuple[Course, list[Leg], Future[Message]]] = []
+        try:
+            for flying in self._fly_regressions(candidate, program):
+                regressions.append(flying)
+            return self._judged(candidate, resuming, start, (incident, whole, again), regressions)
+        finally:  # what is still flying when the verdict is certain flies for nothing
+            call_off([incident, whole, again, *(flown for *_, flown in regressions)])
 
+    def _judged(
+        self,
+        candidate: Candidate,
+        resuming: Sequence[Leg],
+        start: Sequence[Leg],
+        flown: tuple[Future[Message], Future[Message], Future[Message]],
+        regressions: Sequence[tuple[Course, list[Leg], Future[Message]]],
+    ) -> Candidate:
+        incident, whole, again = flown
+        least = self._context.course.scenario.acceptance.min_robustness
         tried = reports_of(incident.result(), resuming)
-        first, repeated = reports_of(whole.result(), start)[0], reports_of(again.result(), start)[0]
-        regressed = [(course, reports_of(flown.result(), legs)[0]) for course, legs, flown in regressions]
-
-        kept = tried[-1]
-        if complaint := kept.complaint(least):
-            ticks = [r.tick for r in candidate.resumes[: len(tried)]]
-            reason = f"from the incident (resumed at tick {', '.join(map(str, ticks))}): {complaint}."
-            return candidate.stopped(Stage.FLIGHTS, reason, facts={"flight": "incident", "report": kept})
+        if complaint := tried[-1].complaint(least):
+            ticks = ", ".join(str(leg.from_tick) for leg in resuming[: len(tried)])
+            return _refused(
+                candidate, f"from the incident (resumed at tick {ticks}): {complaint}", "incident", tried[-1]
+            )
+        first, latency = reports_of(whole.result(), start)[0], latency_of(whole.result())
         if complaint := first.complaint(least):
-            reason = f"the scenario from its start: {complaint}."
-            return candidate.stopped(Stage.FLIGHTS, reason, facts={"flight": "scenario", "report": first})
+            return _refused(candidate, f"the scenario from its start: {complaint}", "scenario", first)
+        repeated = reports_of(again.result(), start)[0]
         if first.digest != repeated.digest:
+            facts = {"flight": "repetition", "digests": [first.digest, repeated.digest]}
             reason = "the same flight twice gave different results."
-            return candidate.stopped(Stage.FLIGHTS, reason, facts={"flight": "repetition"})
-        for course, report in regressed:
+            return candidate.stopped(Stage.FLIGHTS, reason, facts=facts)
+        regressed = []
+        for course, legs, future in regressions:
+            (report,) = reports_of(future.result(), legs)
             if not report.kept:
-                reason = f"regression in {course.scenario.name}: {report.fault}."
-                return candidate.stopped(Stage.FLIGHTS, reason, facts={"flight": "regression", "report": report})
+                return _refused(
+                    candidate, f"regression in {course.scenario.name}: {report.fault}", "regression", report
+                )
+            regressed.append({"scenario": course.scenario.name, "sha256": course.sha256, **_brief(report)})
         facts = {
             "incident": [_brief(r) for r in tried],
             "scenario": _brief(first),
             "repeated": True,
-            "regressions": [{"scenario": course.scenario.name, **_brief(report)} for course, report in regressed],
+            "regressions": regressed,
         }
-        before = candidate.resumes[len(tried) - 2].tick if len(tried) > 1 else None
-        resume = candidate.resumes[len(tried) - 1].tick
-        return dataclasses.replace(candidate.passed(Stage.FLIGHTS, facts), resume_tick=resume, bracket=(resume, before))
+        before = resuming[len(tried) - 2].from_tick if len(tried) > 1 else None
+        resume = resuming[len(tried) - 1].from_tick
+        passed = candidate.passed(Stage.FLIGHTS, facts)
+        return dataclasses.replace(passed, resume_tick=resume, bracket=(resume, before), latency=latency)
 
-    def _fly(self, program: ProgramBlob, legs: Sequence[Leg]) -> Future[Message]:
-        return ask_flights(self._sandbox, program, legs, self._context.sim_root)
+    def _fly(self, program: ProgramBlob, legs: Sequence[Leg], *, timed: bool = False) -> Future[Message]:
+        least = self._context.course.scenario.acceptance.min_robustness
+        sim_root = self._context.sim_root
+        return ask_flights(self._sandbox, program, legs, sim_root, min_robustness=least, timed=timed)
 
     def _fly_incident(self, candidate: Candidate, program: ProgramBlob, legs: Sequence[Leg]) -> Future[Message]:
         """Resume candidates in order, in one worker, up to the first that keeps every promise."""
@@ -117,17 +140,15 @@ class Trials:
 
     def _fly_regressions(
         self, candidate: Candidate, program: ProgramBlob
-    ) -> list[tuple[Course, list[Leg], Future[Message]]]:
+    ) -> Iterator[tuple[Course, list[Leg], Future[Message]]]:
         context = self._context
         if not context.course.scenario.acceptance.regressions:
-            return []
+            return
         garage = Garage(self._sandbox, context, candidate.source, self._kept)
         garage.keep(context.course, candidate.traced, program)
-        flown = []
         for course in context.regressions[:MAX_REGRESSIONS]:
             legs = [Leg(course.scenario)]
-            flown.append((course, legs, self._fly(garage.program(course), legs)))
-        return flown
+            yield course, legs, self._fly(garage.program(course), legs)
 
     # ------------------------------------------------------------ what may not
     def _held_out(self, candidate: Candidate, program: ProgramBlob) -> Candidate:
@@ -145,10 +166,16 @@ class Trials:
         self._examined[incident] += 1
         number = self._examined[incident]
         rng = neighbourhood.generator(scenario.seed, incident, candidate.source.sha256, number)
-        result = neighbourhood.examine(
-            self._sandbox, program, neighbourhood.neighbours(scenario, rng), acceptance, number, context.sim_root
-        )
-        facts = {"neighbourhood": result._asdict(), "examinations_left": EXAMINATIONS - number}
+        drawn = neighbourhood.neighbours(scenario, rng)
+        left = {"examinations_left": EXAMINATIONS - number}
+        try:
+            result = neighbourhood.examine(self._sandbox, program, drawn, acceptance, number, context.sim_root)
+        except SandboxFailed:
+            raise
+        except (InputError, WorkerFailed) as error:  # what the worker said of it may tell which neighbour it flew
+            reason = f"held-out neighbours: a flight did not end well ({neighbourhood.end_of(error)})."
+            return before.stopped(Stage.FLIGHTS, reason, facts={"flight": "neighbourhood", **left})
+        facts = {"neighbourhood": result._asdict(), **left}
         if not result.accepted:
             reason = (
                 f"held-out neighbours: {result.passed} of {result.flown} flown kept every promise, "
@@ -158,11 +185,21 @@ class Trials:
         return before.passed(Stage.FLIGHTS, {**nominal, **facts})
 
 
+def _refused(candidate: Candidate, reason: str, flight: str, report: FlightReport) -> Candidate:
+    """Refused with a flight that may be told, and where it first went wrong."""
+    facts = {"flight": flight, "report": report, "counterexample": report.counterexample}
+    return candidate.stopped(Stage.FLIGHTS, f"{reason}.", facts=facts)
+
+
 def _brief(report: FlightReport) -> dict[str, object]:
     return {
         "from_tick": report.first_tick,
+        "last_tick": report.last_tick,
         "kept": report.kept,
+        "fault": report.fault,
         "robustness": report.robustness,
         "weakest": report.weakest,
+        "margins": report.margins,
+        "action_step": report.action_step,
         "digest": report.digest,
     }

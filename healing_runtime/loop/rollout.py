@@ -14,6 +14,7 @@ from healing_runtime.compile.programs import Program
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.plant import Plant
 from healing_runtime.core.records import FinalVerdict, Scenario, Trace
+from healing_runtime.core.signals import Layout
 from healing_runtime.core.status import Status
 from healing_runtime.loop import triggers
 from healing_runtime.loop.recorder import Keyframe, Recorder
@@ -215,9 +216,7 @@ def flight_of(program: Program, plant: Plant, trace: Trace, stop: Stop) -> Fligh
     verdicts = final_verdicts(program, trace)
     layout = plant.signals.action
     commands = trace.packed[:, program.interface.slices["action"]]
-    slack = 1e-6 * np.maximum(1.0, np.maximum(np.abs(layout.low), np.abs(layout.high)))
-    slack[~np.isfinite(slack)] = 0.0
-    within = bool(np.all((commands >= layout.low - slack) & (commands <= layout.high + slack)))
+    within = bool(inside_limits(commands, layout).all())
     missions = [v for v in verdicts if v.mission]
     row = trace.packed[-1]
     return Flight(
@@ -231,6 +230,13 @@ def flight_of(program: Program, plant: Plant, trace: Trace, stop: Stop) -> Fligh
         within_limits=within,
         digest=trace_digest(trace),
     )
+
+
+def inside_limits(commands: np.ndarray, layout: Layout) -> np.ndarray:
+    """For each row of commands, whether all entries lie within their limits, but for rounding. NaN does not."""
+    slack = 1e-6 * np.maximum(1.0, np.maximum(np.abs(layout.low), np.abs(layout.high)))
+    slack[~np.isfinite(slack)] = 0.0
+    return ((commands >= layout.low - slack) & (commands <= layout.high + slack)).all(axis=1)
 
 
 def final_verdicts(program: Program, trace: Trace) -> tuple[FinalVerdict, ...]:

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from healing_runtime.core.errors import OutsideError, RunAborted
+from healing_runtime.core.codec import digest
+from healing_runtime.core.errors import BudgetSpent, OutsideError, RunAborted
 from healing_runtime.core.records import Attempt, Decision, Proposal, RepairRequest, StageResult
 from healing_runtime.core.status import Stage
 
@@ -85,7 +86,10 @@ def repair(
     budget: Budget,
     told: Callable[[Judged], None],
 ) -> Repaired | Refused:
-    """Ask `brain` until `judge` accepts; every judged attempt is told and goes back into the request."""
+    """Ask `brain` until `judge` accepts; every judged attempt is told and goes back into the request.
+
+    A judgement that the wall budget cuts off (`BudgetSpent`) is none: it is no attempt, and ends the repair.
+    """
     left = budget.attempts
     while left > 0:
         if budget.wall_spent():
@@ -103,7 +107,10 @@ def repair(
         if not proposals:
             return Refused(Reason.NOTHING_OFFERED)
         for proposal in proposals[:left]:
-            decision = _refused_before(proposal, request) or judge(proposal)
+            try:
+                decision = _refused_before(proposal, request) or judge(proposal)
+            except BudgetSpent as spent:
+                return Refused(Reason.WALL_BUDGET_SPENT, _unfinished(proposal, spent))
             attempt = Attempt(brain.name, proposal, decision.stages)
             told(Judged(attempt, decision, propose_s))
             propose_s = 0.0
@@ -114,6 +121,13 @@ def repair(
             if budget.wall_spent():
                 return Refused(Reason.WALL_BUDGET_SPENT)
     return Refused(Reason.ATTEMPTS_SPENT)
+
+
+def _unfinished(proposal: Proposal, spent: BudgetSpent) -> str:
+    return (
+        f"the patch {digest(proposal.source)} was still being judged when the wall budget ended ({spent.message}): "
+        "it is neither accepted nor refused"
+    )
 
 
 def _refused_before(proposal: Proposal, request: RepairRequest) -> Decision | None:

@@ -21,8 +21,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from healing_runtime.core.errors import SandboxFailed, WorkerFailed
+from healing_runtime.core.errors import BudgetSpent, SandboxFailed, WorkerFailed
 from healing_runtime.sandbox import confinement, replies
+from healing_runtime.sandbox.leash import Leash
 from healing_runtime.sandbox.messages import FrameError, Job, Message, pack, unpack
 
 START_S = 60.0
@@ -141,24 +142,32 @@ class Host:
             self._control.shutdown(socket.SHUT_RDWR)
         self.dead.wait(2 * EXIT_S)
 
-    def perform(self, job: Job) -> Message:
-        """Run one job to its answer, its error, or its end."""
-        deadline = time.monotonic() + job.limits.wall_s
+    def perform(self, job: Job, leash: Leash | None = None) -> Message:
+        """Run one job to its answer, its error, or its end. BudgetSpent where the leash ended it."""
+        leash = leash or Leash()
+        deadline = min(time.monotonic() + job.limits.wall_s, leash.deadline_s)
+        if leash.pulled or time.monotonic() >= leash.deadline_s:
+            raise BudgetSpent(f"{job.function} was not begun")
         near, far, log = _ends()
         try:
             number, exit_ = self._fork(job, far, log)
             confined = False
             try:
-                self._must_be_confined(unpack(lambda count: _read_exactly(near, count, deadline)))
-                confined = True
-                _send(near, _framed(job), deadline)
-                answer = unpack(lambda count: _read_exactly(near, count, deadline))
+                with leash.holding(near):
+                    self._must_be_confined(unpack(lambda count: _read_exactly(near, count, deadline)))
+                    confined = True
+                    _send(near, _framed(job), deadline)
+                    answer = unpack(lambda count: _read_exactly(near, count, deadline))
             except TimeoutError:
                 self._kill(number)
+                if deadline == leash.deadline_s:
+                    raise BudgetSpent(f"{job.function} was cut off") from None
                 raise WorkerFailed("timed out", f"{job.function} took more than {job.limits.wall_s:g} s") from None
             except FrameError as error:
                 raise WorkerFailed("answered outside the schema", str(error)) from None
             except (EOFError, ConnectionError):
+                if leash.pulled:
+                    raise BudgetSpent(f"{job.function} was called off") from None
                 status = exit_.wait(HANGING_UP_S)
                 if status is None and not self.dead.is_set():
                     self._kill(number)  # it closed its end and lives on: it may be hostile, the zygote is not to blame

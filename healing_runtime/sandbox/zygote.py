@@ -5,14 +5,17 @@ A job runs on a pool thread, which asks the zygote for a worker and holds it to 
 
 from __future__ import annotations
 
+import contextlib
+import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
 from healing_runtime.core.errors import SandboxFailed
 from healing_runtime.sandbox.host import Host
+from healing_runtime.sandbox.leash import Leash
 from healing_runtime.sandbox.messages import Job, Limits, Message
 
 __all__ = ["DEFAULT_MODULES", "Job", "Limits", "Message", "Sandbox"]
@@ -50,6 +53,7 @@ class Sandbox:
         self._modules = tuple(modules)
         self._path = tuple(str(Path(p).resolve()) for p in path)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="sandbox-job")
+        self._deadline_s = math.inf
         self._lock = threading.Lock()
         self._host: Host | None = None
         self._closed = False
@@ -61,13 +65,26 @@ class Sandbox:
     def submit(self, job: Job) -> Future[Message]:
         """Run a job.
 
-        The future gives its answer, or raises the job's `InputError`, `WorkerFailed`, or `SandboxFailed` if no worker
-        could be had.
+        The future gives its answer, or raises the job's `InputError`, `WorkerFailed`, `SandboxFailed` if no worker
+        could be had, or `BudgetSpent` (see `until`, and `leash.call_off`).
         """
         if self._closed:
             raise SandboxFailed("the sandbox is closed")
         self.start()
-        return self._pool.submit(self._perform, job)
+        leash = Leash(self._deadline_s)
+        return leash.tied_to(self._pool.submit(self._perform, job, leash))
+
+    @contextlib.contextmanager
+    def until(self, deadline_s: float) -> Iterator[None]:
+        """Jobs submitted inside end when the monotonic clock reaches `deadline_s`.
+
+        Their workers are killed then, and they raise `BudgetSpent`: it says nothing about the job.
+        """
+        before, self._deadline_s = self._deadline_s, min(self._deadline_s, deadline_s)
+        try:
+            yield
+        finally:
+            self._deadline_s = before
 
     def run(self, job: Job) -> Message:
         """`submit` and wait."""
@@ -110,7 +127,7 @@ class Sandbox:
                 self._host = Host(self._modules, self._path)
             return self._host
 
-    def _perform(self, job: Job) -> Message:
+    def _perform(self, job: Job, leash: Leash) -> Message:
         host = self._live_host()
         host.ready()
-        return host.perform(job)
+        return host.perform(job, leash)

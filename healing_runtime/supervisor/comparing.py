@@ -10,8 +10,15 @@ from typing import Any
 from healing_runtime.core.codec import plain
 from healing_runtime.telemetry.mcap import LogContents, LogMessage
 
-NOT_REPLAYED = {"run_id", "wall_time_s", "time_to_heal_s", "breakdown_s", "wall_s", "notes", "confinement"}
-"""Fields of a record that name the run, measure the wall clock, or tell what happened outside or was had there."""
+NOT_REPLAYED = {
+    *("run_id", "wall_time_s", "time_to_heal_s", "breakdown_s", "wall_s", "stage_s", "latency"),
+    *("notes", "confinement", "evidence_sha256", "program_sha256"),
+}
+"""Fields of a record that name the run, measure the wall clock, or tell what happened outside or was had there.
+
+An executable's bytes differ from one compilation to the next; what it was compiled from is compared (`stablehlo`).
+`evidence_sha256` is over such fields too; all else that it is over is compared by itself.
+"""
 NOT_WRITTEN = "exchange-"
 """How the files of an incident begin that a replay does not write, for it asks nobody."""
 

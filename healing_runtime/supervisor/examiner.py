@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.supervisor.deck import Deck
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.regressions import Regressions
+from healing_runtime.supervisor.sources import sim_hash
 
 if TYPE_CHECKING:
     from healing_runtime.supervisor.recall import Recall
@@ -48,6 +50,7 @@ class Examiner:
         self.regressions = Regressions(prepared, narrate)
         self.keep_regressions: Callable[[tuple[Course, ...]], None] = lambda courses: None
         self._gate: policy.Gate | None = None
+        self._qualified: tuple[Course, ...] = ()
         self._offered: tuple[Resume, ...] = ()
 
     @staticmethod
@@ -63,18 +66,21 @@ class Examiner:
         return policy.admit(self.sandbox, source, self.course, self.prepared.table, self._kept)
 
     # ------------------------------------------------------------ judging
-    def judge_for(self, incident: Incident, deck: Deck, flying: Source) -> Callable[[Proposal], Decision]:
-        """The gate for one incident: proposal -> decision."""
+    def judge_for(
+        self, incident: Incident, deck: Deck, flying: Source, deadline_s: float = math.inf
+    ) -> Callable[[Proposal], Decision]:
+        """The gate for one incident: proposal -> decision. BudgetSpent where the deadline comes first."""
         self._offered = resumes = self._resumes(incident, deck)
         if self._recall is not None:
             if self._recall.takes_over_at(incident.id):
-                self._offered = (self._resume(incident.tick, deck, incident.tick),)
+                self._offered = (self._resume(incident.tick, deck, incident.tick, handed_over=True),)
             recorded = self._recall.judge_for(incident, self._build, flying)
             if recorded is not None:
                 return recorded
 
         def judge(proposal: Proposal) -> Decision:
-            return self.gate().judge(proposal, incident, resumes, flying)
+            with self.sandbox.until(deadline_s):
+                return self.gate().judge(proposal, incident, resumes, flying)
 
         return judge
 
@@ -82,9 +88,9 @@ class Examiner:
         """The gate with its regressions, which are flown once, at the first incident."""
         if self._gate is None:
             unburdened = policy.Gate(self.sandbox, self._context(()), self._kept)
-            qualified = unburdened.qualify(self.regressions.courses())
-            self.keep_regressions(qualified)
-            self._gate = policy.Gate(self.sandbox, self._context(qualified), self._kept)
+            self._qualified = unburdened.qualify(self.regressions.courses())
+            self.keep_regressions(self._qualified)
+            self._gate = policy.Gate(self.sandbox, self._context(self._qualified), self._kept)
         return self._gate
 
     def program(self, decision: Decision) -> ProgramBlob:
@@ -101,22 +107,29 @@ class Examiner:
         """What stands behind an accepted patch."""
         return evidence(
             outcome.decision,
-            self._context(()),
+            self._context(self._qualified),
             incident,
             outcome.proposal,
             flying,
             brain=outcome.brain,
             confinement=self.sandbox.confinement,
             fingerprint=fingerprint(),
+            simulation=sim_hash(self.prepared.sim_root),
         )
 
     def _resumes(self, incident: Incident, deck: Deck) -> tuple[Resume, ...]:
         ticks = resume_ticks(self.prepared.scenario, incident.tick)
         return tuple(self._resume(tick, deck, incident.tick) for tick in ticks)
 
-    def _resume(self, tick: int, deck: Deck, trip: int) -> Resume:
-        """Where a patch may take over; at tick 0 it starts as a run starts."""
-        pardoned = deck.broken_here() if tick == trip else ()
+    def _resume(self, tick: int, deck: Deck, trip: int, *, handed_over: bool = False) -> Resume:
+        """Where a patch may take over; at tick 0 it starts as a run starts.
+
+        Pardoned is what is closed on record when the patch takes over, and nothing else: what was broken in this very
+        tick under `freeze`, or where the robot is handed over. Under `rewind` a patch keeps every promise, from tick 0
+        too, where the trip may have been.
+        """
+        closes = handed_over or self.prepared.scenario.policy.on_violation == "freeze"
+        pardoned = deck.broken_here() if closes and tick == trip else ()
         if tick == 0:
             return Resume(0, pardoned=pardoned)
         flew, carry = deck.carry_before(tick)

@@ -17,6 +17,7 @@ from healing_runtime.core.errors import InputError
 from healing_runtime.core.platform import pin_platform
 from healing_runtime.core.records import Evidence, Incident, Source, StageResult
 from healing_runtime.core.status import Outcome
+from healing_runtime.gate.evidence import sealed
 from healing_runtime.gate.records import Course
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.repair.repair import Judged, Repaired
@@ -179,6 +180,7 @@ class Memoir:
             "accepted": decision.accepted,
             "stages": plain(attempt.stages),
             "wall_s": plain(decision.wall_s),
+            "stage_s": plain(decision.stage_s),
         }
         number = len(story.attempts)
         self.folder.write_incident(story.incident.id, f"attempt-{number:02d}.json", entry)
@@ -215,7 +217,8 @@ class Memoir:
         incident = story.incident.id
         self.folder.write_incident(incident, "patch.diff", diff)
         self.folder.write_incident(incident, "patched.py", after.text)
-        self.folder.write_incident(incident, "evidence.json", plain(evidence))
+        proven = sealed(evidence)
+        self.folder.write_incident(incident, "evidence.json", proven)
         if self.ledger is not None:
             self.ledger.record_patch(
                 story.patch,
@@ -229,7 +232,7 @@ class Memoir:
                     "before": before.text,
                     "after": after.text,
                     "diff": diff,
-                    "evidence": plain(evidence),
+                    "evidence": proven,
                     "state": "probation",
                 },
             )

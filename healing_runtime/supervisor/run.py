@@ -187,7 +187,7 @@ class Run:
             deck.trace(),
             [attempt for attempt, _ in story.attempts],
         )
-        judge = self.examiner.judge_for(incident, deck, self.source)
+        judge = self.examiner.judge_for(incident, deck, self.source, deadline)
 
         def tell(judged: Judged) -> None:
             self.attempts_left -= 1

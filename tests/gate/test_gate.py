@@ -57,12 +57,6 @@ def test_a_good_patch_passes_every_stage(accepted):
     assert "wall" not in json.dumps(codec.plain(decision.stages))
 
 
-def test_the_decision_does_not_depend_on_the_number_of_workers(accepted):
-    with Sandbox(workers=1) as alone:
-        one = judge(alone, kit.GOOD)
-    assert one.accepted and one.stages == accepted[0].stages
-
-
 def test_evidence_says_what_was_run(accepted, sandbox):
     context = kit.context()
     record = evidence(

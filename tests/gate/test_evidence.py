@@ -1,0 +1,131 @@
+"""The evidence of an acceptance: sealed, read back strictly, and enough to fly the held-out neighbours again."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import gate_kit as kit
+import pytest
+
+from healing_runtime.compile.cache import Cache
+from healing_runtime.core import codec
+from healing_runtime.core.errors import RecordError
+from healing_runtime.gate import evidence_document, neighbourhood
+from healing_runtime.gate.evidence import UNSEALED, evidence, held_out, sealed
+from healing_runtime.gate.kept_programs import KeptPrograms
+from healing_runtime.gate.policy import Gate
+from healing_runtime.gate.records import Resume
+from healing_runtime.ledger.store import Ledger
+from healing_runtime.sandbox.zygote import Sandbox
+
+SCHEMA = Path(__file__).parents[2] / "docs/evidence.schema.json"
+LOW = kit.course(name="hopper/low", altitude=1.6)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """What is compiled is compiled once: the bytes of an executable differ from one compilation to the next."""
+    folder = tmp_path_factory.mktemp("kept")
+    Ledger(folder / "ledger.sqlite3").close()
+    (folder / "cache").mkdir(mode=0o700)
+    with KeptPrograms(folder / "ledger.sqlite3", Cache(folder / "cache")) as kept:
+        yield kept
+
+
+def accepted(sandbox, kept):
+    """The evidence of one acceptance, and the program."""
+    context = kit.context(regressions=(LOW,), spread=0.4, samples=48)
+    gate = Gate(sandbox, context, kept)
+    decision = gate.judge(kit.proposal(kit.GOOD), kit.incident(), (Resume(0),))
+    assert decision.accepted, decision.refusal
+    record = evidence(
+        decision,
+        context,
+        kit.incident(),
+        kit.proposal(kit.GOOD),
+        context.original,
+        brain="mock",
+        confinement=sandbox.confinement,
+        fingerprint={"python": "3", "jax": "0"},
+    )
+    return json.loads(codec.canonical(sealed(record))), gate.program
+
+
+@pytest.fixture(scope="module")
+def one(sandbox, kept):
+    return accepted(sandbox, kept)
+
+
+@pytest.fixture
+def document(one):
+    return copy.deepcopy(one[0])
+
+
+def test_it_is_read_back_as_it_was_written(document):
+    found = evidence_document.read(document)
+    assert json.loads(found.model_dump_json(exclude_unset=True)) == document
+    assert [stage.stage for stage in found.stages][-1] == "flights"
+    assert found.mission == "holds" and found.limits["thrust_n"].high == 20.0
+    assert [r.scenario for r in found.regressions] == ["hopper/low"]
+    assert found.latency is not None and 0 < found.latency.p50_s <= found.latency.max_s
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda d: d["stages"][-1]["facts"]["neighbourhood"].update(passed=48), "evidence_sha256 is"),
+        (lambda d: d.update(brain="somebody else"), "evidence_sha256 is"),
+        (lambda d: d["versions"].update(jax="9"), "evidence_sha256 is"),
+        (lambda d: d.pop("seeds"), "seeds: field required"),
+        (lambda d: d.update(more=1), "more: extra inputs"),
+        (lambda d: d["stages"][-1]["facts"]["scenario"].update(kept=1), "kept: input should be a valid boolean"),
+        (lambda d: d["stages"][0].update(accepted=False), "accepted: input should be true"),
+        (lambda d: d["scenario_document"].pop("name"), "name: field required"),
+    ],
+)
+def test_what_was_changed_or_is_incomplete_is_no_evidence(document, edit, said):
+    edit(document)
+    with pytest.raises(RecordError) as caught:
+        evidence_document.read(document)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_hash_is_of_everything_but_the_clock(document):
+    document["latency"]["p50_s"] = 1.0
+    assert evidence_document.read(document).latency.p50_s == 1.0
+    for key in set(document) - {*UNSEALED}:
+        other = {**document, key: "changed"}
+        assert sealed_hash(other) != document["evidence_sha256"], key
+
+
+def sealed_hash(document):
+    from healing_runtime.gate.evidence import seal_of
+
+    return seal_of(document)
+
+
+def test_the_neighbours_are_drawn_and_flown_again_from_the_record(one, document, sandbox):
+    """The spread is wide enough for some to fail, so that equal counts say something."""
+    told = document["stages"][-1]["facts"]["neighbourhood"]
+    drawn = held_out(document)
+    assert len(drawn) == told["samples"] == 48
+    assert told["passed"] < told["flown"], "none failed: equal counts would be no news"
+    again = neighbourhood.examine(
+        sandbox, one[1], drawn, kit.context(samples=48).course.scenario.acceptance, told["number"], str(kit.SIM)
+    )
+    assert codec.plain(again._asdict()) == told
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_bytes_do_not_depend_on_the_number_of_workers(document, kept, workers):
+    with Sandbox(workers=workers) as sandbox:
+        other, _ = accepted(sandbox, kept)
+    for d in (document, other):
+        del d["latency"]
+    assert codec.canonical(other) == codec.canonical(document)
+
+
+def test_the_documented_schema_is_that_of_the_reader():
+    assert json.loads(SCHEMA.read_text()) == evidence_document.schema()
