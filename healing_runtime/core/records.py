@@ -243,12 +243,17 @@ class Trace:
 # ---------------------------------------------------------------- repair
 @dataclasses.dataclass(frozen=True)
 class Proposal:
-    """What a brain answers. `source` is a whole controller file; for `parameters` only PARAMS may differ."""
+    """What a brain answers. `source` is a whole controller file; for `parameters` only PARAMS may differ.
+
+    `stands_on` is the patch memory's: the hash of the evidence of an earlier acceptance. It is a claim, which the gate
+    checks; no brain's answer can hold one.
+    """
 
     diagnosis: str
     edit_kind: Literal["parameters", "file"]
     source: str
     changed_assumptions: tuple[str, ...] = ()
+    stands_on: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -267,7 +272,8 @@ class Decision:
     """The composed outcome of the gate for one proposal.
 
     `resume_tick` is the tick from which an accepted patch takes over, `bracket` the keyframe ticks (kept from, not
-    kept from). `wall_s` maps a phase to seconds and is never part of a digest.
+    kept from). `wall_s` maps a phase to seconds and is never part of a digest. `not_remembered` says why a patch that
+    came with the evidence of an earlier acceptance was judged in full all the same.
     """
 
     policy: str
@@ -277,6 +283,7 @@ class Decision:
     bracket: tuple[int, int | None] | None = None
     program_sha256: str | None = None
     wall_s: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    not_remembered: str = ""
 
     @property
     def refusal(self) -> StageResult | None:
@@ -355,7 +362,11 @@ class RepairRequest:
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """What stands behind an accepted patch; written once, exported with it."""
+    """What stands behind an accepted patch; written once, exported with it.
+
+    `bound_to` holds the hashes of what else the verdict hangs on (`gate.records.Context.bound_to`); `stands_on` is the
+    hash of the evidence whose neighbourhood bound was taken over, empty where the neighbours were flown.
+    """
 
     policy: str
     brain: str
@@ -368,3 +379,5 @@ class Evidence:
     versions: Mapping[str, str]
     fingerprint: Mapping[str, Json]
     confinement: str
+    bound_to: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    stands_on: str = ""

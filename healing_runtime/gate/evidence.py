@@ -44,4 +44,6 @@ def evidence(
         versions={name: str(fingerprint.get(name)) for name in versions},
         fingerprint=dict(fingerprint),
         confinement=confinement,
+        bound_to=context.bound_to,
+        stands_on=str(decision.stages[-1].facts.get("stands_on", "")) if decision.stages else "",
     )

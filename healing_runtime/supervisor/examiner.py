@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from healing_runtime import stl
@@ -16,6 +17,7 @@ from healing_runtime.gate import policy
 from healing_runtime.gate.evidence import evidence
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Context, Course, Resume
+from healing_runtime.gate.standing import Find, nothing_kept
 from healing_runtime.gate.trials import resume_ticks
 from healing_runtime.repair.repair import Repaired
 from healing_runtime.repair.request import brain_seed
@@ -23,6 +25,7 @@ from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.supervisor.deck import Deck
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.regressions import Regressions
+from healing_runtime.supervisor.surroundings import here
 
 if TYPE_CHECKING:
     from healing_runtime.supervisor.recall import Recall
@@ -40,12 +43,14 @@ class Examiner:
         narrate: Callable[[str], None],
         kept: KeptPrograms,
         recall: Recall | None = None,
+        evidence: Find = nothing_kept,
     ) -> None:
         self.sandbox, self.prepared, self._narrate, self._kept = sandbox, prepared, narrate, kept
-        self._recall = recall
+        self._recall, self._evidence = recall, evidence
         self.course = Course(prepared.scenario, prepared.files)
         self._sim_root = str(prepared.sim_root)
         self.regressions = Regressions(prepared, narrate)
+        self._surroundings = getattr(prepared.loaded, "surroundings", None) or here(prepared, self.regressions.listed)
         self.keep_regressions: Callable[[tuple[Course, ...]], None] = lambda courses: None
         self._gate: policy.Gate | None = None
         self._offered: tuple[Resume, ...] = ()
@@ -79,13 +84,15 @@ class Examiner:
         return judge
 
     def gate(self) -> policy.Gate:
-        """The gate with its regressions, which are flown once, at the first incident."""
+        """The run's gate. Its regressions are flown once, for the first patch that is judged in full."""
         if self._gate is None:
-            unburdened = policy.Gate(self.sandbox, self._context(()), self._kept)
-            qualified = unburdened.qualify(self.regressions.courses())
-            self.keep_regressions(qualified)
-            self._gate = policy.Gate(self.sandbox, self._context(qualified), self._kept)
+            self._gate = policy.Gate(self.sandbox, self.context, self._kept, self._evidence, self._qualified)
         return self._gate
+
+    def _qualified(self) -> tuple[Course, ...]:
+        qualified = self.gate().qualify(self.regressions.courses())
+        self.keep_regressions(qualified)
+        return qualified
 
     def program(self, decision: Decision) -> ProgramBlob:
         """The executable that a decision accepted, and no other."""
@@ -101,7 +108,7 @@ class Examiner:
         """What stands behind an accepted patch."""
         return evidence(
             outcome.decision,
-            self._context(()),
+            self.context,
             incident,
             outcome.proposal,
             flying,
@@ -128,9 +135,11 @@ class Examiner:
         carry = resume.carry_for(program)
         return Vectors(program.carry.floats.copy(), program.carry.ints.copy()) if carry is None else carry
 
-    def _context(self, regressions: Sequence[Course]) -> Context:
+    @functools.cached_property
+    def context(self) -> Context:
+        """The run as the gate sees it, before its regressions are known."""
         p = self.prepared
-        return Context(self.course, p.source, p.table, self._sim_root, tuple(regressions))
+        return Context(self.course, p.source, p.table, self._sim_root, surroundings=self._surroundings)
 
     # ------------------------------------------------------------ words
     def words(self, assertion: str) -> tuple[str, str]:
