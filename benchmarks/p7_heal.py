@@ -36,6 +36,7 @@ def healed_in(scenario: str, seed: int, out: Path) -> float:
         str(seed),
         "--out",
         str(out),
+        "--no-memory",
         "--json",
     ]
     root = workspace.catalogue_root()

@@ -37,6 +37,7 @@ def run(
     seed: int | None = None,
     out: Path | None = None,
     strict: bool = False,
+    memory: bool = True,
     narrate: Narrate | None = None,
 ) -> RunResult:
     """Fly a scenario under supervision; the result holds the document, the exit code and the run's folder."""
@@ -51,6 +52,7 @@ def run(
         seed=seed,
         out=out,
         strict=strict,
+        memory=memory,
         progress=narrate,
     ).run()
 

@@ -44,6 +44,9 @@ def run(
             help="Exit 1 also when a warning is broken, an assertion ends unknown or vacuous, or a fault never begins.",
         ),
     ] = False,
+    no_memory: Annotated[
+        bool, typer.Option("--no-memory", help="Ask the brain at once, not the patch memory; leave nothing in it.")
+    ] = False,
     as_json: output.JsonFlag = False,
 ) -> None:
     """Fly a scenario; heal the controller when it breaks a promise.
@@ -61,6 +64,7 @@ def run(
             seed=seed,
             out=out,
             strict=strict,
+            memory=not no_memory,
             narrate=progress.phase,
         )
     document = dict(result.document)

@@ -16,6 +16,7 @@ from healing_runtime.core.codec import digest, plain
 from healing_runtime.core.platform import fingerprint
 
 _SOURCES = ("compile", "core", "gate", "language", "stl")
+"""Packages that make a program."""
 _PARTS = (".py", ".lark")
 _PACKAGES = ("lark", "pint")
 """Packages that read formulas and turn units into numbers, beside those of the fingerprint."""
@@ -40,13 +41,13 @@ def machine() -> dict[str, Any]:
         **fingerprint(),
         "device": [device.platform, device.device_kind, device.client.platform_version],
         **{package: importlib.metadata.version(package) for package in _PACKAGES},
-        "code": _code(),
+        "code": code_sha256(_SOURCES),
     }
 
 
 @functools.cache
-def _code() -> str:
-    """One hash over the runtime's own files that make a program; between two releases its version says nothing."""
+def code_sha256(packages: tuple[str, ...]) -> str:
+    """One hash over the runtime's own files in these packages; between two releases its version says nothing."""
     root = Path(__file__).parents[1]
-    files = sorted(p for name in _SOURCES for p in (root / name).rglob("*") if p.suffix in _PARTS)
+    files = sorted(p for name in packages for p in (root / name).rglob("*") if p.suffix in _PARTS)
     return digest({str(p.relative_to(root)): digest(p.read_bytes()) for p in files})

@@ -243,12 +243,17 @@ class Trace:
 # ---------------------------------------------------------------- repair
 @dataclasses.dataclass(frozen=True)
 class Proposal:
-    """What a brain answers. `source` is a whole controller file; for `parameters` only PARAMS may differ."""
+    """What a brain answers. `source` is a whole controller file; for `parameters` only PARAMS may differ.
+
+    `stands_on` is the patch memory's: the hash of the evidence of an earlier acceptance. It is a claim, which the gate
+    checks; no brain's answer can hold one.
+    """
 
     diagnosis: str
     edit_kind: Literal["parameters", "file"]
     source: str
     changed_assumptions: tuple[str, ...] = ()
+    stands_on: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -273,7 +278,8 @@ class Decision:
 
     `resume_tick` is the tick from which an accepted patch takes over, `bracket` the keyframe ticks (kept from, not
     kept from). `wall_s` maps a phase to seconds, `stage_s` a stage; `latency` is what a tick took in a worker. None of
-    these is ever part of a digest.
+    these is ever part of a digest. `not_remembered` says why a patch that came with the evidence of an earlier
+    acceptance was judged in full all the same.
     """
 
     policy: str
@@ -285,6 +291,7 @@ class Decision:
     wall_s: Mapping[str, float] = dataclasses.field(default_factory=dict)
     stage_s: Mapping[str, float] = dataclasses.field(default_factory=dict)
     latency: Mapping[str, float] | None = None
+    not_remembered: str = ""
 
     @property
     def refusal(self) -> StageResult | None:
@@ -384,6 +391,8 @@ class Evidence:
         confinement: what workers were confined by.
         workers: kind of job -> what its worker might use.
         latency: what a tick took in a worker; not part of the hash.
+        bound_to: hashes of what else the verdict hangs on (`gate.records.Context.bound_to`).
+        stands_on: hash of the evidence whose neighbourhood bound was taken over; empty where the neighbours were flown.
     """
 
     policy: str
@@ -413,3 +422,5 @@ class Evidence:
     confinement: str
     workers: Mapping[str, Mapping[str, float]]
     latency: Mapping[str, float] | None
+    bound_to: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    stands_on: str = ""

@@ -61,3 +61,14 @@ class Stage(enum.StrEnum):
     EXPORT = "export"
     FLIGHTS = "flights"
     PROBATION = "probation"
+
+
+class GatePolicy(enum.StrEnum):
+    """The policies of the gate; each writes evidence under its name, and nothing else accepts.
+
+    `prevalidated` is known by its name only: it waits for patches that were made ahead of time.
+    """
+
+    FULL = "full"
+    REMEMBERED = "remembered"
+    PREVALIDATED = "prevalidated"

@@ -81,6 +81,8 @@ def evidence(
         confinement=confinement,
         workers={job: _figures(limits) for job, limits in _WORKERS.items()},
         latency=decision.latency,
+        bound_to=context.bound_to,
+        stands_on=str(flights.get("stands_on", "")),
     )
 
 
@@ -101,8 +103,11 @@ def sealed(record: Evidence) -> dict[str, Any]:
 
 
 def seal_of(document: Mapping[str, Any]) -> str:
-    """The hash of an evidence document: over the canonical JSON of all that it says but for `UNSEALED`."""
-    return codec.digest({key: value for key, value in document.items() if key not in UNSEALED})
+    """The hash of an evidence document: over the canonical JSON of all that it says, without a latency.
+
+    So it is the hash by which the patch memory keeps the record (`ledger/sealed.py`).
+    """
+    return codec.digest({key: value for key, value in document.items() if key != SEAL} | {"latency": None})
 
 
 # ---------------------------------------------------------------- drawn again

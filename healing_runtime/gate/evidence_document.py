@@ -62,7 +62,7 @@ class FlightsFacts(_Strict):
     incident: list[Flown] = Field(min_length=1)
     scenario: Flown
     repeated: Literal[True]
-    regressions: list[Flown]
+    regressions: list[Flown] | None
     neighbourhood: Examined | None
     examinations_left: int | None = Field(None, ge=0)
 
@@ -175,6 +175,8 @@ class EvidenceDocument(_Strict):
     confinement: str
     workers: dict[str, WorkerDocument]
     latency: LatencyDocument | None
+    bound_to: dict[str, str]
+    stands_on: str = Field(pattern=r"^$|" + _HASH)
 
 
 def read(document: Mapping[str, Any]) -> EvidenceDocument:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -11,12 +13,13 @@ from healing_runtime.core import codec
 from healing_runtime.core.errors import FileFormatError, Location, SubsetError
 from healing_runtime.core.records import Decision, Incident, Proposal, Source
 from healing_runtime.core.signals import SignalTable
-from healing_runtime.core.status import Stage
+from healing_runtime.core.status import GatePolicy, Stage
 from healing_runtime.gate import contract, neighbourhood, ownership, regressions, syntax
 from healing_runtime.gate.build import Garage, ask_build, ask_trace, check_passes, exporter, tracer
 from healing_runtime.gate.flights import Leg, ask_flights
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Candidate, Context, Course, Resume
+from healing_runtime.gate.standing import Find, Standing, nothing_kept, same_program, standing, stored_bound
 from healing_runtime.gate.trials import Trials
 from healing_runtime.language import source as language_source
 from healing_runtime.sandbox.messages import Message
@@ -45,26 +48,55 @@ def full(sandbox: Sandbox, context: Context, kept: KeptPrograms) -> Stages:
     )
 
 
+def remembered(sandbox: Sandbox, context: Context, kept: KeptPrograms) -> Stages:
+    """Every stage for a patch whose `standing` is known: of the flights the incident, the scenario and its repetition.
+
+    Regressions and neighbours are those of the evidence.
+    """
+    course, original, table = context.course, context.original, context.table
+    alone = dataclasses.replace(context, regressions=())
+    return (
+        (Stage.CONTRACT, contract.check),
+        (Stage.SYNTAX, syntax.check),
+        (Stage.OWNERSHIP, ownership.checker(original)),
+        (Stage.TRACE, tracer(sandbox, original, course, table)),
+        (Stage.PASSES, check_passes),
+        (Stage.EXPORT, same_program(exporter(sandbox, course, table, kept))),
+        (Stage.FLIGHTS, Trials(sandbox, alone, kept, held_out=stored_bound(context))),
+    )
+
+
 class Gate:
     """The gate of one run.
+
+    A proposal that names the evidence of an earlier acceptance is judged by `remembered` where everything that the
+    verdict hangs on is equal, and by `full` wherever anything is not; all others by `full`.
 
     Args:
         sandbox: where candidates are traced, compiled and flown.
         context: the run.
         kept: programs of earlier runs, used instead of building them again.
+        evidence: what finds evidence by its hash. It may be anybody's: what it gives is checked.
+        regressions: what finds those of the context, when they are first needed; the context's own if left out.
 
     Raises:
         FileFormatError: the scenario's acceptance is one that no patch could pass.
     """
 
-    policy = "full"
-
-    def __init__(self, sandbox: Sandbox, context: Context, kept: KeptPrograms) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        context: Context,
+        kept: KeptPrograms,
+        evidence: Find = nothing_kept,
+        regressions: Callable[[], tuple[Course, ...]] | None = None,
+    ) -> None:
         unprovable = neighbourhood.must_be_provable(context.course.scenario.acceptance)
         if unprovable:
             raise FileFormatError(unprovable, where=Location(context.course.scenario.name))
         self._sandbox, self._context, self._kept = sandbox, context, kept
-        self._stages = full(sandbox, context, kept)
+        self._evidence, self._regressions = evidence, regressions
+        self._remembered = remembered(sandbox, context, kept)
         self.program: ProgramBlob | None = None
         """The executable of the patch that `judge` accepted last; None after a refusal."""
 
@@ -83,9 +115,29 @@ class Gate:
             SandboxFailed: no worker could be had. A worker that the candidate killed is a refusal.
         """
         candidate = candidate_of(proposal, incident, resumes, flying or self._context.original)
-        decision, candidate = decide(self.policy, self._stages, candidate)
+        decision, candidate = self._decided(candidate)
         self.program = candidate.program if decision.accepted else None
         return decision
+
+    def _decided(self, candidate: Candidate) -> tuple[Decision, Candidate]:
+        if not candidate.proposal.stands_on:
+            return decide(GatePolicy.FULL, self._full, candidate)
+        stood = standing(candidate, self._context, self._evidence)
+        if isinstance(stood, Standing):
+            decision, judged = decide(
+                GatePolicy.REMEMBERED, self._remembered, dataclasses.replace(candidate, standing=stood)
+            )
+            if not judged.unequal:
+                return decision, judged
+            stood = judged.unequal
+        decision, judged = decide(GatePolicy.FULL, self._full, candidate)
+        return dataclasses.replace(decision, not_remembered=stood), judged
+
+    @functools.cached_property
+    def _full(self) -> Stages:
+        """Composed when a patch first needs it: it may take flights to find the regressions, and the memory none."""
+        found = self._context.regressions if self._regressions is None else self._regressions()
+        return full(self._sandbox, dataclasses.replace(self._context, regressions=found), self._kept)
 
     def qualify(self, courses: Iterable[Course]) -> tuple[Course, ...]:
         """Those of other scenarios of the robot which the original controller passes: the run's regressions.
@@ -121,7 +173,7 @@ def decide(policy: str, stages: Stages, candidate: Candidate) -> tuple[Decision,
             break
     accepted = not candidate.refused
     decision = Decision(
-        policy=policy,
+        policy=str(policy),
         accepted=accepted,
         stages=candidate.stages,
         resume_tick=candidate.resume_tick if accepted else None,

@@ -46,6 +46,51 @@ class Course:
 
 
 @dataclasses.dataclass(frozen=True)
+class Surroundings:
+    """What a verdict hangs on besides the texts that were flown.
+
+    Attributes:
+        runtime: hash of the runtime's own code that judges and flies.
+        simulation: hash of the robot's `sim/` folder.
+        others: hash of the robot's other scenarios and of all assertion files, of which the regressions are made.
+        fingerprint: the platform.
+        exact: whether this is where the gate stands, so that the same flight gives the same bits. A replay elsewhere
+            holds a patch against what was there when it was recorded.
+
+    A hash that is not known is empty and is equal to nothing.
+    """
+
+    runtime: str = ""
+    simulation: str = ""
+    others: str = ""
+    fingerprint: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    exact: bool = True
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The hashes by name."""
+        return {"runtime": self.runtime, "simulation": self.simulation, "others": self.others}
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """Evidence by `full` that was found to hold for a remembered patch, as far as that can be said before it flies.
+
+    Attributes:
+        sha256: hash of the evidence.
+        exported: digest of the program that was judged then.
+        flown: digests of the flights of the incident, and of that of the scenario.
+        neighbourhood: the counts of the held-out examination, its bound calculated from them here; None where the
+            scenario asks for none.
+    """
+
+    sha256: str
+    exported: str
+    flown: tuple[tuple[str, ...], str]
+    neighbourhood: Mapping[str, Any] | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Context:
     """What stays the same over a run.
 
@@ -55,6 +100,7 @@ class Context:
         table: the robot's signals.
         sim_root: the `sim/` folder of the robot, for workers.
         regressions: scenarios of the same robot that the original passes (`Gate.qualify`).
+        surroundings: what else a verdict hangs on.
     """
 
     course: Course
@@ -62,6 +108,12 @@ class Context:
     table: SignalTable
     sim_root: str
     regressions: tuple[Course, ...] = ()
+    surroundings: Surroundings = dataclasses.field(default_factory=Surroundings)
+
+    @property
+    def bound_to(self) -> dict[str, str]:
+        """Hashes of what a verdict hangs on, besides those of scenario, assertions, and the two controllers."""
+        return {"original": self.original.sha256, **self.surroundings.hashes}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +148,10 @@ class Traced:
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-    """A proposal on its way through the stages; each stage returns it with what it found."""
+    """A proposal on its way through the stages; each stage returns it with what it found.
+
+    `standing` is the evidence that a remembered patch stands on; `unequal` says what was found to differ from it.
+    """
 
     proposal: Proposal
     source: Source
@@ -110,6 +165,8 @@ class Candidate:
     bracket: tuple[int, int | None] | None = None
     latency: Latency | None = None
     stages: tuple[StageResult, ...] = ()
+    standing: Standing | None = None
+    unequal: str = ""
 
     @property
     def refused(self) -> bool:
@@ -128,3 +185,7 @@ class Candidate:
         told = "".join(c if c.isprintable() else "?" for c in " ".join(reason.split()))
         result = StageResult(stage, False, told[:MAX_REASON], line or None, codec.plain(facts or {}))
         return dataclasses.replace(self, stages=(*self.stages, result))
+
+    def differing(self, stage: Stage, what: str) -> Candidate:
+        """The candidate after a stage at which it is not what its evidence says; `full` has to judge it."""
+        return dataclasses.replace(self.stopped(stage, what), unequal=what)

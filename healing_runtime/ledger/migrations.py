@@ -44,4 +44,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX executables_by_key ON executables (key)",
     ),
+    (
+        # The patch memory: what a look-up is bound to, what is offered, and the evidence that it claims.
+        """CREATE TABLE remembered (
+            position INTEGER PRIMARY KEY,
+            original TEXT NOT NULL,
+            controller TEXT NOT NULL,
+            assertions TEXT NOT NULL,
+            scenario TEXT NOT NULL,
+            runtime TEXT NOT NULL,
+            assertion TEXT NOT NULL,
+            patch TEXT NOT NULL,
+            evidence TEXT NOT NULL,
+            recorded_utc TEXT NOT NULL,
+            document TEXT NOT NULL,
+            UNIQUE (original, controller, assertions, scenario, runtime, assertion, patch)
+        )""",
+        "CREATE INDEX remembered_by_patch ON remembered (patch)",
+    ),
 )

@@ -22,6 +22,11 @@ from healing_runtime.ledger.migrations import MIGRATIONS
 
 Document = dict[str, Any]
 
+BOUND_TO = ("original", "controller", "assertions", "scenario", "runtime", "assertion")
+"""What an entry of the patch memory is bound to: hashes, and the id of the violated assertion."""
+GONE = ("rolled_back", "rejected")
+"""States of patches that the memory does not offer."""
+
 _BUSY_S = 10.0
 _NOT_TAKEN = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 """What the disk refuses: the ledger itself is as it was."""
@@ -95,7 +100,38 @@ class Ledger:
         """The hash of the bytes that may be loaded for a key; recording it again changes nothing."""
         self._put("INSERT OR REPLACE INTO executables VALUES (?, ?, ?)", sha256, key, _now())
 
+    def remember(self, bound_to: Mapping[str, str], patch: str, evidence: str, document: Any) -> None:
+        """A patch that stayed, under what it is bound to (`BOUND_TO`); the last word on a patch counts."""
+        columns = (*BOUND_TO, "patch", "evidence", "recorded_utc", "document")
+        values = (*(bound_to[name] for name in BOUND_TO), patch, evidence, _now(), _text(document))
+        marks = ", ".join("?" * len(columns))
+        self._put(f"INSERT OR REPLACE INTO remembered ({', '.join(columns)}) VALUES ({marks})", *values)
+
+    def forget(self, patch: str) -> tuple[str, ...]:
+        """Take a patch out of the memory, wherever it is in it; returns the hashes of the evidence it was kept on."""
+        evidence = self._rows("SELECT DISTINCT evidence FROM remembered WHERE patch = ? ORDER BY evidence", patch)
+        self._put("DELETE FROM remembered WHERE patch = ?", patch)
+        return tuple(row["evidence"] for row in evidence)
+
     # ------------------------------------------------------------ reading
+    def remembered(self, bound_to: Mapping[str, str], *, most: int, most_bytes: int) -> tuple[Document, ...]:
+        """Patches that are bound to just this, newest first: `{patch, evidence, recorded_utc, …}`.
+
+        Left out are those that were rolled back or rejected in any run, rows larger than `most_bytes`, and rows that
+        nobody here wrote so.
+        """
+        where = " AND ".join(f"{name} = ?" for name in BOUND_TO)
+        rows = self._rows(
+            f"SELECT patch, evidence, recorded_utc, document FROM remembered AS r WHERE {where}"
+            " AND typeof(document) = 'text' AND length(document) <= ?"
+            f" AND NOT EXISTS (SELECT 1 FROM patches WHERE sha256 = r.patch AND state IN {GONE})"
+            " ORDER BY position DESC LIMIT ?",
+            *(bound_to[name] for name in BOUND_TO),
+            most_bytes,
+            most,
+        )
+        return tuple(found for row in rows if (found := _remembered(row)) is not None)
+
     def runs(self) -> tuple[Document, ...]:
         """Every run, newest first: `{run, recorded_utc, …, result}`; `result` is None for a run that did not end."""
         return tuple(_run(row) for row in self._rows("SELECT * FROM runs ORDER BY rowid DESC"))
@@ -258,6 +294,15 @@ def _attempt(row: sqlite3.Row) -> Document:
 def _patch(row: sqlite3.Row) -> Document:
     head = {key: row[key] for key in ("sha256", "run", "incident", "state", "recorded_utc")}
     return {**head, **json.loads(row["document"])}
+
+
+def _remembered(row: sqlite3.Row) -> Document | None:
+    try:
+        document = json.loads(row["document"])
+    except (ValueError, RecursionError):
+        return None
+    head = {key: row[key] for key in ("patch", "evidence", "recorded_utc")}
+    return {**document, **head} if isinstance(document, dict) else None
 
 
 def _text(document: Any) -> str:

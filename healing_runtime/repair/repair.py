@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import enum
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from healing_runtime.core.codec import digest
 from healing_runtime.core.errors import BudgetSpent, OutsideError, RunAborted
 from healing_runtime.core.records import Attempt, Decision, Proposal, RepairRequest, StageResult
 from healing_runtime.core.status import Stage
+
+MEMORY = "memory"
+"""Stands where a brain's name stands for what the patch memory offers."""
 
 
 class Proposer(Protocol):
@@ -79,6 +82,28 @@ class Budget:
         return time.monotonic() > self.deadline_s
 
 
+def from_memory(
+    request: RepairRequest,
+    remembered: Sequence[Proposal],
+    judge: Callable[[Proposal], Decision],
+    budget: Budget,
+    told: Callable[[Judged], None],
+    look_up_s: float = 0.0,
+) -> Repaired | RepairRequest:
+    """Before any brain is asked: what healed this before, each an attempt. Else the request, with what was refused."""
+    for proposal in remembered[: budget.attempts]:
+        if budget.wall_spent():
+            break
+        decision = judge(proposal)
+        attempt = Attempt(MEMORY, proposal, decision.stages)
+        told(Judged(attempt, decision, look_up_s))
+        look_up_s = 0.0
+        if decision.accepted:
+            return Repaired(proposal, decision, MEMORY)
+        request = dataclasses.replace(request, attempts=(*request.attempts, attempt))
+    return request
+
+
 def repair(
     request: RepairRequest,
     brain: Proposer,
@@ -135,4 +160,4 @@ def _refused_before(proposal: Proposal, request: RepairRequest) -> Decision | No
     if all(attempt.proposal.source != proposal.source for attempt in request.attempts):
         return None
     again = StageResult(Stage.CONTRACT, False, "this source was refused before in this incident.")
-    return Decision(policy="full", accepted=False, stages=(again,))
+    return Decision(policy="", accepted=False, stages=(again,))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from healing_runtime import stl
@@ -13,10 +15,12 @@ from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.platform import fingerprint
 from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, Source
+from healing_runtime.core.status import GatePolicy
 from healing_runtime.gate import policy
 from healing_runtime.gate.evidence import evidence
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Context, Course, Resume
+from healing_runtime.gate.standing import Find, nothing_kept
 from healing_runtime.gate.trials import resume_ticks
 from healing_runtime.repair.repair import Repaired
 from healing_runtime.repair.request import brain_seed
@@ -24,7 +28,7 @@ from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.supervisor.deck import Deck
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.regressions import Regressions
-from healing_runtime.supervisor.sources import sim_hash
+from healing_runtime.supervisor.surroundings import here
 
 if TYPE_CHECKING:
     from healing_runtime.supervisor.recall import Recall
@@ -42,12 +46,14 @@ class Examiner:
         narrate: Callable[[str], None],
         kept: KeptPrograms,
         recall: Recall | None = None,
+        evidence: Find = nothing_kept,
     ) -> None:
         self.sandbox, self.prepared, self._narrate, self._kept = sandbox, prepared, narrate, kept
-        self._recall = recall
+        self._recall, self._evidence = recall, evidence
         self.course = Course(prepared.scenario, prepared.files)
         self._sim_root = str(prepared.sim_root)
         self.regressions = Regressions(prepared, narrate)
+        self._surroundings = getattr(prepared.loaded, "surroundings", None) or here(prepared, self.regressions.listed)
         self.keep_regressions: Callable[[tuple[Course, ...]], None] = lambda courses: None
         self._gate: policy.Gate | None = None
         self._qualified: tuple[Course, ...] = ()
@@ -85,13 +91,15 @@ class Examiner:
         return judge
 
     def gate(self) -> policy.Gate:
-        """The gate with its regressions, which are flown once, at the first incident."""
+        """The run's gate. Its regressions are flown once, for the first patch that is judged in full."""
         if self._gate is None:
-            unburdened = policy.Gate(self.sandbox, self._context(()), self._kept)
-            self._qualified = unburdened.qualify(self.regressions.courses())
-            self.keep_regressions(self._qualified)
-            self._gate = policy.Gate(self.sandbox, self._context(self._qualified), self._kept)
+            self._gate = policy.Gate(self.sandbox, self.context, self._kept, self._evidence, self._qualify)
         return self._gate
+
+    def _qualify(self) -> tuple[Course, ...]:
+        self._qualified = self.gate().qualify(self.regressions.courses())
+        self.keep_regressions(self._qualified)
+        return self._qualified
 
     def program(self, decision: Decision) -> ProgramBlob:
         """The executable that a decision accepted, and no other."""
@@ -105,16 +113,17 @@ class Examiner:
 
     def evidence(self, outcome: Repaired, incident: Incident, flying: Source) -> Evidence:
         """What stands behind an accepted patch."""
+        flown = self._qualified if outcome.decision.policy == GatePolicy.FULL else ()
         return evidence(
             outcome.decision,
-            self._context(self._qualified),
+            dataclasses.replace(self.context, regressions=flown),
             incident,
             outcome.proposal,
             flying,
             brain=outcome.brain,
             confinement=self.sandbox.confinement,
             fingerprint=fingerprint(),
-            simulation=sim_hash(self.prepared.sim_root),
+            simulation=self._surroundings.simulation,
         )
 
     def _resumes(self, incident: Incident, deck: Deck) -> tuple[Resume, ...]:
@@ -141,9 +150,11 @@ class Examiner:
         carry = resume.carry_for(program)
         return Vectors(program.carry.floats.copy(), program.carry.ints.copy()) if carry is None else carry
 
-    def _context(self, regressions: Sequence[Course]) -> Context:
+    @functools.cached_property
+    def context(self) -> Context:
+        """The run as the gate sees it, before its regressions are known."""
         p = self.prepared
-        return Context(self.course, p.source, p.table, self._sim_root, tuple(regressions))
+        return Context(self.course, p.source, p.table, self._sim_root, surroundings=self._surroundings)
 
     # ------------------------------------------------------------ words
     def words(self, assertion: str) -> tuple[str, str]:

@@ -18,7 +18,8 @@ from healing_runtime.core.platform import pin_platform
 from healing_runtime.core.records import Evidence, Incident, Source, StageResult
 from healing_runtime.core.status import Outcome
 from healing_runtime.gate.evidence import sealed
-from healing_runtime.gate.records import Course
+from healing_runtime.gate.records import Course, Surroundings
+from healing_runtime.gate.standing import Find, nothing_kept
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.repair.repair import Judged, Repaired
 from healing_runtime.supervisor.channels import Channels
@@ -36,6 +37,8 @@ MANIFEST_FORMAT = 3
 LEDGER = "ledger.sqlite3"
 """Name of the ledger, beside the run folders."""
 PATCH_FILES = ("patch.diff", "patched.py", "evidence.json")
+STANDS_ON = "stands-on.json"
+"""How the file ends that holds the evidence with which a remembered patch came, as the gate of the run saw it."""
 
 
 class Memoir:
@@ -52,6 +55,7 @@ class Memoir:
     ) -> None:
         self.prepared, self.folder, self.ledger = prepared, folder, ledger
         self.stories: list[IncidentStory] = []
+        self.evidence_of: Find = nothing_kept
         self._started, self._strict = started, strict
         self._exchanges = 0
         writer = LogWriter(folder.log_path, Channels(prepared.table), run=folder.run_id)
@@ -65,6 +69,7 @@ class Memoir:
         settings: Any,
         program: ProgramBlob,
         regressions: Sequence[Any],
+        surroundings: Surroundings,
         confinement: str,
         started: float,
         narrate: Callable[[str], None],
@@ -89,6 +94,7 @@ class Memoir:
             "assertion_files": plain(prepared.files),
             "regressions": plain(list(regressions)),
             "robot": {"name": prepared.robot.name, "sim_sha256": sim_hash(prepared.sim_root)},
+            "surroundings": surroundings.hashes,
             "brain": settings.brain,
             "program_sha256": program.sha256,
             "ground_truth": prepared.robot.ground_truth,
@@ -182,7 +188,11 @@ class Memoir:
             "wall_s": plain(decision.wall_s),
             "stage_s": plain(decision.stage_s),
         }
+        if decision.not_remembered:
+            entry["not_remembered"] = decision.not_remembered
         number = len(story.attempts)
+        if (stands_on := self.evidence_of(attempt.proposal.stands_on)) is not None:
+            self.folder.write_incident(story.incident.id, f"attempt-{number:02d}-{STANDS_ON}", stands_on)
         self.folder.write_incident(story.incident.id, f"attempt-{number:02d}.json", entry)
         self.journal.event(
             story.incident.tick,

@@ -7,7 +7,7 @@ those only with the hashes that the manifest holds.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from healing_runtime.core.errors import InputError, Location, RecordError, RunAb
 from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import AssertionFile, Proposal, RepairRequest, Scenario, Source
 from healing_runtime.gate.neighbourhood import must_be_provable
-from healing_runtime.gate.records import Course
+from healing_runtime.gate.records import Course, Surroundings
 from healing_runtime.language import source as sources
 from healing_runtime.repair.repair import Reason, RecordedRefusal
-from healing_runtime.supervisor.memoir import MANIFEST_FORMAT, inputs_of
+from healing_runtime.supervisor import surroundings
+from healing_runtime.supervisor.memoir import MANIFEST_FORMAT, STANDS_ON, inputs_of
 from healing_runtime.supervisor.preparation import Prepared, judged_by, refuse_bad_triggers
 from healing_runtime.supervisor.regressions import recorded
 from healing_runtime.supervisor.run import ABORTED
@@ -99,12 +100,13 @@ class Record:
             _judged(self.folder.path / "regressions.json", course, robot)
         if controller is not None:
             source = home.controller(str(controller))
+        sim_root = home.sim_root(scenario.robot)
         return Prepared(
             workspace=home,
-            loaded=loaded,
+            loaded=dataclasses.replace(loaded, surroundings=surroundings.recorded(manifest, sim_root)),
             scenario=scenario,
             robot=robot,
-            sim_root=home.sim_root(scenario.robot),
+            sim_root=sim_root,
             files=files,
             requirements=requirements,
             source=source,
@@ -182,6 +184,7 @@ class RecordedScenario:
     sha256: str
     notes: tuple[str, ...] = ()
     regressions: tuple[Mapping[str, Any], ...] = ()
+    surroundings: Surroundings = dataclasses.field(default_factory=Surroundings)
 
     @classmethod
     def of(
@@ -190,6 +193,17 @@ class RecordedScenario:
         """From a manifest, and the courses that the run qualified."""
         file = manifest["scenario_file"]
         return cls(scenario, Path(file["path"]), str(file["text"]), str(file["sha256"]), (), regressions)
+
+
+def recorded_evidence(folder: RunFolder) -> Callable[[str], Any]:
+    """What finds the evidence that came with the remembered patches of a record, by its hash."""
+    found: dict[str, Any] = {}
+    for incident in folder.incident_ids():
+        for name in folder.incident_files(incident):
+            if name.endswith(STANDS_ON):
+                document = folder.read_incident(incident, name)
+                found[digest(document)] = document
+    return found.get
 
 
 class RecordedBrain:

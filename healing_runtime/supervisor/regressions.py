@@ -7,6 +7,7 @@ from typing import Any
 
 from healing_runtime.core.codec import digest, plain, read
 from healing_runtime.core.errors import InputError, Location, RecordError
+from healing_runtime.core.status import GatePolicy
 from healing_runtime.gate.records import Course
 from healing_runtime.supervisor.preparation import Prepared, judged_by, refuse_bad_triggers
 from healing_runtime.telemetry.record import RunFolder
@@ -85,7 +86,8 @@ def recorded(folder: RunFolder, wanted: bool) -> tuple[Mapping[str, Any], ...]:
     """
     document = folder.read_regressions()
     if document is None:
-        if wanted and any(folder.read_attempts(incident) for incident in folder.incident_ids()):
+        judged = (attempt for incident in folder.incident_ids() for attempt in folder.read_attempts(incident))
+        if wanted and any(attempt.get("policy") == GatePolicy.FULL for attempt in judged):
             raise RecordError(f"{folder.path}: regressions.json is missing, with which its patches were judged.")
         return ()
     courses = document.get("courses")

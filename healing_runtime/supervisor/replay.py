@@ -23,7 +23,7 @@ from healing_runtime.supervisor.comparing import Divergence, content_of
 from healing_runtime.supervisor.memoir import LEDGER
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.recall import HandingOver, Recall, SnapshotDiffers
-from healing_runtime.supervisor.record import Record, RecordedBrain
+from healing_runtime.supervisor.record import Record, RecordedBrain, recorded_evidence
 from healing_runtime.supervisor.result import RunResult
 from healing_runtime.supervisor.runtime import Runtime
 from healing_runtime.supervisor.settings import Settings
@@ -125,6 +125,7 @@ def _settings(record: Record, scratch: Path, *, verify: bool, asked: bool) -> Se
         make_brain=None if brain == "none" else lambda _: RecordedBrain(record.folder),
         wall_budget=False,
         remember=False,
+        evidence=recorded_evidence(record.folder),
         until_tick=_cut_at(record) if verify else None,
         executables=record.folder.path.parent / LEDGER,
     )

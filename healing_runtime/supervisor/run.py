@@ -15,13 +15,14 @@ from healing_runtime.core.codec import digest
 from healing_runtime.core.errors import OutsideError
 from healing_runtime.core.records import Incident, Source, StageResult
 from healing_runtime.core.status import Outcome, Severity, Stage, Status
-from healing_runtime.repair.repair import Budget, Judged, Reason, Refused, Repaired, repair
+from healing_runtime.repair.repair import Budget, Judged, Reason, Refused, Repaired, from_memory, repair
 from healing_runtime.repair.request import request_for
 from healing_runtime.supervisor.deck import Checkpoint, Deck
 from healing_runtime.supervisor.examiner import Examiner
 from healing_runtime.supervisor.machine import Event, Machine, Mode
 from healing_runtime.supervisor.memoir import Memoir
 from healing_runtime.supervisor.preparation import Prepared
+from healing_runtime.supervisor.remembering import Remembering
 from healing_runtime.supervisor.result import IncidentStory, RunResult
 from healing_runtime.supervisor.settings import Settings
 from healing_runtime.supervisor.telling import lost_signals, told
@@ -40,12 +41,13 @@ class Run:
         settings: Settings,
         examiner: Examiner,
         memoir: Memoir,
+        remembering: Remembering,
         program: Program,
         loader: Loader,
         narrate: Narrate,
     ) -> None:
         self.prepared, self.settings, self.examiner = prepared, settings, examiner
-        self.memoir, self.loader, self.narrate = memoir, loader, narrate
+        self.memoir, self.remembering, self.loader, self.narrate = memoir, remembering, loader, narrate
         examiner.keep_regressions = memoir.regressions
         scenario = prepared.scenario
         self.deck = Deck(prepared.robot.make(), scenario, program, memoir.journal)
@@ -123,6 +125,7 @@ class Run:
             if self._probation(incident, story, checkpoint):
                 self.source = patched
                 self.memoir.healed(story)
+                self.remembering.keep()
                 return True
 
     @property
@@ -194,9 +197,17 @@ class Run:
             self.memoir.attempt(story, judged)
             refusal = judged.decision.refusal
             said = f"refused by {refusal.stage}: {refusal.reason}" if refusal else "accepted"
+            if why := judged.decision.not_remembered:
+                self.narrate(f"patch by {judged.attempt.brain}: judged in full, {why}")
             self.narrate(f"patch by {judged.attempt.brain}: {said}")
 
-        return self._ask(request, judge, Budget(self.attempts_left, deadline), tell, story)
+        asked = time.perf_counter()
+        remembered = self.remembering.proposals(incident, self.source, request.attempts)
+        looked_up_s = time.perf_counter() - asked
+        outcome = from_memory(request, remembered, judge, Budget(self.attempts_left, deadline), tell, looked_up_s)
+        if isinstance(outcome, Repaired):
+            return outcome
+        return self._ask(outcome, judge, Budget(self.attempts_left, deadline), tell, story)
 
     def _ask(
         self, request: Any, judge: Any, budget: Budget, tell: Callable[[Judged], None], story: IncidentStory
@@ -246,6 +257,7 @@ class Run:
         loading = self.loader.load(blob)
         evidence = self.examiner.evidence(outcome, story.incident, self.source)
         self.memoir.accepted(story, outcome, (self.source, patched), evidence)
+        self.remembering.hold(outcome, story.incident, self.source, evidence, self.memoir.folder.run_id)
         program = loading.result()
         carry = self.examiner.carry_at(resume, blob)
         handed_over = self.settings.recall is not None and self.settings.recall.takes_over_at(story.incident.id)
@@ -273,6 +285,7 @@ class Run:
             return True
         self.machine.fire(Event.ROLLED_BACK, stop.tick)
         result = StageResult(Stage.PROBATION, False, f"{broken[0]} was violated at tick {stop.tick}")
+        self.remembering.forget(story.patch or "")
         self.memoir.probation_failed(story, result)
         self.narrate(f"rolled back: {result.reason}")
         deck.roll_back(checkpoint)

@@ -13,11 +13,14 @@ from healing_runtime.compile.loader import Loader
 from healing_runtime.core.errors import OutsideError
 from healing_runtime.core.platform import pin_platform
 from healing_runtime.gate.kept_programs import KeptPrograms
+from healing_runtime.ledger.patch_memory import PatchMemory
+from healing_runtime.ledger.sealed import SealedEvidence
 from healing_runtime.sandbox import confinement
 from healing_runtime.supervisor import preparation
 from healing_runtime.supervisor.examiner import Examiner
 from healing_runtime.supervisor.memoir import LEDGER, Memoir, refuse_bad_place
 from healing_runtime.supervisor.preparation import Prepared
+from healing_runtime.supervisor.remembering import Remembering
 from healing_runtime.supervisor.result import RunResult
 from healing_runtime.supervisor.run import Run
 from healing_runtime.supervisor.settings import Settings
@@ -37,6 +40,7 @@ class Runtime:
         out: folder for the run record; default `<workspace>/runs`.
         strict: assertions that end unknown or vacuous, broken warnings, and faults whose formula was never true, make
             the exit code 1.
+        memory: ask the patch memory before the brain, and leave in it what stays.
         progress: told what happens, one line a time.
 
     Raises:
@@ -53,6 +57,7 @@ class Runtime:
         seed: int | None = None,
         out: str | Path | None = None,
         strict: bool = False,
+        memory: bool = True,
         progress: Narrate | None = None,
         workspace: Any = None,
         settings: Settings | None = None,
@@ -61,7 +66,7 @@ class Runtime:
         self._scenario, self._policy, self._seed, self._home = scenario, policy, seed, workspace
         self._narrate = progress or (lambda _: None)
         self._settings = settings or Settings(
-            brain=brain, brain_fallback=brain_fallback, strict=strict, out=Path(out) if out else None
+            brain=brain, brain_fallback=brain_fallback, strict=strict, out=Path(out) if out else None, memory=memory
         )
 
     def run(self) -> RunResult:
@@ -72,17 +77,22 @@ class Runtime:
         refuse_bad_place(self._settings.out or prepared.workspace.runs)
         with Examiner.workers() as sandbox, self._kept(prepared) as kept, Loader() as loader:
             confinement.refuse_weak(prepared.scenario.policy, sandbox.confinement)
-            examiner = Examiner(sandbox, prepared, self._narrate, kept, self._settings.recall)
+            sealed = SealedEvidence.here()
+            find = self._settings.evidence or sealed.find
+            examiner = Examiner(sandbox, prepared, self._narrate, kept, self._settings.recall, find)
             self._narrate(f"building {prepared.source.name}")
             blob = examiner.admit()
             programs.use_dtype(blob.interface.controller.dtype)
             program = loader.load(blob).result()
             preparation.refuse_bad_start(prepared, program)
             listed, level = examiner.regressions.listed, sandbox.confinement
-            memoir = Memoir.open(prepared, self._settings, blob, listed, level, started, self._narrate)
+            around = examiner.context.surroundings
+            memoir = Memoir.open(prepared, self._settings, blob, listed, around, level, started, self._narrate)
+            memoir.evidence_of = find
             kept.settle()
             try:
-                run = Run(prepared, self._settings, examiner, memoir, program, loader, self._narrate)
+                remembering = Remembering(self._memory(memoir, sealed), examiner.context)
+                run = Run(prepared, self._settings, examiner, memoir, remembering, program, loader, self._narrate)
             except BaseException as error:
                 memoir.interrupted(error)
                 raise
@@ -92,6 +102,12 @@ class Runtime:
         """Programs of earlier runs, as the ledger beside this run's record names them, or beside the replayed one."""
         ledger = self._settings.executables or (self._settings.out or prepared.workspace.runs) / LEDGER
         return KeptPrograms.beside(ledger, self._narrate)
+
+    def _memory(self, memoir: Memoir, sealed: SealedEvidence) -> PatchMemory | None:
+        """That of the ledger which this run writes; None for a replay, and where it is switched off."""
+        if memoir.ledger is None or not self._settings.memory:
+            return None
+        return PatchMemory(memoir.ledger, sealed)
 
     def _check_brain(self) -> None:
         """Refuse a brain that cannot work before anything flies, unless the embedded one may go on in its place."""

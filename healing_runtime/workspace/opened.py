@@ -120,6 +120,10 @@ class Workspace:
         """The hash of a scenario's file, which is not resolved. InputError where it is not there or no text."""
         return read_text(self._find("scenarios", name, None))[1]
 
+    def assertion_sha256(self, name: str) -> str:
+        """The hash of an assertion file, which is not read further. InputError where it is not there or no text."""
+        return read_text(self._find("assertions", name, None))[1]
+
     def scenario_names(self, robot: str | None = None) -> tuple[str, ...]:
         """All scenarios of workspace and catalogue, sorted; of one robot, those in its folder."""
         return tuple(n for n in self._names("scenarios") if robot is None or n.partition("/")[0] == robot)

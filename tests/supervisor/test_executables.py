@@ -109,11 +109,11 @@ def test_a_kept_executable_that_does_not_load_is_compiled_again(home, builds, tm
 
 def test_a_patch_is_flown_and_swapped_in_though_what_was_kept_of_it_does_not_load(home, builds, tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
-    first = Runtime(SCENARIO, workspace=home, out=tmp_path).run()
+    first = Runtime(SCENARIO, workspace=home, out=tmp_path, memory=False).run()
     compiled = len(builds)
     assert first.outcome == "healed" and spoil(tmp_path) == compiled >= 2
     told = []
-    second = Runtime(SCENARIO, workspace=home, out=tmp_path, progress=told.append).run()
+    second = Runtime(SCENARIO, workspace=home, out=tmp_path, memory=False, progress=told.append).run()
     assert second.outcome == "healed" and len(builds) == 2 * compiled
     assert len([line for line in told if "does not load" in line]) == compiled
     assert not [line for line in told if "refused" in line]
