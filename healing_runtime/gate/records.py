@@ -49,6 +49,7 @@ class Context:
         table: the robot's signals.
         sim_root: the `sim/` folder of the robot, for workers.
         regressions: scenarios of the same robot that the original passes (`Gate.qualify`).
+        examined: examinations on held-out neighbours that incidents have spent before this gate was made.
     """
 
     course: Course
@@ -56,6 +57,7 @@ class Context:
     table: SignalTable
     sim_root: str
     regressions: tuple[Course, ...] = ()
+    examined: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

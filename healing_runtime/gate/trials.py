@@ -45,7 +45,7 @@ class Trials:
 
     def __init__(self, sandbox: Sandbox, context: Context, kept: KeptPrograms) -> None:
         self._sandbox, self._context, self._kept = sandbox, context, kept
-        self._examined: Counter[str] = Counter()
+        self._examined: Counter[str] = Counter(context.examined)
 
     def __call__(self, candidate: Candidate) -> Candidate:
         """Fly the candidate's program; refuse with the first flight that does not keep its promises."""

@@ -25,7 +25,7 @@ from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.regressions import Regressions
 
 if TYPE_CHECKING:
-    from healing_runtime.supervisor.recall import Recall
+    from healing_runtime.supervisor.recall import TakenOver
 
 WORKERS = 2
 
@@ -39,7 +39,7 @@ class Examiner:
         prepared: Prepared,
         narrate: Callable[[str], None],
         kept: KeptPrograms,
-        recall: Recall | None = None,
+        recall: TakenOver | None = None,
     ) -> None:
         self.sandbox, self.prepared, self._narrate, self._kept = sandbox, prepared, narrate, kept
         self._recall = recall
@@ -66,15 +66,15 @@ class Examiner:
     def judge_for(self, incident: Incident, deck: Deck, flying: Source) -> Callable[[Proposal], Decision]:
         """The gate for one incident: proposal -> decision."""
         self._offered = resumes = self._resumes(incident, deck)
+        recorded: Callable[[Proposal], Decision | None] | None = None
         if self._recall is not None:
             if self._recall.takes_over_at(incident.id):
                 self._offered = (self._resume(incident.tick, deck, incident.tick),)
             recorded = self._recall.judge_for(incident, self._build, flying)
-            if recorded is not None:
-                return recorded
 
         def judge(proposal: Proposal) -> Decision:
-            return self.gate().judge(proposal, incident, resumes, flying)
+            taken_over = None if recorded is None else recorded(proposal)
+            return taken_over or self.gate().judge(proposal, incident, resumes, flying)
 
         return judge
 
@@ -99,7 +99,8 @@ class Examiner:
 
     def evidence(self, outcome: Repaired, incident: Incident, flying: Source) -> Evidence:
         """What stands behind an accepted patch."""
-        return evidence(
+        taken_over = None if self._recall is None else self._recall.evidence(outcome.decision)
+        return taken_over or evidence(
             outcome.decision,
             self._context(()),
             incident,
@@ -130,7 +131,8 @@ class Examiner:
 
     def _context(self, regressions: Sequence[Course]) -> Context:
         p = self.prepared
-        return Context(self.course, p.source, p.table, self._sim_root, tuple(regressions))
+        examined = {} if self._recall is None else self._recall.examined()
+        return Context(self.course, p.source, p.table, self._sim_root, tuple(regressions), examined)
 
     # ------------------------------------------------------------ words
     def words(self, assertion: str) -> tuple[str, str]:

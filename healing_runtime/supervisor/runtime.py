@@ -15,6 +15,7 @@ from healing_runtime.core.platform import pin_platform
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.sandbox import confinement
 from healing_runtime.supervisor import preparation
+from healing_runtime.supervisor.approval import Ask
 from healing_runtime.supervisor.examiner import Examiner
 from healing_runtime.supervisor.memoir import LEDGER, Memoir, refuse_bad_place
 from healing_runtime.supervisor.preparation import Prepared
@@ -35,6 +36,8 @@ class Runtime:
         policy: `freeze` or `rewind`; default as the scenario says.
         seed: drives noise and every draw; default as the scenario says.
         out: folder for the run record; default `<workspace>/runs`.
+        approve: asks a person about a patch, where the scenario has `policy.approval: human`; it gets a `Review` and
+            gives `Approve`, `Reject` or None for later. Without it such a run ends as `awaiting_approval`.
         strict: assertions that end unknown or vacuous, broken warnings, and faults whose formula was never true, make
             the exit code 1.
         progress: told what happens, one line a time.
@@ -52,6 +55,7 @@ class Runtime:
         policy: str | None = None,
         seed: int | None = None,
         out: str | Path | None = None,
+        approve: Ask | None = None,
         strict: bool = False,
         progress: Narrate | None = None,
         workspace: Any = None,
@@ -61,7 +65,11 @@ class Runtime:
         self._scenario, self._policy, self._seed, self._home = scenario, policy, seed, workspace
         self._narrate = progress or (lambda _: None)
         self._settings = settings or Settings(
-            brain=brain, brain_fallback=brain_fallback, strict=strict, out=Path(out) if out else None
+            brain=brain,
+            brain_fallback=brain_fallback,
+            strict=strict,
+            out=Path(out) if out else None,
+            approve=approve,
         )
 
     def run(self) -> RunResult:
@@ -79,7 +87,10 @@ class Runtime:
             program = loader.load(blob).result()
             preparation.refuse_bad_start(prepared, program)
             listed, level = examiner.regressions.listed, sandbox.confinement
-            memoir = Memoir.open(prepared, self._settings, blob, listed, level, started, self._narrate)
+            if (reopen := self._settings.reopen) is not None:
+                memoir = reopen(prepared, self._settings, started, self._narrate)
+            else:
+                memoir = Memoir.open(prepared, self._settings, blob, listed, level, started, self._narrate)
             kept.settle()
             try:
                 run = Run(prepared, self._settings, examiner, memoir, program, loader, self._narrate)

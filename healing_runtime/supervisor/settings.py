@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from healing_runtime.brains.brain import Brain, BrainContext
+from healing_runtime.supervisor.approval import Ask, Decide
 
 if TYPE_CHECKING:
-    from healing_runtime.supervisor.recall import Recall
+    from healing_runtime.supervisor.memoir import Memoir
+    from healing_runtime.supervisor.recall import TakenOver
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +23,9 @@ class Settings:
     proposals). `wall_budget` False leaves the scenario's wall budget out, as a replay must.
     `executables` is the ledger that names executables of earlier runs; None is the one that this run writes to.
     `until_tick` ends the flight there without a verdict on what is open, for the replay of a run that was cut off;
-    `recall` begins it at one of its incidents.
+    `recall` says what is taken over from a record. `approve` asks a person about a patch where the scenario wants that;
+    `decide` replaces it (replay hands in the recorded decisions). `reopen` goes on with the record of a run in place of
+    making a new one.
     """
 
     brain: str = "embedded"
@@ -33,4 +37,7 @@ class Settings:
     remember: bool = True
     until_tick: int | None = None
     executables: Path | None = None
-    recall: Recall | None = None
+    recall: TakenOver | None = None
+    approve: Ask | None = None
+    decide: Decide | None = None
+    reopen: Callable[..., Memoir] | None = None
