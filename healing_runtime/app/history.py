@@ -9,6 +9,7 @@ from typing import Any
 
 from healing_runtime import workspace
 from healing_runtime.core.errors import NotFoundInCatalogue
+from healing_runtime.ledger.approvals import Approvals
 from healing_runtime.ledger.store import Ledger
 
 Document = dict[str, Any]
@@ -34,15 +35,27 @@ def incident(prefix: str, out: Path | None = None) -> Document:
 
 def patches(out: Path | None = None) -> list[Document]:
     """Every patch, newest first, without sources, diff and evidence."""
-    long = ("before", "after", "diff", "evidence")
+    long = ("before", "after", "diff", "evidence", "approval", "decision")
     with _ledger(out) as ledger:
         return [{k: v for k, v in p.items() if k not in long} for p in ledger.patches()] if ledger else []
 
 
 def patch(prefix: str, out: Path | None = None) -> Document:
-    """One patch with sources, diff and evidence, by the start of its hash. NotFoundInCatalogue unless one fits."""
+    """One patch with sources, diff, evidence and decisions of people, by the start of its hash.
+
+    NotFoundInCatalogue unless one fits.
+    """
+    with opened(out, "patch", prefix) as ledger:
+        found = ledger.patch(prefix)
+        decisions = Approvals(ledger).of_patch(found["run"], found["incident"], found["sha256"])
+        return {**found, "decisions": list(decisions)}
+
+
+@contextlib.contextmanager
+def opened(out: Path | None, noun: str, prefix: str) -> Iterator[Ledger]:
+    """The ledger in which something is looked up. NotFoundInCatalogue where nothing was recorded yet."""
     with _ledger(out) as ledger:
-        return _found(ledger, "patch", prefix).patch(prefix)
+        yield _found(ledger, noun, prefix)
 
 
 @contextlib.contextmanager
