@@ -11,15 +11,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from healing_runtime import stl, tensorlang
     from healing_runtime.app.flights import load_scenario
+    from healing_runtime.supervisor.approval import Approve, Reject
+    from healing_runtime.supervisor.resume import resume
     from healing_runtime.supervisor.runtime import RunResult, Runtime
 
-__all__ = ["RunResult", "Runtime", "__version__", "load_scenario", "stl", "tensorlang"]
+__all__ = [
+    "Approve",
+    "Reject",
+    "RunResult",
+    "Runtime",
+    "__version__",
+    "load_scenario",
+    "resume",
+    "stl",
+    "tensorlang",
+]
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Runtime": "healing_runtime.supervisor.runtime",
     "RunResult": "healing_runtime.supervisor.runtime",
+    "Approve": "healing_runtime.supervisor.approval",
+    "Reject": "healing_runtime.supervisor.approval",
+    "resume": "healing_runtime.supervisor.resume",
     "load_scenario": "healing_runtime.app.flights",
 }
 _MODULES = {"stl", "tensorlang"}

@@ -11,6 +11,7 @@ from healing_runtime.core.errors import NotFoundInCatalogue
 from healing_runtime.core.platform import pin_environment
 
 if TYPE_CHECKING:
+    from healing_runtime.supervisor.approval import Ask
     from healing_runtime.supervisor.replay import ReplayResult
     from healing_runtime.supervisor.runtime import RunResult
     from healing_runtime.workspace import LoadedScenario
@@ -38,6 +39,7 @@ def run(
     out: Path | None = None,
     strict: bool = False,
     memory: bool = True,
+    approve: Ask | None = None,
     narrate: Narrate | None = None,
 ) -> RunResult:
     """Fly a scenario under supervision; the result holds the document, the exit code and the run's folder."""
@@ -53,8 +55,26 @@ def run(
         out=out,
         strict=strict,
         memory=memory,
+        approve=approve,
         progress=narrate,
     ).run()
+
+
+def resume(
+    run: Path,
+    *,
+    brain_fallback: bool = True,
+    out: Path | None = None,
+    strict: bool = False,
+    approve: Ask | None = None,
+    narrate: Narrate | None = None,
+) -> RunResult:
+    """Go on with a run that waits for approval or was killed. A bare run id is looked up in `out` or in `runs/`."""
+    folder = out / run if out is not None and (out / run).is_dir() else run_path(run)
+    pin_environment()
+    from healing_runtime.supervisor.resume import resume as go_on
+
+    return go_on(folder, approve=approve, brain_fallback=brain_fallback, strict=strict, progress=narrate)
 
 
 def replay(

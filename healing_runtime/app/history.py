@@ -9,6 +9,7 @@ from typing import Any
 
 from healing_runtime import workspace
 from healing_runtime.core.errors import NotFoundInCatalogue
+from healing_runtime.ledger.approvals import Approvals
 from healing_runtime.ledger.store import Ledger
 
 Document = dict[str, Any]
@@ -34,21 +35,20 @@ def incident(prefix: str, out: Path | None = None) -> Document:
 
 def patches(out: Path | None = None) -> list[Document]:
     """Every patch, newest first, without sources, diff and evidence."""
-    long = ("before", "after", "diff", "evidence")
+    long = ("before", "after", "diff", "evidence", "approval", "decision")
     with _ledger(out) as ledger:
         return [{k: v for k, v in p.items() if k not in long} for p in ledger.patches()] if ledger else []
 
 
 def patch(prefix: str, out: Path | None = None) -> Document:
-    """One patch with sources, diff, evidence and the `attempts` that led to it, by the start of its hash.
+    """One patch with sources, diff, evidence, the `attempts` that led to it and the `decisions` of people.
 
-    Raises:
-        NotFoundInCatalogue: not one fits.
+    `prefix` is the start of its hash. NotFoundInCatalogue unless one fits.
     """
-    with _ledger(out) as ledger:
-        store = _found(ledger, "patch", prefix)
-        found = store.patch(prefix)
-        return {**found, "attempts": _attempts(store, found)}
+    with opened(out, "patch", prefix) as ledger:
+        found = ledger.patch(prefix)
+        decisions = Approvals(ledger).of_patch(found["run"], found["incident"], found["sha256"])
+        return {**found, "attempts": _attempts(ledger, found), "decisions": list(decisions)}
 
 
 def _attempts(ledger: Ledger, patch: Document) -> list[Document]:
@@ -59,6 +59,13 @@ def _attempts(ledger: Ledger, patch: Document) -> list[Document]:
         return []
     own = [n for n, a in enumerate(attempts, 1) if a.get("proposal", {}).get("source") == patch.get("after")]
     return attempts[: own[0]] if own else []
+
+
+@contextlib.contextmanager
+def opened(out: Path | None, noun: str, prefix: str) -> Iterator[Ledger]:
+    """The ledger in which something is looked up. NotFoundInCatalogue where nothing was recorded yet."""
+    with _ledger(out) as ledger:
+        yield _found(ledger, noun, prefix)
 
 
 @contextlib.contextmanager

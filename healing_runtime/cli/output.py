@@ -24,9 +24,9 @@ RunsOption = Annotated[
 ]
 
 _DOUBLE_STOP = re.compile(r"(?<![.])([.?!])\.(?![.])")
-_GOOD = {"succeeded", "healed", "true", "accepted", "kept", "ok", "identical", "agrees"}
-_BAD = {"violated", "aborted", "false", "invalid", "refused", "error", "diverged"}
-_MIDDLING = {"fallback", "unknown", "vacuous", "awaiting_approval", "warning"}
+_GOOD = {"succeeded", "healed", "true", "accepted", "kept", "ok", "identical", "agrees", "approved"}
+_BAD = {"violated", "aborted", "false", "invalid", "refused", "error", "diverged", "rejected"}
+_MIDDLING = {"fallback", "unknown", "vacuous", "awaiting_approval", "warning", "pending"}
 
 
 class ReaderGone(Exception):
@@ -95,6 +95,11 @@ def stdout_is_full() -> bool:
         abandon_stdout()
         return True
     return False
+
+
+def on_terminal() -> bool:
+    """Whether somebody is there to ask."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""`heal patches list | show | diff | export | apply | rollback`."""
+"""`heal patches list | show | diff | approve | reject | export | apply | rollback`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from healing_runtime.cli import output, stages
+from healing_runtime.cli import output, reviewing, stages
 
 PLACE = 50
 
+By = Annotated[str, typer.Option(metavar="NAME", help="Who decides; your user name if left out.")]
+Run = Annotated[str | None, typer.Option(metavar="RUN", help="The run in which it waits, where it waits in several.")]
 PatchId = Annotated[str, typer.Argument(help="A patch's hash, or its first characters; 'sha256:' may be left out.")]
 
 
@@ -22,6 +24,8 @@ def register(program: typer.Typer) -> None:
     group.command("list", epilog="Example: heal patches list --json")(list_patches)
     group.command("show", epilog="Example: heal patches show 1c9e")(show_patch)
     group.command("diff", epilog="Example: heal patches diff 1c9e | less")(diff_patch)
+    group.command("approve", epilog="Example: heal patches approve 1c9e --note 'read the diff'")(approve_patch)
+    group.command("reject", epilog="Example: heal patches reject 1c9e --reason 'the gain is too high'")(reject_patch)
     group.command("export", epilog="Example: heal patches export 1c9e --to review")(export_patch)
     group.command("apply", epilog="Example: heal patches apply 1c9e")(apply_patch)
     group.command("rollback", epilog="Example: heal patches rollback 1c9e")(rollback_patch)
@@ -51,6 +55,43 @@ def diff_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.Js
     document = history.patch(patch, out)
     short = {"sha256": document["sha256"], "controller": document["controller"], "diff": document["diff"]}
     output.emit(short, as_json, lambda: document["diff"].splitlines())
+
+
+def approve_patch(
+    patch: PatchId,
+    by: By = "",
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Kept with the decision.")] = "",
+    run: Run = None,
+    out: output.RunsOption = None,
+    as_json: output.JsonFlag = False,
+) -> None:
+    """Let a patch that waits for approval fly.
+
+    It flies once its run goes on: heal run --resume RUN. The decision is for this patch, its evidence, its scenario
+    and its executable, and is not taken back.
+    """
+    from healing_runtime.app import approvals
+
+    document = approvals.approve(patch, by=by, note=note, run=run, out=out)
+    output.emit(document, as_json, lambda: reviewing.decided(document))
+
+
+def reject_patch(
+    patch: PatchId,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the brain is told it.")],
+    by: By = "",
+    run: Run = None,
+    out: output.RunsOption = None,
+    as_json: output.JsonFlag = False,
+) -> None:
+    """Refuse a patch that waits for approval.
+
+    Once its run goes on, the brain is told the reason, and its other attempts and budgets remain.
+    """
+    from healing_runtime.app import approvals
+
+    document = approvals.reject(patch, reason, by=by, run=run, out=out)
+    output.emit(document, as_json, lambda: reviewing.decided(document))
 
 
 def export_patch(
@@ -97,8 +138,9 @@ def _rows(patches: list[dict[str, Any]]) -> list[str]:
 
 
 def _details(document: dict[str, Any]) -> list[str]:
-    skipped = ("diff", "evidence", "before", "after", "attempts")
+    skipped = ("diff", "evidence", "before", "after", "attempts", "approval", "decision", "decisions")
     lines = [f"{key}: {output.number(document[key])}" for key in document if key not in skipped]
+    lines += [f"{output.word(said['decision'])}: {reviewing.who(said)}" for said in document["decisions"]]
     evidence = document["evidence"]
     told = ("evidence_sha256", "policy", "confinement", "program_sha256", "mission", "takeover", "seeds", "latency")
     lines += [f"{key}: {stages.short(evidence[key])}" for key in told if evidence.get(key) is not None]

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from healing_runtime.cli import output
+from healing_runtime.cli import output, reviewing
+from healing_runtime.core.errors import InputError
 
 PLACE = 10
 _OPEN = {
@@ -23,10 +24,15 @@ def register(program: typer.Typer) -> None:
 
 
 def run(
-    scenario: Annotated[str, typer.Argument(help="A scenario: a path, or a name as 'heal catalogue list' shows it.")],
+    scenario: Annotated[
+        str | None, typer.Argument(help="A scenario: a path, or a name as 'heal catalogue list' shows it.")
+    ] = None,
     brain: Annotated[
-        str, typer.Option(help="Who proposes repairs: embedded, gemini[:MODEL], cassette:FILE, mock:FILE or none.")
-    ] = "embedded",
+        str | None,
+        typer.Option(
+            help="Who proposes repairs: embedded (the default), gemini[:MODEL], cassette:FILE, mock:FILE or none."
+        ),
+    ] = None,
     no_brain_fallback: Annotated[
         bool, typer.Option("--no-brain-fallback", help="Abort where a remote brain cannot be reached.")
     ] = False,
@@ -47,26 +53,37 @@ def run(
     no_memory: Annotated[
         bool, typer.Option("--no-memory", help="Ask the brain at once, not the patch memory; leave nothing in it.")
     ] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Go on with a run that waits for approval or was killed; it names the rest."),
+    ] = None,
     as_json: output.JsonFlag = False,
 ) -> None:
     """Fly a scenario; heal the controller when it breaks a promise.
 
-    Exit code: 0 succeeded or healed, 1 fallback or violated, 2 wrong input, 4 aborted.
+    Exit code: 0 succeeded or healed, 1 fallback or violated, 2 wrong input, 4 aborted, 5 a patch waits for approval.
     """
     from healing_runtime.app import flights
 
+    chosen = {"SCENARIO": scenario, "--brain": brain, "--policy": policy, "--seed": seed}
+    given = [name for name, value in chosen.items() if value is not None]
+    if resume is not None and given:
+        raise InputError(f"a run goes on as it began; leave {' and '.join(given)} out beside --resume.")
+    if resume is None and scenario is None:
+        raise InputError("name a scenario to fly, or a run to go on with: heal run SCENARIO, heal run --resume RUN.")
     with output.progress() as progress:
-        result = flights.run(
-            scenario,
-            brain=brain,
-            brain_fallback=not no_brain_fallback,
-            policy=policy,
-            seed=seed,
-            out=out,
-            strict=strict,
-            memory=not no_memory,
-            narrate=progress.phase,
-        )
+        choices: dict[str, Any] = {
+            "brain_fallback": not no_brain_fallback,
+            "out": out,
+            "strict": strict,
+            "memory": not no_memory,
+            "approve": reviewing.asker(progress) if output.on_terminal() and not as_json else None,
+            "narrate": progress.phase,
+        }
+        if resume is not None:
+            result = flights.resume(resume, **choices)
+        else:
+            result = flights.run(str(scenario), brain=brain or "embedded", policy=policy, seed=seed, **choices)
     document = dict(result.document)
     output.emit(document, as_json, lambda: summary(document, result.folder))
     raise typer.Exit(result.exit_code)
@@ -95,6 +112,8 @@ def summary(document: dict[str, Any], folder: Path) -> list[str]:
             lines += ["", f"faults[{number}] never began: its formula was never true"]
     flown = f"{document['ticks']} ticks, {output.number(document['sim_time_s'])} s simulated"
     lines += ["", f"{flown} in {document['wall_time_s']:.1f} s", f"record: {folder}"]
+    if document["outcome"] == "awaiting_approval":
+        lines += ["", *reviewing.how_to_go_on(document, folder)]
     why = document.get("reason") or _why_unhealed(document)
     return [*lines, f"{output.word(document['outcome'])}: {why}"] if why else lines
 

@@ -83,6 +83,7 @@ class Policy:
     max_attempts: int = 8
     wall_budget_s: float = 60.0
     confinement: Literal["required", "preferred"] = "preferred"
+    approval: Literal["auto", "human"] = "auto"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Outcome(enum.StrEnum):
 
 
 class Stage(enum.StrEnum):
-    """The stages of the gate, in their order; `probation` is the supervisor's."""
+    """The stages of the gate, in their order; `approval` and `probation` are the supervisor's."""
 
     CONTRACT = "contract"
     SYNTAX = "syntax"
@@ -60,6 +60,7 @@ class Stage(enum.StrEnum):
     PASSES = "passes"
     EXPORT = "export"
     FLIGHTS = "flights"
+    APPROVAL = "approval"
     PROBATION = "probation"
 
 

@@ -102,11 +102,22 @@ def sealed(record: Evidence) -> dict[str, Any]:
     return {SEAL: seal_of(document), **document}
 
 
-def seal_of(document: Mapping[str, Any]) -> str:
+def unsealed(document: Any) -> Evidence:
+    """The record that `sealed` gave as JSON. ValueError where it is no evidence, or not what its hash was made of."""
+    if not isinstance(document, Mapping) or document.get(SEAL) != seal_of(document):
+        raise ValueError("evidence that does not have its hash")
+    return codec.read(Evidence, {key: value for key, value in document.items() if key != SEAL})
+
+
+def seal_of(document: Any) -> str:
     """The hash of an evidence document: over the canonical JSON of all that it says, without a latency.
+
+    Empty where it is no document at all.
 
     So it is the hash by which the patch memory keeps the record (`ledger/sealed.py`).
     """
+    if not isinstance(document, Mapping):
+        return ""
     return codec.digest({key: value for key, value in document.items() if key != SEAL} | {"latency": None})
 
 

@@ -101,6 +101,7 @@ class Context:
         sim_root: the `sim/` folder of the robot, for workers.
         regressions: scenarios of the same robot that the original passes (`Gate.qualify`).
         surroundings: what else a verdict hangs on.
+        examined: examinations on held-out neighbours that incidents have spent before this gate was made.
     """
 
     course: Course
@@ -114,6 +115,7 @@ class Context:
     def bound_to(self) -> dict[str, str]:
         """Hashes of what a verdict hangs on, besides those of scenario, assertions, and the two controllers."""
         return {"original": self.original.sha256, **self.surroundings.hashes}
+    examined: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -59,7 +59,7 @@ class Trials:
     ) -> None:
         self._sandbox, self._context, self._kept = sandbox, context, kept
         self._held_out = held_out or self._examine
-        self._examined: Counter[str] = Counter()
+        self._examined: Counter[str] = Counter(context.examined)
 
     def __call__(self, candidate: Candidate) -> Candidate:
         """Fly the candidate's program; refuse with the first flight that does not keep its promises."""

@@ -62,4 +62,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX remembered_by_patch ON remembered (patch)",
     ),
+    (
+        # What people decided; `bound` are the hashes that a decision is for.
+        """CREATE TABLE approvals (
+            position INTEGER PRIMARY KEY,
+            run TEXT NOT NULL,
+            incident TEXT NOT NULL,
+            patch TEXT NOT NULL,
+            bound TEXT NOT NULL,
+            decision TEXT NOT NULL,
+            decided_by TEXT NOT NULL,
+            note TEXT NOT NULL,
+            recorded_utc TEXT NOT NULL,
+            UNIQUE (run, incident, bound)
+        )""",
+    ),
 )

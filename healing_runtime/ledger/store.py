@@ -62,10 +62,11 @@ class Ledger:
         """How a run ended."""
         self._put("UPDATE runs SET result = ? WHERE run = ?", _text(result), run)
 
-    def record_incident(self, incident: str, run: str, document: Any) -> None:
-        """An incident of a run; its id is unique within the run."""
+    def record_incident(self, incident: str, run: str, document: Any, *, again: bool = False) -> None:
+        """An incident of a run; its id is unique within the run. `again`: one that is there already may stay."""
         self._put(
-            "INSERT INTO incidents (id, run, recorded_utc, document) VALUES (?, ?, ?, ?)",
+            f"INSERT {'OR IGNORE ' if again else ''}INTO incidents (id, run, recorded_utc, document)"
+            " VALUES (?, ?, ?, ?)",
             incident,
             run,
             _now(),
@@ -91,10 +92,13 @@ class Ledger:
             _text({k: v for k, v in plain.items() if k not in ("run_id", "incident", "state")}),
         )
 
-    def set_patch_state(self, sha256: str, state: str) -> None:
-        """What became of the newest patch with that hash: `probation`, `active`, `rolled_back`."""
-        newest = "SELECT max(position) FROM patches WHERE sha256 = ?"
-        self._put(f"UPDATE patches SET state = ? WHERE position = ({newest})", state, sha256)
+    def set_patch_state(self, sha256: str, state: str, run: str | None = None) -> None:
+        """What became of a patch: `probation`, `active`, `rolled_back`, `rejected`.
+
+        The newest with that hash, of a run where one is named; `ledger.approvals` sets what people decide.
+        """
+        newest = "SELECT max(position) FROM patches WHERE sha256 = ? AND run = ifnull(?, run)"
+        self._put(f"UPDATE patches SET state = ? WHERE position = ({newest})", state, sha256, run)
 
     def record_executable(self, sha256: str, key: str) -> None:
         """The hash of the bytes that may be loaded for a key; recording it again changes nothing."""
@@ -204,6 +208,12 @@ class Ledger:
                     for statement in step:
                         self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, for what depends on what is there. Raises RecordError as every other method."""
+        with self._lock, self._failures(), self._transaction():
+            yield self._db
 
     def _put(self, statement: str, *values: Any) -> None:
         with self._lock, self._failures(), self._transaction():

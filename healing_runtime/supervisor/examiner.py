@@ -31,7 +31,7 @@ from healing_runtime.supervisor.regressions import Regressions
 from healing_runtime.supervisor.surroundings import here
 
 if TYPE_CHECKING:
-    from healing_runtime.supervisor.recall import Recall
+    from healing_runtime.supervisor.recall import TakenOver
 
 WORKERS = 2
 
@@ -45,7 +45,7 @@ class Examiner:
         prepared: Prepared,
         narrate: Callable[[str], None],
         kept: KeptPrograms,
-        recall: Recall | None = None,
+        recall: TakenOver | None = None,
         evidence: Find = nothing_kept,
     ) -> None:
         self.sandbox, self.prepared, self._narrate, self._kept = sandbox, prepared, narrate, kept
@@ -77,14 +77,16 @@ class Examiner:
     ) -> Callable[[Proposal], Decision]:
         """The gate for one incident: proposal -> decision. BudgetSpent where the deadline comes first."""
         self._offered = resumes = self._resumes(incident, deck)
+        recorded: Callable[[Proposal], Decision | None] | None = None
         if self._recall is not None:
             if self._recall.takes_over_at(incident.id):
                 self._offered = (self._resume(incident.tick, deck, incident.tick, handed_over=True),)
             recorded = self._recall.judge_for(incident, self._build, flying)
-            if recorded is not None:
-                return recorded
 
         def judge(proposal: Proposal) -> Decision:
+            taken_over = None if recorded is None else recorded(proposal)
+            if taken_over is not None:
+                return taken_over
             with self.sandbox.until(deadline_s):
                 return self.gate().judge(proposal, incident, resumes, flying)
 
@@ -93,7 +95,9 @@ class Examiner:
     def gate(self) -> policy.Gate:
         """The run's gate. Its regressions are flown once, for the first patch that is judged in full."""
         if self._gate is None:
-            self._gate = policy.Gate(self.sandbox, self.context, self._kept, self._evidence, self._qualify)
+            spent = {} if self._recall is None else self._recall.examined()
+            context = dataclasses.replace(self.context, examined=spent)
+            self._gate = policy.Gate(self.sandbox, context, self._kept, self._evidence, self._qualify)
         return self._gate
 
     def _qualify(self) -> tuple[Course, ...]:
@@ -113,6 +117,9 @@ class Examiner:
 
     def evidence(self, outcome: Repaired, incident: Incident, flying: Source) -> Evidence:
         """What stands behind an accepted patch."""
+        taken_over = None if self._recall is None else self._recall.evidence(outcome.decision)
+        if taken_over is not None:
+            return taken_over
         flown = self._qualified if outcome.decision.policy == GatePolicy.FULL else ()
         return evidence(
             outcome.decision,

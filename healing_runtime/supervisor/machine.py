@@ -14,6 +14,7 @@ class Mode(enum.StrEnum):
     HELD = "held"
     REPAIRING = "repairing"
     READY = "ready"
+    AWAITING = "awaiting_approval"
     PROBATION = "probation"
     ENDED = "ended"
 
@@ -27,6 +28,9 @@ class Event(enum.StrEnum):
     REPAIR = "repair"
     ACCEPTED = "accepted"
     REFUSED = "refused"
+    ASK = "ask"
+    APPROVED = "approved"
+    REJECTED = "rejected"
     SWAP = "swap"
     PROBATION_PASSED = "probation_passed"
     ROLLED_BACK = "rolled_back"
@@ -40,6 +44,9 @@ TRANSITIONS: Mapping[tuple[Mode, Event], Mode] = {
     (Mode.HELD, Event.REPAIR): Mode.REPAIRING,
     (Mode.REPAIRING, Event.ACCEPTED): Mode.READY,
     (Mode.REPAIRING, Event.REFUSED): Mode.HELD,
+    (Mode.READY, Event.ASK): Mode.AWAITING,
+    (Mode.AWAITING, Event.APPROVED): Mode.READY,
+    (Mode.AWAITING, Event.REJECTED): Mode.HELD,
     (Mode.READY, Event.SWAP): Mode.PROBATION,
     (Mode.PROBATION, Event.PROBATION_PASSED): Mode.NOMINAL,
     (Mode.PROBATION, Event.ROLLED_BACK): Mode.HELD,

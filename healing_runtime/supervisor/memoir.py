@@ -13,16 +13,20 @@ from typing import Any
 
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.codec import digest, plain
-from healing_runtime.core.errors import InputError
+from healing_runtime.core.errors import InputError, NotFoundInCatalogue
 from healing_runtime.core.platform import pin_platform
 from healing_runtime.core.records import Evidence, Incident, Source, StageResult
-from healing_runtime.core.status import Outcome
-from healing_runtime.gate.evidence import sealed
+from healing_runtime.core.status import Outcome, Stage
+from healing_runtime.gate.evidence import SEAL, sealed
 from healing_runtime.gate.records import Course, Surroundings
 from healing_runtime.gate.standing import Find, nothing_kept
+from healing_runtime.ledger.approvals import REJECTED, Approvals
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.repair.repair import Judged, Repaired
+from healing_runtime.supervisor import approval
+from healing_runtime.supervisor.approval import Approval, Bound, Review
 from healing_runtime.supervisor.channels import Channels
+from healing_runtime.supervisor.continued import ContinuedLog
 from healing_runtime.supervisor.deck import Deck
 from healing_runtime.supervisor.journal import Journal
 from healing_runtime.supervisor.machine import Event, Mode
@@ -31,7 +35,7 @@ from healing_runtime.supervisor.regressions import keep
 from healing_runtime.supervisor.result import IncidentStory, RunResult, document
 from healing_runtime.supervisor.sources import patch_diff, sim_hash
 from healing_runtime.telemetry.mcap import LogDrain, LogWriter, digest_of, read_log
-from healing_runtime.telemetry.record import RunFolder
+from healing_runtime.telemetry.record import Claim, RunFolder
 
 MANIFEST_FORMAT = 3
 LEDGER = "ledger.sqlite3"
@@ -52,13 +56,18 @@ class Memoir:
         started: float,
         strict: bool,
         narrate: Callable[[str], None],
+        *,
+        claim: Claim | None = None,
+        continued: ContinuedLog | None = None,
     ) -> None:
         self.prepared, self.folder, self.ledger = prepared, folder, ledger
         self.stories: list[IncidentStory] = []
         self.evidence_of: Find = nothing_kept
         self._started, self._strict = started, strict
-        self._exchanges = 0
-        writer = LogWriter(folder.log_path, Channels(prepared.table), run=folder.run_id)
+        self._exchanges = folder.exchanges()
+        self._claim, self._continued = claim, continued
+        log = continued.path if continued else folder.log_path
+        writer = LogWriter(log, Channels(prepared.table), run=folder.run_id)
         self._drain = LogDrain(writer)
         self.journal = Journal(prepared.scenario, prepared.table, self._drain.write, narrate)
 
@@ -78,6 +87,7 @@ class Memoir:
         parent = settings.out or prepared.workspace.runs
         ledger = Ledger(parent / LEDGER) if settings.remember else None
         folder = RunFolder.create(parent, prepared.scenario.name)
+        claim = folder.claim()
         fingerprint = pin_platform()
         manifest = {
             "format": MANIFEST_FORMAT,
@@ -96,6 +106,7 @@ class Memoir:
             "robot": {"name": prepared.robot.name, "sim_sha256": sim_hash(prepared.sim_root)},
             "surroundings": surroundings.hashes,
             "brain": settings.brain,
+            "memory": settings.memory,
             "program_sha256": program.sha256,
             "ground_truth": prepared.robot.ground_truth,
             "fingerprint": plain(fingerprint),
@@ -107,7 +118,32 @@ class Memoir:
             ledger.record_run(
                 folder.run_id, {"scenario": prepared.scenario.name, "folder": str(folder.path), **_head(manifest)}
             )
-        return cls(prepared, folder, ledger, started, settings.strict, narrate)
+        return cls(prepared, folder, ledger, started, settings.strict, narrate, claim=claim)
+
+    @classmethod
+    def reopen(
+        cls,
+        prepared: Prepared,
+        settings: Any,
+        continued: ContinuedLog,
+        manifest: Mapping[str, Any],
+        started: float,
+        narrate: Callable[[str], None],
+    ) -> Memoir:
+        """Go on with a run: from here on it has no result, until it ends again.
+
+        Its log is written anew beside the old one and put in its place at the end; what the ledger has of it stays.
+        """
+        folder = continued.folder
+        ledger = Ledger(folder.path.parent / LEDGER)
+        try:
+            ledger.run(folder.run_id)
+        except NotFoundInCatalogue:
+            begun = {"scenario": prepared.scenario.name, "folder": str(folder.path), **_head(manifest)}
+            ledger.record_run(folder.run_id, begun)
+        folder.forget_result()
+        ledger.finish_run(folder.run_id, None)
+        return cls(prepared, folder, ledger, started, settings.strict, narrate, continued=continued)
 
     # ------------------------------------------------------------ as things happen
     @property
@@ -169,6 +205,7 @@ class Memoir:
                     "robustness": plain(incident.robustness),
                     "scenario": self.prepared.scenario.name,
                 },
+                again=self._continued is not None,
             )
         return story
 
@@ -220,6 +257,66 @@ class Memoir:
         evidence: Evidence,
     ) -> None:
         """A patch that is about to fly: durable before it does."""
+        document = self._write_patch(story, outcome, sources, evidence)
+        if self.ledger is not None:
+            self.ledger.record_patch(sources[1].sha256, {**document, "state": "probation"})
+
+    def asked(
+        self, story: IncidentStory, outcome: Repaired, sources: tuple[Source, Source], evidence: Evidence
+    ) -> Review:
+        """A patch that waits for a person: as durable as one that flies, and what there is to decide on."""
+        document = self._write_patch(story, outcome, sources, evidence)
+        scenario, incident = self.prepared.scenario, story.incident
+        review = Review(
+            run=self.folder.run_id,
+            incident=incident.id,
+            assertion=incident.assertion,
+            english=incident.english,
+            t_s=incident.tick / scenario.control_hz,
+            number=len(story.attempts),
+            brain=outcome.brain,
+            diagnosis=outcome.proposal.diagnosis,
+            diff=document["diff"],
+            evidence=document["evidence"],
+            bound=Bound(
+                sources[1].sha256,
+                document["evidence"][SEAL],
+                digest(scenario),
+                str(outcome.decision.program_sha256),
+            ),
+        )
+        self._tell_approval(story, "pending")
+        if self.ledger is not None:
+            Approvals(self.ledger).ask(review.bound.patch, {**document, "approval": approval.document_of(review)})
+        return review
+
+    def decided(self, story: IncidentStory, decision: Approval) -> None:
+        """A person decided; a rejection is a refusal with the reason given, in every place that tells of the patch."""
+        number = len(story.attempts)
+        self.folder.write_incident(story.incident.id, approval.file_of(number), plain(decision))
+        facts = {"by": decision.by, "note": decision.note, "evidence": decision.bound.evidence}
+        self._tell_approval(story, decision.decision, **facts)
+        if decision.decision == REJECTED:
+            result = StageResult(Stage.APPROVAL, False, f"a reviewer rejected it: {decision.note}")
+            self._withdraw(story, result, "rejected")
+
+    def _tell_approval(self, story: IncidentStory, decision: str, **facts: Any) -> None:
+        self.journal.event(
+            story.incident.tick,
+            "approval",
+            incident=story.incident.id,
+            number=len(story.attempts),
+            patch=story.patch,
+            resume_tick=story.resume_tick,
+            bracket=story.bracket,
+            decision=decision,
+            **facts,
+        )
+
+    def _write_patch(
+        self, story: IncidentStory, outcome: Repaired, sources: tuple[Source, Source], evidence: Evidence
+    ) -> dict[str, Any]:
+        """The files of an accepted patch, and what the ledger keeps of it."""
         before, after = sources
         story.patch = after.sha256
         story.resume_tick, story.bracket = outcome.decision.resume_tick, outcome.decision.bracket
@@ -229,23 +326,22 @@ class Memoir:
         self.folder.write_incident(incident, "patched.py", after.text)
         proven = sealed(evidence)
         self.folder.write_incident(incident, "evidence.json", proven)
-        if self.ledger is not None:
-            self.ledger.record_patch(
-                story.patch,
-                {
-                    "run_id": self.folder.run_id,
-                    "incident": incident,
-                    "brain": outcome.brain,
-                    "controller": before.name,
-                    "scenario": self.prepared.scenario.name,
-                    "diagnosis": outcome.proposal.diagnosis,
-                    "before": before.text,
-                    "after": after.text,
-                    "diff": diff,
-                    "evidence": proven,
-                    "state": "probation",
-                },
-            )
+        decision = outcome.decision
+        return {
+            "run_id": self.folder.run_id,
+            "incident": incident,
+            "brain": outcome.brain,
+            "controller": before.name,
+            "scenario": self.prepared.scenario.name,
+            "diagnosis": outcome.proposal.diagnosis,
+            "before": before.text,
+            "after": after.text,
+            "diff": diff,
+            "evidence": proven,
+            "decision": plain(
+                {key: getattr(decision, key) for key in ("resume_tick", "bracket", "program_sha256")}
+            ),
+        }
 
     def swapped(self, story: IncidentStory, resume: int) -> None:
         """The patch flies."""
@@ -253,6 +349,11 @@ class Memoir:
 
     def probation_failed(self, story: IncidentStory, result: StageResult) -> None:
         """The patch broke a promise while it was watched: its attempt is a refusal, its files are kept as such."""
+        self.journal.event(story.incident.tick, "probation_failed", incident=story.incident.id, stage=result)
+        self._withdraw(story, result, "rolled_back")
+
+    def _withdraw(self, story: IncidentStory, result: StageResult, state: str) -> None:
+        """An accepted attempt is a refusal after all."""
         attempt, _ = story.attempts[-1]
         attempt = dataclasses.replace(attempt, stages=(*attempt.stages, result))
         story.attempts[-1] = (attempt, False)
@@ -261,12 +362,11 @@ class Memoir:
         entry = self.folder.read_incident(incident, name)
         entry |= {"accepted": False, "stages": plain(attempt.stages)}
         self.folder.write_incident(incident, name, entry)
-        self.folder.set_aside(incident, PATCH_FILES, f"attempt-{number:02d}-rolled-back-")
-        self.journal.event(story.incident.tick, "probation_failed", incident=incident, stage=result)
+        self.folder.set_aside(incident, PATCH_FILES, f"attempt-{number:02d}-{state.replace('_', '-')}-")
         if self.ledger is not None:
             self.ledger.record_attempt(incident, self.folder.run_id, number, entry)
             if story.patch:
-                self.ledger.set_patch_state(story.patch, "rolled_back")
+                self.ledger.set_patch_state(story.patch, state, self.folder.run_id)
         story.patch = story.resume_tick = story.bracket = story.time_to_heal_s = None
 
     def healed(self, story: IncidentStory) -> None:
@@ -274,7 +374,7 @@ class Memoir:
         story.healed, story.ending = True, "healed"
         self._ending(story)
         if self.ledger is not None and story.patch:
-            self.ledger.set_patch_state(story.patch, "active")
+            self.ledger.set_patch_state(story.patch, "active", self.folder.run_id)
 
     def refused(self, story: IncidentStory) -> None:
         """No patch; `story.ending` says why."""
@@ -283,8 +383,7 @@ class Memoir:
     # ------------------------------------------------------------ ending
     def conclude(self, deck: Deck, outcome: Outcome, final_sha256: str, aborted: str = "") -> RunResult:
         """Close the log, compute the digest, write the result."""
-        self.journal.close()
-        self._drain.close()
+        self._close_log()
         result = document(
             run_id=self.folder.run_id,
             scenario=self.prepared.scenario,
@@ -304,17 +403,26 @@ class Memoir:
         if self.ledger is not None:
             self.ledger.finish_run(self.folder.run_id, result)
             self.ledger.close()
+        if self._claim is not None:
+            self._claim.close()
         return RunResult(result, outcome, self.folder.path, self._strict)
 
     def interrupted(self, error: BaseException) -> None:
         """Leave a whole log behind when a run ends by an exception; the folder then has no result."""
         with contextlib.suppress(Exception):
-            self.journal.close()
-            self._drain.close()
+            self._close_log()
+        if self._claim is not None:
+            self._claim.close()
         if self.ledger is not None:
             with contextlib.suppress(Exception):
                 self.ledger.finish_run(self.folder.run_id, {"outcome": "aborted", "reason": type(error).__name__})
                 self.ledger.close()
+
+    def _close_log(self) -> None:
+        self.journal.close()
+        self._drain.close()
+        if self._continued is not None:
+            self._continued.put_in_place()
 
     def _ending(self, story: IncidentStory) -> None:
         self.folder.write_incident(

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.codec import digest, plain, read
 from healing_runtime.core.errors import InputError, RecordError
-from healing_runtime.core.records import Decision, Incident, Proposal, Source, StageResult
+from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, Source, StageResult
 from healing_runtime.core.status import Stage
 from healing_runtime.supervisor.comparing import content_of
 from healing_runtime.supervisor.record import Record, RecordedBrain, cause
 
 Build = Callable[[Source], ProgramBlob]
+AFTER_THE_GATE = (Stage.APPROVAL, Stage.PROBATION)
+"""Stages that may refuse what the gate had accepted."""
 
 
 class SnapshotDiffers(Exception):
@@ -39,8 +41,42 @@ class Recalled:
     decisions: tuple[Decision, ...]
 
 
+class TakenOver(Protocol):
+    """What a run takes over from a record: by `Recall`, or by `resume.Resumption`."""
+
+    def actions(self, incidents: int) -> np.ndarray | None:
+        """The recorded actions to follow after so many incidents; None where the controller flies."""
+        ...
+
+    def meet(self, incident: Incident) -> None:
+        """An incident happened. Raises where the record has another one at this place."""
+        ...
+
+    def takes_over_at(self, incident: str) -> bool:
+        """Whether the robot is handed to another controller at an incident."""
+        ...
+
+    def judge_for(
+        self, incident: Incident, build: Build, flying: Source
+    ) -> Callable[[Proposal], Decision | None] | None:
+        """What the gate said of the proposals; None where the gate has to say it."""
+        ...
+
+    def program(self, decision: Decision) -> ProgramBlob | None:
+        """The executable of an accepted proposal that was taken over; None for the gate's own."""
+        ...
+
+    def evidence(self, decision: Decision) -> Evidence | None:
+        """The evidence of an accepted proposal that was taken over; None where it is to be written."""
+        ...
+
+    def examined(self) -> Mapping[str, int]:
+        """Examinations on held-out neighbours that incidents have spent in what was taken over."""
+        ...
+
+
 class Recall:
-    """What is taken over. One object a run.
+    """What is taken over up to an incident. One object a run.
 
     Attributes:
         incident: the id of the incident at which the run begins.
@@ -55,6 +91,7 @@ class Recall:
         self._incidents = {recalled.id: recalled for recalled in incidents}
         self._order = incidents
         self._programs: dict[str, ProgramBlob] = {}
+        self._waiting: dict[str, Iterator[Decision]] = {}
 
     @classmethod
     def of(cls, record: Record, incident: str, width: int, other: Source | None = None) -> Recall:
@@ -69,7 +106,7 @@ class Recall:
             there = f"it has {', '.join(ids)}" if ids else "it has none"
             raise InputError(f"the run {record.manifest['run_id']} has no incident '{incident}'; {there}.")
         swaps = _swaps(record)
-        return cls(tuple(_recalled(record, i, swaps, width) for i in ids[: ids.index(incident) + 1]), other)
+        return cls(tuple(recalled(record, i, swaps, width) for i in ids[: ids.index(incident) + 1]), other)
 
     def by_recipe(self) -> Recall:
         """The same beginning, reached by flying and judging everything again."""
@@ -84,14 +121,10 @@ class Recall:
         if self.reached or not self._trusted:
             self.reached = self.reached or incident.id == self.incident
             return
-        recalled = self._incidents.get(incident.id)
-        if recalled is None or recalled.tick != incident.tick:
+        then = self._incidents.get(incident.id)
+        if then is None or then.tick != incident.tick:
             raise SnapshotDiffers(f"another incident came first: {incident.id} at tick {incident.tick}")
-        fresh = incident.snapshot
-        if fresh.state_hash != recalled.snapshot["state_hash"]:
-            raise SnapshotDiffers(f"the state hash of {incident.id} differs")
-        if plain(list(fresh.carry)) != recalled.snapshot["carry"]:
-            raise SnapshotDiffers(f"the memory in the snapshot of {incident.id} differs")
+        must_agree(incident, then)
         self.reached = incident.id == self.incident
 
     def takes_over_at(self, incident: str) -> bool:
@@ -104,7 +137,7 @@ class Recall:
         if other is not None:
             decisions = iter((_taken(incident.tick),))
         elif self._trusted and not self.reached:
-            decisions = iter(self._incidents[incident.id].decisions)
+            decisions = self._waiting.setdefault(incident.id, iter(self._incidents[incident.id].decisions))
         else:
             return None
 
@@ -123,6 +156,14 @@ class Recall:
     def program(self, decision: Decision) -> ProgramBlob | None:
         """The executable of an accepted proposal that was taken over; None for the gate's own."""
         return self._programs.get(decision.program_sha256 or "")
+
+    def evidence(self, decision: Decision) -> Evidence | None:
+        """It is written anew."""
+        return None
+
+    def examined(self) -> Mapping[str, int]:
+        """The gate begins to count at the incident."""
+        return {}
 
 
 class HandingOver:
@@ -148,7 +189,17 @@ class HandingOver:
         """Nothing to let go of."""
 
 
-def _recalled(record: Record, incident: str, swaps: Mapping[str, list[tuple[int, Any]]], width: int) -> Recalled:
+def must_agree(incident: Incident, recalled: Recalled) -> None:
+    """SnapshotDiffers unless an incident is the recorded one, with its state and memory to the last bit."""
+    fresh = incident.snapshot
+    if fresh.state_hash != recalled.snapshot["state_hash"]:
+        raise SnapshotDiffers(f"the state hash of {incident.id} differs")
+    if plain(list(fresh.carry)) != recalled.snapshot["carry"]:
+        raise SnapshotDiffers(f"the memory in the snapshot of {incident.id} differs")
+
+
+def recalled(record: Record, incident: str, swaps: Mapping[str, list[tuple[int, Any]]], width: int) -> Recalled:
+    """An incident of a record, with the places of `swaps`. RecordError if it is damaged."""
     folder = record.folder
     try:
         written = folder.read_incident(incident, "incident.json")
@@ -166,9 +217,9 @@ def _recalled(record: Record, incident: str, swaps: Mapping[str, list[tuple[int,
 
 
 def _decision(entry: Mapping[str, Any], places: Iterator[tuple[int, Any]]) -> Decision:
-    """What the gate said of an attempt. One that was rolled back had been accepted, and flew."""
+    """What the gate said of an attempt. One that was rejected or rolled back had been accepted."""
     stages = tuple(read(StageResult, stage) for stage in entry["stages"])
-    judged = tuple(stage for stage in stages if stage.stage is not Stage.PROBATION)
+    judged = tuple(stage for stage in stages if stage.stage not in AFTER_THE_GATE)
     accepted = all(stage.accepted for stage in judged)
     tick, bracket = next(places, (None, None)) if accepted else (None, None)
     return Decision(str(entry["policy"]), accepted, judged, tick, None if bracket is None else tuple(bracket))
@@ -187,11 +238,13 @@ def _next(decisions: Iterator[Decision], incident: str) -> Decision:
 
 
 def _swaps(record: Record) -> dict[str, list[tuple[int, Any]]]:
-    """By incident, the ticks at which its patches took over and what else was tried, in order."""
+    """By incident, the ticks at which its patches took over, or would have, and what else was tried, in order."""
     swaps: dict[str, list[tuple[int, Any]]] = {}
     for message in record.log.messages:
         if message.topic == "/event":
             event = content_of(message)
-            if event.get("event") == "swap" and isinstance(event.get("incident"), str):
-                swaps.setdefault(event["incident"], []).append((event.get("tick", 0), event.get("bracket")))
+            rejected = event.get("event") == "approval" and event.get("decision") == "rejected"
+            if (rejected or event.get("event") == "swap") and isinstance(event.get("incident"), str):
+                tick = event.get("resume_tick" if rejected else "tick", 0)
+                swaps.setdefault(event["incident"], []).append((tick, event.get("bracket")))
     return swaps

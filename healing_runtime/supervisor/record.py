@@ -79,7 +79,7 @@ class Record:
             files = tuple(read(AssertionFile, f) for f in manifest["assertion_files"])
             source = read(Source, manifest["controller"])
             loaded = RecordedScenario.of(manifest, scenario, recorded(self.folder, scenario.acceptance.regressions))
-            courses = tuple(read(Course, course) for course in loaded.regressions)
+            courses = tuple(read(Course, course) for course in loaded.regressions or ())
             _must_be_unicode([manifest[key] for key in ("scenario", "scenario_file", "assertion_files", "controller")])
             _must_be_unicode(loaded.regressions)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -176,14 +176,18 @@ def cause(error: Exception) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class RecordedScenario:
-    """Stands where a loaded scenario file stands, with what the manifest kept of it."""
+    """Stands where a loaded scenario file stands, with what the manifest kept of it.
+
+    `regressions` are the courses that the run qualified; None where they have yet to be read, of those `listed`.
+    """
 
     scenario: Scenario
     path: Path
     text: str
     sha256: str
     notes: tuple[str, ...] = ()
-    regressions: tuple[Mapping[str, Any], ...] = ()
+    regressions: tuple[Mapping[str, Any], ...] | None = ()
+    listed: tuple[Mapping[str, str], ...] | None = None
     surroundings: Surroundings = dataclasses.field(default_factory=Surroundings)
 
     @classmethod

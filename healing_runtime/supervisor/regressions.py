@@ -26,7 +26,10 @@ class Regressions:
     def __init__(self, prepared: Prepared, narrate: Callable[[str], None]) -> None:
         self._prepared, self._narrate = prepared, narrate
         self._recorded: tuple[Mapping[str, Any], ...] | None = getattr(prepared.loaded, "regressions", None)
-        self.listed: tuple[Mapping[str, str], ...] = () if self._recorded is not None else tuple(self._list())
+        listed: tuple[Mapping[str, str], ...] | None = getattr(prepared.loaded, "listed", None)
+        if listed is None:
+            listed = () if self._recorded is not None else tuple(self._list())
+        self.listed = listed
 
     def courses(self) -> Iterator[Course]:
         """Each with its assertion files, as it is asked for. A replay takes those that the run qualified.

@@ -14,14 +14,18 @@ from healing_runtime.repair.repair import Repaired
 
 @dataclasses.dataclass(frozen=True)
 class Remembering:
-    """One run's dealings with the memory; without one, nothing is offered and nothing kept."""
+    """One run's dealings with the memory; without one, nothing is offered and nothing kept.
+
+    Nor is anything offered for incidents that are `answered` already, by the record of a run that goes on.
+    """
 
     memory: PatchMemory | None
     context: Context
+    answered: frozenset[str] = frozenset()
 
     def proposals(self, incident: Incident, flying: Source, tried: Sequence[Attempt]) -> tuple[Proposal, ...]:
         """What healed just this before, without what this incident has tried already."""
-        if self.memory is None:
+        if self.memory is None or incident.id in self.answered:
             return ()
         refused = {attempt.proposal.source for attempt in tried}
         return tuple(p for p in self.memory.look_up(self._binding(incident, flying)) if p.source not in refused)

@@ -19,6 +19,7 @@ from healing_runtime.core.errors import InputError, RecordError, ReplayDivergenc
 from healing_runtime.core.platform import fingerprint
 from healing_runtime.language import source as sources
 from healing_runtime.supervisor import agreement, comparing
+from healing_runtime.supervisor.approval import by_record
 from healing_runtime.supervisor.comparing import Divergence, content_of
 from healing_runtime.supervisor.memoir import LEDGER
 from healing_runtime.supervisor.preparation import Prepared
@@ -128,6 +129,7 @@ def _settings(record: Record, scratch: Path, *, verify: bool, asked: bool) -> Se
         evidence=recorded_evidence(record.folder),
         until_tick=_cut_at(record) if verify else None,
         executables=record.folder.path.parent / LEDGER,
+        decide=by_record(record.folder),
     )
 
 

@@ -13,10 +13,11 @@ from healing_runtime.compile.loader import Loader
 from healing_runtime.compile.programs import Program
 from healing_runtime.core.codec import digest
 from healing_runtime.core.errors import OutsideError
-from healing_runtime.core.records import Incident, Source, StageResult
+from healing_runtime.core.records import Evidence, Incident, Source, StageResult
 from healing_runtime.core.status import Outcome, Severity, Stage, Status
 from healing_runtime.repair.repair import Budget, Judged, Reason, Refused, Repaired, from_memory, repair
 from healing_runtime.repair.request import request_for
+from healing_runtime.supervisor.approval import AWAITING, by_people
 from healing_runtime.supervisor.deck import Checkpoint, Deck
 from healing_runtime.supervisor.examiner import Examiner
 from healing_runtime.supervisor.machine import Event, Machine, Mode
@@ -55,6 +56,7 @@ class Run:
         self.source = prepared.source
         self.attempts_left = scenario.policy.max_attempts
         self.brain: Brain | None = None
+        self.decide = settings.decide or by_people(memoir.ledger, settings.approve)
 
     # ------------------------------------------------------------ the story
     def to_the_end(self) -> RunResult:
@@ -120,7 +122,18 @@ class Run:
                 return self._unhealed(story, outcome.reason.value, outcome.detail)
             machine.fire(Event.ACCEPTED, deck.tick)
             patched = _patched(self.source, outcome)
-            self._swap(outcome, story, patched)
+            evidence = self.examiner.evidence(outcome, incident, self.source)
+            if self._asks(incident):
+                asked = time.monotonic()
+                approved = self._approved(outcome, story, patched, evidence)
+                waited_s = time.monotonic() - asked
+                deadline, noticed = deadline + waited_s, noticed + waited_s
+                if approved is None:
+                    return False
+                if not approved:
+                    self.remembering.forget(patched.sha256)
+                    continue
+            self._swap(outcome, story, patched, evidence)
             story.time_to_heal_s = time.perf_counter() - noticed
             if self._probation(incident, story, checkpoint):
                 self.source = patched
@@ -224,7 +237,7 @@ class Run:
             isinstance(outcome, Refused)
             and outcome.reason is Reason.BRAIN_UNAVAILABLE
             and self.settings.brain_fallback
-            and self.settings.make_brain is None
+            and (self.settings.make_brain is None or self.settings.reopen is not None)
             and (self.brain is None or self.brain.name != "embedded")
         ):
             note = f"{self.settings.brain} is unavailable ({outcome.detail}); the embedded brain goes on"
@@ -248,14 +261,37 @@ class Run:
     def _context(self) -> BrainContext:
         return self.examiner.brain_context(self.narrate, self.memoir.exchange)
 
+    # ------------------------------------------------------------ asking a person
+    def _asks(self, incident: Incident) -> bool:
+        """Whether a patch waits for a person. A controller that somebody hands the robot to is no patch."""
+        recall = self.settings.recall
+        handed_over = recall is not None and recall.takes_over_at(incident.id)
+        return self.prepared.scenario.policy.approval == "human" and not handed_over
+
+    def _approved(self, outcome: Repaired, story: IncidentStory, patched: Source, evidence: Evidence) -> bool | None:
+        """What a person decided on an accepted patch; None if nobody did, and the run ends awaiting it."""
+        tick = self.deck.tick
+        self.machine.fire(Event.ASK, tick)
+        review = self.memoir.asked(story, outcome, (self.source, patched), evidence)
+        self.memoir.journal.flush()
+        decision = self.decide(review)
+        if decision is None:
+            story.ending = AWAITING
+            self.narrate(f"patch {patched.sha256[7:19]} waits for approval")
+            return None
+        self.memoir.decided(story, decision)
+        approved = decision.decision == "approved"
+        self.machine.fire(Event.APPROVED if approved else Event.REJECTED, tick)
+        self.narrate(f"{decision.decision} by {decision.by}" + (f": {decision.note}" if decision.note else ""))
+        return approved
+
     # ------------------------------------------------------------ swapping
-    def _swap(self, outcome: Repaired, story: IncidentStory, patched: Source) -> None:
+    def _swap(self, outcome: Repaired, story: IncidentStory, patched: Source, evidence: Evidence) -> None:
         """Write down what the gate accepted while it loads, and put it in between two ticks."""
         deck = self.deck
         resume = deck.tick if outcome.decision.resume_tick is None else outcome.decision.resume_tick
         blob = self.examiner.program(outcome.decision)
         loading = self.loader.load(blob)
-        evidence = self.examiner.evidence(outcome, story.incident, self.source)
         self.memoir.accepted(story, outcome, (self.source, patched), evidence)
         self.remembering.hold(outcome, story.incident, self.source, evidence, self.memoir.folder.run_id)
         program = loading.result()
@@ -294,7 +330,7 @@ class Run:
     # ------------------------------------------------------------ ending
     def _conclude(self, aborted: str = "") -> RunResult:
         deck = self.deck
-        if self.machine.mode is not Mode.ENDED:
+        if self.machine.mode not in (Mode.ENDED, Mode.AWAITING):
             self.machine.fire(Event.FINISH, deck.tick)
         return self.memoir.conclude(deck, self._outcome(aborted), self.source.sha256, aborted)
 
@@ -302,6 +338,8 @@ class Run:
         unhealed = [s for s in self.memoir.stories if not s.healed]
         if aborted or any(s.ending == Reason.BRAIN_UNAVAILABLE.value for s in unhealed):
             return Outcome.ABORTED
+        if any(s.ending == AWAITING for s in unhealed):
+            return Outcome.AWAITING_APPROVAL
         if unhealed or any(v.mission and v.status is not Status.TRUE for v in self.deck.verdicts()):
             return Outcome.VIOLATED
         return Outcome.HEALED if self.memoir.stories else Outcome.SUCCEEDED

@@ -17,6 +17,7 @@ from healing_runtime.ledger.patch_memory import PatchMemory
 from healing_runtime.ledger.sealed import SealedEvidence
 from healing_runtime.sandbox import confinement
 from healing_runtime.supervisor import preparation
+from healing_runtime.supervisor.approval import Ask
 from healing_runtime.supervisor.examiner import Examiner
 from healing_runtime.supervisor.memoir import LEDGER, Memoir, refuse_bad_place
 from healing_runtime.supervisor.preparation import Prepared
@@ -38,6 +39,8 @@ class Runtime:
         policy: `freeze` or `rewind`; default as the scenario says.
         seed: drives noise and every draw; default as the scenario says.
         out: folder for the run record; default `<workspace>/runs`.
+        approve: asks a person about a patch, where the scenario has `policy.approval: human`; it gets a `Review` and
+            gives `Approve`, `Reject` or None for later. Without it such a run ends as `awaiting_approval`.
         strict: assertions that end unknown or vacuous, broken warnings, and faults whose formula was never true, make
             the exit code 1.
         memory: ask the patch memory before the brain, and leave in it what stays.
@@ -56,6 +59,7 @@ class Runtime:
         policy: str | None = None,
         seed: int | None = None,
         out: str | Path | None = None,
+        approve: Ask | None = None,
         strict: bool = False,
         memory: bool = True,
         progress: Narrate | None = None,
@@ -66,7 +70,12 @@ class Runtime:
         self._scenario, self._policy, self._seed, self._home = scenario, policy, seed, workspace
         self._narrate = progress or (lambda _: None)
         self._settings = settings or Settings(
-            brain=brain, brain_fallback=brain_fallback, strict=strict, out=Path(out) if out else None, memory=memory
+            brain=brain,
+            brain_fallback=brain_fallback,
+            strict=strict,
+            out=Path(out) if out else None,
+            memory=memory,
+            approve=approve,
         )
 
     def run(self) -> RunResult:
@@ -87,11 +96,14 @@ class Runtime:
             preparation.refuse_bad_start(prepared, program)
             listed, level = examiner.regressions.listed, sandbox.confinement
             around = examiner.context.surroundings
-            memoir = Memoir.open(prepared, self._settings, blob, listed, around, level, started, self._narrate)
+            if (reopen := self._settings.reopen) is not None:
+                memoir = reopen(prepared, self._settings, started, self._narrate)
+            else:
+                memoir = Memoir.open(prepared, self._settings, blob, listed, around, level, started, self._narrate)
             memoir.evidence_of = find
             kept.settle()
             try:
-                remembering = Remembering(self._memory(memoir, sealed), examiner.context)
+                remembering = Remembering(self._memory(memoir, sealed), examiner.context, self._settings.answered)
                 run = Run(prepared, self._settings, examiner, memoir, remembering, program, loader, self._narrate)
             except BaseException as error:
                 memoir.interrupted(error)

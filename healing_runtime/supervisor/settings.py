@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from healing_runtime.brains.brain import Brain, BrainContext
+from healing_runtime.supervisor.approval import Ask, Decide
 
 if TYPE_CHECKING:
     from healing_runtime.gate.standing import Find
-    from healing_runtime.supervisor.recall import Recall
+    from healing_runtime.supervisor.memoir import Memoir
+    from healing_runtime.supervisor.recall import TakenOver
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,9 +24,12 @@ class Settings:
     proposals). `wall_budget` False leaves the scenario's wall budget out, as a replay must.
     `executables` is the ledger that names executables of earlier runs; None is the one that this run writes to.
     `memory` False asks the patch memory for nothing and leaves nothing in it; `evidence` finds by its hash what a patch
-    stands on, in place of the user's cache (a replay finds it in the record).
+    stands on, in place of the user's cache (a replay finds it in the record). It is not asked about incidents that are
+    `answered`: the record of a run that goes on has their attempts.
     `until_tick` ends the flight there without a verdict on what is open, for the replay of a run that was cut off;
-    `recall` begins it at one of its incidents.
+    `recall` says what is taken over from a record. `approve` asks a person about a patch where the scenario wants that;
+    `decide` replaces it (replay hands in the recorded decisions). `reopen` goes on with the record of a run in place of
+    making a new one.
     """
 
     brain: str = "embedded"
@@ -36,6 +41,10 @@ class Settings:
     remember: bool = True
     memory: bool = True
     evidence: Find | None = None
+    answered: frozenset[str] = frozenset()
     until_tick: int | None = None
     executables: Path | None = None
-    recall: Recall | None = None
+    recall: TakenOver | None = None
+    approve: Ask | None = None
+    decide: Decide | None = None
+    reopen: Callable[..., Memoir] | None = None

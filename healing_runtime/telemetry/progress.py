@@ -25,6 +25,10 @@ class Progress(Protocol):
         """How much of the phase is done, 0 … 1; shown as often as is readable."""
         ...
 
+    def aside(self) -> contextlib.AbstractContextManager[None]:
+        """Out of the way while somebody is asked something."""
+        ...
+
 
 class Silent:
     """Shows nothing."""
@@ -34,6 +38,10 @@ class Silent:
 
     def advance(self, fraction: float, text: str = "") -> None:
         """Show nothing."""
+
+    def aside(self) -> contextlib.AbstractContextManager[None]:
+        """Nothing is in the way."""
+        return contextlib.nullcontext()
 
 
 class Lines:
@@ -51,6 +59,10 @@ class Lines:
         """Write a line, if the last one is old enough."""
         if time.monotonic() >= self._next:
             self._line(f"{_percent(fraction)}  {text}".rstrip())
+
+    def aside(self) -> contextlib.AbstractContextManager[None]:
+        """Nothing is in the way."""
+        return contextlib.nullcontext()
 
     def _line(self, text: str) -> None:
         self._next = time.monotonic() + _LINE_EVERY_S
@@ -82,6 +94,15 @@ class Bar:
         from rich.markup import escape
 
         self._shown.update(self._task, completed=min(max(fraction, 0.0), 1.0), total=1.0, description=escape(text))
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the bar away for a while."""
+        self._shown.stop()
+        try:
+            yield
+        finally:
+            self._shown.start()
 
     def close(self) -> None:
         """Take the bar away."""

@@ -12,23 +12,44 @@ import contextlib
 import dataclasses
 import datetime
 import errno
+import fcntl
 import json
 import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from healing_runtime.core import codec
 from healing_runtime.core.errors import RecordError, RecordNotWritten
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ATTEMPT = re.compile(r"attempt-\d+\.json")
+_EXCHANGE = re.compile(r"exchange-(\d+)\.json")
 MAX_BYTES = 64 << 20
 """Largest file of a record that is read, the log apart. What runs write is a thousand times smaller."""
 MAX_DEPTH = 64
 """Deepest nesting of a document of a record. What runs write is ten times flatter."""
+
+
+class Claim:
+    """That this process is the only one that flies a run. One object a claim."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle: int | None = handle
+
+    def close(self) -> None:
+        """Give it back; a second call does nothing."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +121,31 @@ class RunFolder:
         """A file of an incident: text and bytes as they are, everything else as JSON."""
         write_whole(self._incident_file(incident, name), _bytes_of(content))
 
+    def forget_result(self) -> None:
+        """The run has not ended after all: it goes on."""
+        (self.path / "result.json").unlink(missing_ok=True)
+        make_rename_durable(self.path)
+
+    def claim(self) -> Claim:
+        """Be the only process that flies this run; ends with the process at the latest, however that ends.
+
+        Raises:
+            RecordError: another process has claimed it.
+        """
+        handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise RecordError(f"{self.path} is being flown by another process; wait until that has ended.") from None
+        return Claim(handle)
+
     # ------------------------------------------------------------ reading
+    def exchanges(self) -> int:
+        """The highest number of an exchange with a remote brain."""
+        numbers = (_EXCHANGE.fullmatch(name) for i in self.incident_ids() for name in self.incident_files(i))
+        return max((int(number[1]) for number in numbers if number), default=0)
+
     def set_aside(self, incident: str, names: Sequence[str], prefix: str) -> None:
         """Rename files of an incident that no longer say what counts; those that are not there are passed over."""
         for name in names:
@@ -243,7 +288,7 @@ def write_whole(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _make_rename_durable(path.parent)
+        make_rename_durable(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -258,7 +303,8 @@ def not_written(path: Path, error: BaseException, done: str = "written") -> Reco
     return RecordNotWritten(f"{path} cannot be {done}: {reason.lower()}; {advice}.")
 
 
-def _make_rename_durable(folder: Path) -> None:
+def make_rename_durable(folder: Path) -> None:
+    """Let what was renamed or removed in a folder survive a loss of power."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -58,7 +58,7 @@ class PolicySection(FileModel):
     probation: Quantity = "2 s"
     max_attempts: int = Field(default=8, ge=1, le=1000)
     wall_budget_s: float = Field(default=60.0, gt=0.0)
-    approval: Literal["auto"] = "auto"
+    approval: Literal["auto", "human"] = "auto"
     confinement: Literal["required", "preferred"] = "preferred"
 
 

@@ -40,6 +40,7 @@ def read_policy(document: Document, file: ScenarioFile, override: str | None, co
         max_attempts=section.max_attempts,
         wall_budget_s=section.wall_budget_s,
         confinement=section.confinement,
+        approval=section.approval,
     )
 
 

@@ -112,6 +112,7 @@ def _as_file(scenario: Scenario) -> dict[str, Any]:
             "max_attempts": policy.max_attempts,
             "wall_budget_s": policy.wall_budget_s,
             "confinement": policy.confinement,
+            "approval": policy.approval,
         },
         "acceptance": {
             "min_robustness": acceptance.min_robustness,

@@ -19,7 +19,11 @@ def test_the_story_of_a_heal_is_a_path_through_the_table():
 
 def test_new_code_flies_only_through_ready():
     assert {before for (before, event), after in TRANSITIONS.items() if after is Mode.PROBATION} == {Mode.READY}
-    assert {before for (before, event), after in TRANSITIONS.items() if after is Mode.READY} == {Mode.REPAIRING}
+    assert {before for (before, event), after in TRANSITIONS.items() if after is Mode.READY} == {
+        Mode.REPAIRING,
+        Mode.AWAITING,
+    }
+    assert {before for (before, event), after in TRANSITIONS.items() if after is Mode.AWAITING} == {Mode.READY}
 
 
 def test_every_mode_can_end_and_an_ended_run_stays_ended():

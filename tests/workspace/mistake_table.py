@@ -721,9 +721,9 @@ ROWS = (
     ),
     Row(
         "wall_budget_s: 60",
-        "approval: human",
+        "approval: person",
         "15:75",
-        'policy.approval cannot be "human". Write one of: auto.',
+        'policy.approval cannot be "person". Write one of: auto, human.',
     ),
     Row(
         "min_robustness: 0.02",

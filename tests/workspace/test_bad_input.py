@@ -60,7 +60,7 @@ SCENARIO_MISTAKES = [
     ("probation: 0.5 s", "on_violation: rewindd", FileFormatError, "11:24", ["'rewind'"]),
     ("probation: 0.5 s", "on_violation: failsafe", InputError, "11:24", ["not available", "rewind"]),
     ("probation: 0.5 s", "fallback: cart/still", InputError, "11:10", ["policy.fallback", "leave it out"]),
-    ("probation: 0.5 s", "approval: human", FileFormatError, "11:20", ["auto"]),
+    ("probation: 0.5 s", "approval: maybe", FileFormatError, "11:20", ["auto", "human"]),
     ("seed: 7", "seed: 7\nseed: 8", FileFormatError, "8:1", ["twice"]),
     ("seed: 7", "seed: [7", FileFormatError, "8:", ["not valid YAML", "close the bracket"]),
     ("seed: 7", "seed: a: 7", FileFormatError, "7:8", ["not valid YAML", "': '"]),

@@ -1,0 +1,312 @@
+"""A run that goes on: one that waits for approval, or that was killed. It stays one run, with one log and one result.
+
+What the record holds is executed again, from t = 0 up to where it ends: the recorded actions fly, the recorded
+proposals are proposed. What the gate said of a proposal is taken over where this workspace's ledger has it, with the
+executable of that sha256; where anything is missing or differs, the gate judges from there on. Then the run goes on as
+it began.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from healing_runtime import workspace
+from healing_runtime.brains import catalogue
+from healing_runtime.brains.brain import Brain, BrainContext
+from healing_runtime.compile.programs import ProgramBlob
+from healing_runtime.core.codec import plain, read
+from healing_runtime.core.errors import InputError, NotFoundInCatalogue, OutsideError, RecordError, ReplayDivergence
+from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, RepairRequest, Source, StageResult
+from healing_runtime.core.status import Outcome
+from healing_runtime.gate.evidence import unsealed
+from healing_runtime.gate.policy import candidate_of
+from healing_runtime.ledger.store import Ledger
+from healing_runtime.supervisor.approval import AWAITING, Ask, by_people, review_of
+from healing_runtime.supervisor.continued import ContinuedLog
+from healing_runtime.supervisor.memoir import LEDGER, Memoir
+from healing_runtime.supervisor.preparation import Prepared
+from healing_runtime.supervisor.recall import AFTER_THE_GATE, Build, Recalled, SnapshotDiffers, must_agree, recalled
+from healing_runtime.supervisor.record import Record, RecordedBrain
+from healing_runtime.supervisor.replay import conditions
+from healing_runtime.supervisor.result import RunResult
+from healing_runtime.supervisor.runtime import Runtime
+from healing_runtime.supervisor.settings import Settings
+from healing_runtime.telemetry.mcap import LogWriter
+from healing_runtime.telemetry.record import RunFolder
+
+Narrate = Callable[[str], None]
+
+
+def resume(
+    run: str | Path,
+    *,
+    approve: Ask | None = None,
+    brain_fallback: bool = True,
+    strict: bool = False,
+    progress: Narrate | None = None,
+    home: Any = None,
+) -> RunResult:
+    """Go on with a run that waits for approval or was killed. One that still waits is given back as it is.
+
+    Args:
+        run: the run folder; its ledger lies beside it.
+        approve: asks a person about a patch that waits; see `Runtime`.
+        brain_fallback: let the embedded brain go on where a remote one cannot be reached.
+        strict: as for a run.
+        progress: told what happens, one line a time.
+        home: the workspace to find the robot in; by default the one around the current folder.
+
+    Raises:
+        InputError: the run has ended, or was begun on another machine, version or simulation.
+        RecordError: the record is damaged, or another process flies this run.
+        ReplayDivergence: executed again, it is not what was recorded.
+    """
+    home, narrate = home or workspace.open(), progress or (lambda _: None)
+    folder = RunFolder.open(Path(run))
+    with folder.claim():
+        if not folder.log_path.exists():  # killed before there was one
+            LogWriter(folder.log_path, {}, run=folder.run_id).close()
+        record = Record.open(folder.path)
+        _must_go_on(record)
+        prepared = _prepared(record, home)
+        _must_be_here(record, prepared)
+        brain = str(record.manifest["brain"])
+        if brain != "none":
+            _check(brain, brain_fallback)
+        with Ledger(record.folder.path.parent / LEDGER) as ledger:
+            if _waits(record, ledger, approve):
+                assert record.result is not None
+                return RunResult(record.result, Outcome.AWAITING_APPROVAL, record.folder.path, strict)
+            entries = _entries(record, ledger)
+        narrate(f"going on with {record.folder.run_id}")
+        resumption = Resumption(_recorded(record, prepared), entries)
+        log = ContinuedLog(record.folder, record.log.messages)
+        settings = Settings(
+            brain=brain,
+            brain_fallback=brain_fallback,
+            strict=strict,
+            out=record.folder.path.parent,
+            make_brain=None if brain == "none" else lambda context: GoingOn(record.folder, brain, context),
+            recall=resumption,
+            approve=approve,
+            memory=bool(record.manifest.get("memory", True)),
+            answered=frozenset(incident for incident in folder.incident_ids() if folder.read_attempts(incident)),
+            reopen=lambda prepared, settings, started, narrate: Memoir.reopen(
+                prepared, settings, log, record.manifest, started, narrate
+            ),
+        )
+        try:
+            return Runtime(prepared, progress=narrate, settings=settings).run()
+        except SnapshotDiffers as differs:
+            what = f"executed again the run is not what it was ({differs})"
+            raise ReplayDivergence(f"{record.folder.path}: {what}; see heal replay --verify.") from None
+
+
+# ---------------------------------------------------------------- what must be right before anything flies
+def _must_go_on(record: Record) -> None:
+    result, path, run = record.result, record.folder.path, record.manifest["run_id"]
+    if run != record.folder.run_id:
+        raise InputError(f"{path} is a copy of the run {run}; a run goes on under its own name, where its ledger lies.")
+    if result is not None and result.get("outcome") != Outcome.AWAITING_APPROVAL.value:
+        raise InputError(f"{path} has ended ({result.get('outcome')}); heal replay executes it again.")
+    if not record.log.complete and not record.log.truncated:
+        raise RecordError(
+            f"{path}: log.mcap is damaged, not cut off ({record.log.broken_at}); such a run cannot go on. Run the "
+            "scenario anew."
+        )
+
+
+def _prepared(record: Record, home: Any) -> Prepared:
+    """What was flown; a run that judged no patch yet has its regressions before it, as its manifest lists them."""
+    prepared = record.prepared(home)
+    if record.folder.read_regressions() is not None:
+        return prepared
+    listed = tuple(record.manifest.get("regressions", ()))
+    return dataclasses.replace(prepared, loaded=dataclasses.replace(prepared.loaded, regressions=None, listed=listed))
+
+
+def _must_be_here(record: Record, prepared: Prepared) -> None:
+    """A run goes on where it began: only there it comes out the same to the last bit."""
+    here = conditions(record.manifest, prepared)
+    simulation = () if here["same_simulation"] else ("the code of the simulation",)
+    if differing := [*here["fingerprint_differences"], *simulation]:
+        raise InputError(
+            f"{record.folder.path} cannot go on here, for it would not come out the same: it began with another value "
+            f"of {', '.join(differing)}. Run the scenario anew."
+        )
+
+
+def _check(brain: str, fallback: bool) -> None:
+    try:
+        catalogue.check(brain)
+    except OutsideError:
+        if not fallback:
+            raise
+
+
+def _waits(record: Record, ledger: Ledger, approve: Ask | None) -> bool:
+    """Whether a patch of the run waits and nobody decides on it now either."""
+    if record.result is None:
+        return False
+    waiting = next(i for i in record.result["incidents"] if i["ending"] == AWAITING)
+    rows = (p for p in ledger.patches() if p["run"] == record.folder.run_id and p["incident"] == waiting["id"])
+    row = next((p for p in rows if p["sha256"] == waiting["patch"]), None)
+    if row is None:
+        return False  # the ledger is another one: the run is executed again and asks anew
+    return by_people(ledger, approve)(review_of(row)) is None
+
+
+# ---------------------------------------------------------------- what is taken over
+def _recorded(record: Record, prepared: Prepared) -> tuple[Recalled, ...]:
+    """The incidents that were written down whole."""
+    folder, width = record.folder, prepared.table.action.size
+    whole = [i for i in folder.incident_ids() if "incident.json" in folder.incident_files(i)]
+    return tuple(recalled(record, incident, {}, width) for incident in whole)
+
+
+def _entries(record: Record, ledger: Ledger) -> dict[str, list[Entry]]:
+    """What the ledger knows of the run's attempts, by incident, in order."""
+    run, found = record.folder.run_id, dict[str, list[Entry]]()
+    patches = {(p["incident"], p["sha256"]): p for p in ledger.patches() if p["run"] == run}
+    for incident in record.folder.incident_ids():
+        try:
+            attempts = ledger.incident(f"{run}/{incident}")["attempts"]
+        except NotFoundInCatalogue:
+            continue
+        found[incident] = [Entry(a, {s: p for (i, s), p in patches.items() if i == incident}) for a in attempts]
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """An attempt in the ledger, and the incident's patches by their hash."""
+
+    attempt: Mapping[str, Any]
+    patches: Mapping[str, Mapping[str, Any]]
+
+    def decision(self, source: Source) -> tuple[Decision, Evidence | None] | None:
+        """What the gate said then, with the evidence of an acceptance; None where something of it is missing."""
+        try:
+            stages = tuple(read(StageResult, stage) for stage in self.attempt["stages"])
+            judged = tuple(stage for stage in stages if stage.stage not in AFTER_THE_GATE)
+            policy, wall_s = str(self.attempt["policy"]), dict(self.attempt["wall_s"])
+            if not all(stage.accepted for stage in judged):
+                return Decision(policy, False, judged, wall_s=wall_s), None
+            patch = self.patches[source.sha256]
+            where = patch["decision"]
+            bracket = None if where["bracket"] is None else tuple(where["bracket"])
+            program = str(where["program_sha256"])
+            accepted = Decision(policy, True, judged, int(where["resume_tick"]), bracket, program, wall_s)
+            return accepted, unsealed(patch["evidence"])
+        except (KeyError, TypeError, ValueError):
+            return None
+
+
+class Resumption:
+    """What a run that goes on takes over from its record (see `recall.TakenOver`). One object a resumption."""
+
+    def __init__(self, incidents: tuple[Recalled, ...], entries: Mapping[str, list[Entry]]) -> None:
+        self._incidents, self._entries = incidents, entries
+        self._met = 0
+        self._judging_anew = False
+        self._programs: dict[str, ProgramBlob] = {}
+        self._evidence: dict[str, Evidence] = {}
+        self._examined: dict[str, int] = {}
+
+    def actions(self, incidents: int) -> np.ndarray | None:
+        """The recorded actions up to the next recorded incident; none after the last, or once the gate judged anew."""
+        known = incidents < len(self._incidents) and not self._judging_anew
+        return self._incidents[incidents].actions if known else None
+
+    def meet(self, incident: Incident) -> None:
+        """An incident happened. SnapshotDiffers if the record has another one at this place."""
+        if self._met < len(self._incidents):
+            then = self._incidents[self._met]
+            if (then.id, then.tick) != (incident.id, incident.tick):
+                raise SnapshotDiffers(f"{incident.id} at tick {incident.tick} came in place of {then.id}")
+            must_agree(incident, then)
+        self._met += 1
+
+    def takes_over_at(self, incident: str) -> bool:
+        """Nobody does."""
+        return False
+
+    def judge_for(self, incident: Incident, build: Build, flying: Source) -> Callable[[Proposal], Decision | None]:
+        """What the gate said of each recorded proposal; None from the first one on that it has to judge (again)."""
+        entries = self._entries.get(incident.id, [])
+
+        def judge(proposal: Proposal) -> Decision | None:
+            written = plain(proposal)
+            entry = next((e for e in entries if e.attempt.get("proposal") == written), None)
+            if self._judging_anew or entry is None:
+                self._judging_anew = True
+                return None
+            source = candidate_of(proposal, incident, (), flying).source
+            found = entry.decision(source)
+            if found is None or not self._holds(found[0], source, build):
+                self._judging_anew = True
+                return None
+            decision, evidence = found
+            if evidence is not None:
+                self._evidence[str(decision.program_sha256)] = evidence
+            examined = decision.stages[-1].facts.get("neighbourhood") or {}
+            self._examined[incident.id] = max(self._examined.get(incident.id, 0), examined.get("number", 0))
+            return decision
+
+        return judge
+
+    def program(self, decision: Decision) -> ProgramBlob | None:
+        """The executable of an accepted proposal that was taken over; None for the gate's own."""
+        return self._programs.get(decision.program_sha256 or "")
+
+    def evidence(self, decision: Decision) -> Evidence | None:
+        """The evidence as it was written then; None where the gate judged anew."""
+        return self._evidence.get(decision.program_sha256 or "")
+
+    def examined(self) -> Mapping[str, int]:
+        """Examinations on held-out neighbours in what was taken over so far."""
+        return dict(self._examined)
+
+    def _holds(self, decision: Decision, source: Source, build: Build) -> bool:
+        """Whether the accepted executable is to be had: from the cache, or built again to the same bytes."""
+        if not decision.accepted:
+            return True
+        program = build(source)
+        self._programs[program.sha256] = program
+        return program.sha256 == decision.program_sha256
+
+
+class GoingOn:
+    """The brain of a run that goes on: first the recorded proposals of an incident, then the brain that the run has."""
+
+    def __init__(self, folder: RunFolder, brain: str, context: BrainContext) -> None:
+        self.name = "recorded"
+        self._folder, self._brain, self._context = folder, brain, context
+        self._recorded = RecordedBrain(folder)
+        self._left: dict[str, int] = {}
+        self._live: Brain | None = None
+
+    def propose(self, request: RepairRequest) -> tuple[Proposal, ...]:
+        """The next recorded proposal, or how the incident ended then; after them what the live brain proposes."""
+        incident = request.incident_id
+        self._left.setdefault(incident, len(self._folder.read_attempts(incident)))
+        if self._left[incident] > 0 or self._folder.read_ending(incident).get("ending", "healed") != "healed":
+            self._left[incident] -= 1
+            proposals = self._recorded.propose(request)
+            self.name = self._recorded.name
+            return proposals
+        if self._live is None:
+            self._live = catalogue.make(self._brain, self._context)
+        proposals = self._live.propose(request)
+        self.name = self._live.name
+        return proposals
+
+    def close(self) -> None:
+        """Let go of the live brain, if there is one."""
+        if self._live is not None:
+            self._live.close()
