@@ -121,16 +121,21 @@ def with_params(text: str, values: Mapping[str, float]) -> str:
     return text
 
 
-def variants() -> list[Patch]:
-    """What a good engineer may write: the variants of the tests."""
+def sound_variants() -> list[tuple[str, str, str]]:
+    """What a good engineer may write, from the tests: name, the controller it is a variant of, source."""
     home = workspace.open(ROOT)
     out = []
     for variant in YAML(typ="safe").load((ROOT / "tests/adversarial/variants.yaml").read_text()):
         text = home.controller(variant["of"]).text
         for old, new in variant["replace"]:
             text = text.replace(old, new)
-        out.append(Patch(variant["id"], REPAIRS[variant["of"]][0], text))
+        out.append((variant["id"], variant["of"], text))
     return out
+
+
+def variants() -> list[Patch]:
+    """The same, each as the patch of an incident."""
+    return [Patch(name, REPAIRS[of][0], text) for name, of, text in sound_variants()]
 
 
 def witnesses() -> list[Patch]:
