@@ -1,4 +1,4 @@
-"""One sandbox for all tests of the gate; the kit beside them is importable."""
+"""One sandbox for all tests of the gate; the kit beside them is importable, and so are the benchmarks."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,8 @@ import pytest
 
 from healing_runtime.sandbox.zygote import Sandbox
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "benchmarks")]
 
 
 @pytest.fixture(scope="session")
