@@ -16,7 +16,7 @@ from measuring import Result, in_turns, main, spread
 from healing_runtime.compile import export
 from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.programs import Program
-from healing_runtime.compile.vectors import Vectors
+from healing_runtime.compile.vectors import join, part
 
 TICKS = 2000
 ROUNDS = 41
@@ -41,14 +41,16 @@ def controller_alone(flown: Course) -> Program:
     exported = export.export_controller(flown.traced, None, flown.scenario.control_hz)
     control = jax_export.deserialize(bytearray(exported.control))
 
-    def tick(params: Any, carry: Vectors, observed: Any, true: Any) -> tuple[Vectors, Any]:
-        state, action, _ = control.call(params, carry, observed)
-        return state, action
-
     dtype = np.dtype(flown.scenario.dtype)
     table = flown.robot.signals
-    zeros = (np.zeros(table.observed.size, dtype), np.zeros(table.true.size, dtype))
-    arguments = (exported.params, exported.state, *zeros)
+    floats = exported.state.floats.size
+
+    def tick(params: Any, memory: Any, sample: Any) -> tuple[Any, Any]:
+        state, action, _ = control.call(params, part(memory, floats, dtype), sample[: table.observed.size])
+        return join(state), action
+
+    sample = np.zeros(table.observed.size + table.true.size, dtype)
+    arguments = (exported.params, exported.state.joined(), sample)
     compiled = jax.jit(tick, donate_argnums=(1,)).lower(*arguments).compile()
     return Program(compiled, cast(ProgramInterface, None), exported.params, exported.state, "")
 
@@ -63,8 +65,11 @@ def checked_alone(flown: Course) -> Program:
     dtype = np.dtype(flown.scenario.dtype)
     table = flown.robot.signals
 
-    def tick(params: Any, carry: Vectors, observed: Any, true: Any) -> tuple[Vectors, Any]:
-        state, action, _ = control.call(params, carry, observed)
+    floats = exported.state.floats.size
+
+    def tick(params: Any, memory: Any, sample: Any) -> tuple[Any, Any]:
+        observed, true = sample[: table.observed.size], sample[table.observed.size :]
+        state, action, _ = control.call(params, part(memory, floats, dtype), observed)
         value = table.true.unpack(true)
         velocity, up = value["velocity_mps"], value["q_xyzw_world_body"]
         tilt_cos = 1.0 - 2.0 * (up[0] ** 2 + up[1] ** 2)
@@ -73,10 +78,9 @@ def checked_alone(flown: Course) -> Program:
         checkify.check(value["altitude_m"] < 50.0, "altitude")
         checkify.check(-velocity[2] < 10.0, "descent rate")
         checkify.check(value["altitude_m"] > -1.0, "altitude below")
-        return state, action
+        return join(state), action
 
-    zeros = (np.zeros(table.observed.size, dtype), np.zeros(table.true.size, dtype))
-    arguments = (exported.params, exported.state, *zeros)
+    arguments = (exported.params, exported.state.joined(), np.zeros(table.observed.size + table.true.size, dtype))
     compiled = jax.jit(checkify.checkify(tick), donate_argnums=(1,)).lower(*arguments).compile()
 
     def flat(*args: Any) -> tuple[Any, Any]:
@@ -87,14 +91,14 @@ def checked_alone(flown: Course) -> Program:
     return Program(cast(Any, flat), cast(ProgramInterface, None), exported.params, exported.state, "")
 
 
-def ticking(flown: Program, observed: np.ndarray, true: np.ndarray) -> Callable[[], None]:
+def ticking(flown: Program, sample: np.ndarray) -> Callable[[], None]:
     """A run of ticks as the loop does them: call, then one packed read."""
-    carry = flown.start()
+    memory = flown.start().joined()
 
     def run() -> None:
-        nonlocal carry
+        nonlocal memory
         for _ in range(TICKS):
-            carry, packed = flown.tick(flown.params, carry, observed, true)
+            memory, packed = flown.tick(flown.params, memory, sample)
             np.asarray(packed)
 
     return run
@@ -106,16 +110,16 @@ def measure() -> list[Result]:
     plant = flown.robot.make()
     plant.reset(flown.scenario, flown.scenario.seed)
     dtype = np.dtype(flown.scenario.dtype)
-    observed, true = plant.observe().astype(dtype), plant.truth().astype(dtype)
+    sample = np.concatenate([plant.observe(), plant.truth()]).astype(dtype)
     plant.close()
     supervised = program(flown, [assertion_file(flown.robot.name, (*INSTANT, *TEMPORAL))])
     bare, checked = controller_alone(flown), checked_alone(flown)
     seconds = in_turns(
         {
-            "bare": ticking(bare, observed, true),
-            "supervised": ticking(supervised, observed, true),
-            "checkify": ticking(checked, observed, true),
-            "bare again": ticking(bare, observed, true),
+            "bare": ticking(bare, sample),
+            "supervised": ticking(supervised, sample),
+            "checkify": ticking(checked, sample),
+            "bare again": ticking(bare, sample),
         },
         ROUNDS,
     )

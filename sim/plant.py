@@ -66,8 +66,8 @@ class SimulatedPlant(abc.ABC):
         self._world = World()
         self._commands = CommandLine()
         self._run = 0
-        self._pack = struct.Struct(f"{self.signals.true.size}d").pack
         self._observed = self.signals.observed.size
+        self._pack = struct.Struct(f"{self._observed + self.signals.true.size}d").pack
 
     # ------------------------------------------------------------ what a robot adds
     @abc.abstractmethod
@@ -134,7 +134,7 @@ class SimulatedPlant(abc.ABC):
 
     def observe(self) -> np.ndarray:
         """Sensed values, layout `signals.observed`. Do not write into it."""
-        return self._sensors.reading
+        return self._sensed
 
     def truth(self) -> np.ndarray:
         """True values, layout `signals.true`. Do not write into it."""
@@ -194,7 +194,7 @@ class SimulatedPlant(abc.ABC):
         self._commands.restore(snapshot.commands)
         self._change()
         self._sensors.restore(snapshot.sensors)
-        self._truth = snapshot.truth
+        self._sensed, self._truth = np.array(self._sensors.reading), snapshot.truth
 
     def release(self, snapshot: Keyframe) -> None:
         """Free a keyframe. A reset has freed those before it; Bullet has given their numbers away since."""
@@ -209,7 +209,7 @@ class SimulatedPlant(abc.ABC):
             numbers += [arrival, *command]
         for onset in self._schedule.save():
             numbers += onset
-        data = struct.pack(f"<{len(numbers)}d", *numbers) + held.reading.tobytes() + held.raw.tobytes()
+        data = struct.pack(f"<{len(numbers)}d", *numbers) + held.as_bytes()
         return hashlib.sha256(data + self._truth.tobytes() + held.on_its_way()).hexdigest()
 
     def close(self) -> None:
@@ -230,10 +230,8 @@ class SimulatedPlant(abc.ABC):
         """Fix truth and readings of this tick."""
         if self._step >= self._schedule.next_step:
             self._change()
+        values, sensors, observed = self._true_values(), self._sensors, self._observed
+        reading = sensors.sample(values[:observed], self._step // self._substeps, self._schedule.sensing)
         # Through bytes: NumPy takes twice as long to look at a tuple. What comes of it cannot be written into.
-        truth = np.frombuffer(self._pack(*self._true_values(), *self._sensors.no_ages))
-        tick, sensing = self._step // self._substeps, self._schedule.sensing
-        if self._sensors.sample(truth[: self._observed], tick, sensing):
-            truth = truth.copy()
-            truth[-len(self._sensors.ages_s) :] = self._sensors.ages_s
-        self._truth = truth
+        sample = np.frombuffer(self._pack(*reading, *values, *sensors.ages_s))
+        self._sensed, self._truth = sample[:observed], sample[observed:]

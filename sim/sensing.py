@@ -20,7 +20,7 @@ from healing_runtime.core.signals import Layout, Signal
 from .faults.base import ticks_late
 
 if TYPE_CHECKING:
-    from .faults import SensorFault
+    from .faults import SensorFaults as Faults
 
 
 def age_signals(observed: Layout) -> tuple[Signal, ...]:
@@ -35,25 +35,34 @@ def sensors(observed: Layout) -> tuple[Signal, ...]:
     return tuple(s for s in observed if not s.name.startswith("reference_"))
 
 
-class Held(NamedTuple):
-    """What a snapshot must keep of the sensors; the arrays are never changed."""
+Reading = tuple[float, ...]
 
-    reading: np.ndarray
-    raw: np.ndarray
+
+class Held(NamedTuple):
+    """What a snapshot must keep of the sensors."""
+
+    reading: Reading
+    raw: Reading
     missed: tuple[int, ...]
     late: tuple[int, ...]
-    past: tuple[np.ndarray, ...]
+    past: tuple[Reading, ...]
+
+    def as_bytes(self) -> bytes:
+        """What was delivered and what is held."""
+        return np.array((self.reading, self.raw)).tobytes()
 
     def on_its_way(self) -> bytes:
         """What only a delay makes part of the state; empty where nothing can be late."""
-        return b"".join(row.tobytes() for row in self.past) + bytes(str(self.late), "ascii") if self.past else b""
+        return np.array(self.past).tobytes() + bytes(str(self.late), "ascii") if self.past else b""
 
 
 class Sensors:
     """The readings of one run. Sampled once a tick, so that asking twice gives the same values.
 
+    A reading is plain numbers: for the few that a fault touches, NumPy takes several times as long.
+
     Attributes:
-        reading: the delivered vector, layout `observed`; replaced at every sample, never changed.
+        reading: what was delivered, layout `observed`; replaced at every sample.
         ages_s: seconds since each sensor last delivered, in the order of `sensors(observed)`.
         no_ages: the ages where every sensor delivers.
     """
@@ -64,18 +73,19 @@ class Sensors:
         self._reach = ticks_late(longest_delay_s, dt_s)  # how many ticks back a reading may come from
         self._missed = [0] * len(self._columns)
         self._late = [0] * len(self._columns)  # how many ticks old each sensor's reading is
-        self._past: tuple[np.ndarray, ...] = ()  # what was measured, the newest last
+        self._past: tuple[Reading, ...] = ()  # what was measured, the newest last
         self.no_ages = (0.0,) * len(self._columns)
-        self.reading = self._raw = np.zeros(observed.size)  # raw: before errors are added; what a held sensor holds
+        self.reading: Reading = (0.0,) * observed.size
+        self._raw = self.reading  # before errors are added; what a held sensor holds
         self.ages_s: Sequence[float] = self.no_ages
 
-    def sample(self, true: np.ndarray, tick: int, faults: Sequence[tuple[SensorFault, float]]) -> bool:
-        """Take the readings of a tick; returns whether any sensor kept silent.
+    def sample(self, true: Reading, tick: int, faults: Faults) -> Reading:
+        """Take the readings of a tick, and give them.
 
-        `true` is the true value of every observed signal, without anything that is wrong; it is kept, not copied.
+        `true` is the true value of every observed signal, without anything that is wrong.
         """
         before = self.ages_s
-        if faults:
+        if faults.holding or faults.changing:
             self._spoil(true, tick, faults)
         else:
             self.reading, self._raw, self.ages_s = true, true, self.no_ages
@@ -83,37 +93,31 @@ class Sensors:
                 self._missed = [0] * len(self._columns)
             if self._reach:
                 self._arrive(tick, faults)
-        return self.ages_s is not self.no_ages
+        return self.reading
 
-    def _spoil(self, true: np.ndarray, tick: int, faults: Sequence[tuple[SensorFault, float]]) -> None:
-        last = self._raw if tick else true
-        self._raw = true.copy()
-        silent = {
-            fault.columns.start
-            for fault, amount in faults
-            if fault.holds and not fault.sense(self._raw, last, tick, amount)
-        }
-        reading = self._arrive(tick, faults) if self._reach else self._raw.copy()
-        for turning in (True, False):
-            for fault, amount in faults:
-                if not fault.holds and fault.turns is turning:
-                    fault.sense(reading, last, tick, amount)
-        for fault, _ in faults:
-            if fault.holds and tick:  # the first sample has nothing before it
+    def _spoil(self, true: Reading, tick: int, faults: Faults) -> None:
+        last, raw = self._raw if tick else true, list(true)
+        silent = {f.columns.start for f, amount in faults.holding if not f.sense(raw, last, tick, amount)}
+        self._raw = tuple(raw)
+        reading = self._arrive(tick, faults) if self._reach else raw
+        for fault, amount in faults.changing:
+            fault.sense(reading, last, tick, amount)
+        for fault, _ in faults.holding:
+            if tick:  # the first sample has nothing before it
                 reading[fault.columns] = self.reading[fault.columns]
         self._missed = [
             count + 1 if columns.start in silent else 0
             for count, columns in zip(self._missed, self._columns, strict=True)
         ] if silent else [0] * len(self._columns)
         self._age()
-        self.reading = reading
+        self.reading = tuple(reading)
 
-    def _arrive(self, tick: int, faults: Sequence[tuple[SensorFault, float]]) -> np.ndarray:
+    def _arrive(self, tick: int, faults: Faults) -> list[float]:
         """Remember what was measured in this tick; gives what has arrived by now."""
         self._past = (*self._past[-self._reach :], self._raw)
-        arrived = self._raw.copy()
+        arrived = list(self._raw)
         for index, columns in enumerate(self._columns):
-            delay_s = sum(fault.delay_s(amount) for fault, amount in faults if fault.columns == columns)
+            delay_s = sum(fault.delay_s(amount) for fault, amount in faults.changing if fault.columns == columns)
             ticks = ticks_late(delay_s, self._dt_s)
             self._late[index] = late = min(ticks, self._late[index] + 1) if tick else 0
             arrived[columns] = self._past[-1 - late][columns]

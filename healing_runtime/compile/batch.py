@@ -34,7 +34,7 @@ def export_lanes(
     platform: str = "cpu",
     original: Traced | None = None,
 ) -> Portable:
-    """The tick of `portable.export_tick` over (lanes, …) vectors: carry, observed, true and packed; `params` is shared.
+    """The tick of `portable.export_tick` over (lanes, …) vectors: memory, sample and packed; `params` is shared.
 
     Branches of a lane that it does not take leave its asserts vacuous, whatever the other lanes take; what is not
     finite in one lane stays in it.
@@ -49,5 +49,5 @@ def export_lanes(
     composed = ticks.compose(step, controller, requirements, traced.table, control_hz)
     single = programs.first_carry(state, composed)
     carry = Vectors(*(np.tile(part, (lanes, 1)) for part in single))
-    function = jax.vmap(composed.function, in_axes=(None, 0, 0, 0))
+    function = jax.vmap(composed.function, in_axes=(None, 0, 0))
     return portable.lowered(function, function, composed.interface, params, carry, checked(platform))

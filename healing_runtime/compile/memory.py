@@ -14,7 +14,7 @@ class Memory(NamedTuple):
     """Bytes of one call.
 
     Attributes:
-        arguments: parameters, carry, observed and true values.
+        arguments: parameters, carry and sample.
         outputs: the carry and the packed array.
         temporary: scratch while it runs.
         code: of the compiled program; 0 where XLA does not say (its CPU compiler does not).

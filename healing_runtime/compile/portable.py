@@ -30,7 +30,7 @@ from healing_runtime.core.errors import FileFormatError, SubsetError, WorkerFail
 from healing_runtime.language.passes.cost import Cost, estimate
 from healing_runtime.language.trace import Traced
 
-_KIND = "portable program, 1"
+_KIND = "portable program, 2"
 _SUM_BYTES = 32
 
 
@@ -90,9 +90,8 @@ def lowered(
         carry: its carry at the start; the leading axes are those of the observed and true vectors, too.
         platform: kind of device.
     """
-    dtype, lanes = np.dtype(interface.controller.dtype), carry.floats.shape[:-1]
-    inputs = (jax.ShapeDtypeStruct((*lanes, size), dtype) for size in interface.inputs)
-    arguments = (*jax.tree.map(lambda v: jax.ShapeDtypeStruct(v.shape, v.dtype), (params, carry)), *inputs)
+    memory, sample = carry.joined(), _sample_of(interface, carry)
+    arguments = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in (params, memory, sample)]
     with no_locations():
         donating = jax.jit(function, donate_argnums=(1,))
         stablehlo = bytes(jax_export.export(donating, platforms=[platform])(*arguments).serialize())
@@ -106,13 +105,11 @@ def compiled(program: Portable) -> Program:
     Raises:
         InputError: there is no such device here, or XLA does not compile the program for it.
     """
-    dtype, lanes = np.dtype(program.interface.controller.dtype), program.carry.floats.shape[:-1]
-    inputs = (np.zeros((*lanes, size), dtype) for size in program.interface.inputs)
-
+    arguments = program.params, program.carry.joined(), _sample_of(program.interface, program.carry)
     device = device_of(program.platform)
     try:
         with jax.default_device(device):
-            executable = programs.lower(program.exported.call, program.params, program.carry, *inputs).compile()
+            executable = programs.lower(program.exported.call, *arguments).compile()
     except jax.errors.JaxRuntimeError as error:
         why = " ".join(str(error).split())[:200]
         raise SubsetError(f"this program does not compile: {type(error).__name__}: {why}.") from error
@@ -121,6 +118,11 @@ def compiled(program: Portable) -> Program:
     return programs.warmed(
         Program(executable, program.interface, params, program.carry, identity, export, program.bounds)
     )
+
+
+def _sample_of(interface: ProgramInterface, carry: Vectors) -> jax.ShapeDtypeStruct:
+    """What a sample is like, for as many lanes as the carry has."""
+    return jax.ShapeDtypeStruct((*carry.floats.shape[:-1], sum(interface.inputs)), interface.controller.dtype)
 
 
 # ---------------------------------------------------------------- as a file
@@ -161,6 +163,7 @@ def read(data: bytes) -> Portable:
         carry = Vectors(
             np.frombuffer(floats, dtype).reshape(shapes[0]), np.frombuffer(ints, np.int32).reshape(shapes[1])
         )
+        carry.joined()  # a ValueError where the two do not have the same lanes
         bounds = read_record(Cost, header["bounds"])
         platform = checked(header["platform"])
         params = np.frombuffer(params, dtype)
@@ -175,12 +178,10 @@ def read(data: bytes) -> Portable:
 def _must_fit(program: Portable) -> None:
     """The StableHLO takes and gives what the interface says."""
     exported = program.exported
-    dtype, lanes = np.dtype(program.interface.controller.dtype), program.carry.floats.shape[:-1]
-    carry = [(part.shape, part.dtype) for part in program.carry]
-    inputs = [((*lanes, size), dtype) for size in program.interface.inputs]
-    takes = [(program.params.shape, dtype), *carry, *inputs]
-    gives = [*carry, ((*lanes, program.interface.packed_size), dtype)]
-    trees = jax.tree.structure(((0, Vectors(0, 0), 0, 0), {})), jax.tree.structure((Vectors(0, 0), 0))
+    memory, sample = program.carry.joined(), _sample_of(program.interface, program.carry)
+    takes = [(part.shape, part.dtype) for part in (program.params, memory, sample)]
+    gives = [takes[1], ((*sample.shape[:-1], program.interface.packed_size), sample.dtype)]
+    trees = jax.tree.structure(((0, 0, 0), {})), jax.tree.structure((0, 0))
     found = [[(aval.shape, aval.dtype) for aval in avals] for avals in (exported.in_avals, exported.out_avals)]
     if found != [takes, gives] or (exported.in_tree, exported.out_tree) != trees:
         raise SubsetError("this portable program does not take and give what is said of it; export it again.")

@@ -24,7 +24,7 @@ from healing_runtime.compile.export import ExportedController
 from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.memory import Memory, memory_of
 from healing_runtime.compile.recheck import rechecked
-from healing_runtime.compile.vectors import Vectors
+from healing_runtime.compile.vectors import Vectors, parted
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.language.passes.cost import Cost
@@ -45,9 +45,10 @@ class ProgramBlob:
 class Program:
     """A loaded executable.
 
-    `tick(params, carry, observed, true) -> (carry, packed)`; the carry given in is donated. `start()` is a fresh carry.
-    `params` lie where the executable reads them: a tick that copies them takes a microsecond more. A program that was
-    compiled from a portable one can write that, and has its bounds; one that was loaded has neither.
+    `tick(params, memory, sample) -> (memory, packed)`, as `tick.py` says; the memory given in is donated. `start()` is
+    a fresh carry, `start().joined()` a fresh memory, and `carried` reads one. `params` lie where the executable reads
+    them: a tick that copies them takes a microsecond more. A program that was compiled from a portable one can write
+    that, and has its bounds; one that was loaded has neither.
     """
 
     tick: jax.stages.Compiled
@@ -61,6 +62,10 @@ class Program:
     def start(self) -> Vectors:
         """The carry at trace begin: the controller's `init` and fresh monitors."""
         return Vectors(self.carry.floats.copy(), self.carry.ints.copy())
+
+    def carried(self, memory: Any) -> Vectors:
+        """The carry that a memory holds; a copy, for a tick would have to copy what somebody still looks at."""
+        return Vectors(*(part.copy() for part in parted(memory, self.carry)))
 
     def export(self) -> bytes:
         """The portable program, for `portable.read` on any machine with such a device."""
@@ -105,11 +110,11 @@ def build(
     composed = ticks.compose(step, exported.interface, requirements, table, control_hz, triggers)
     carry = first_carry(exported.state, composed)
     dtype = np.dtype(exported.interface.dtype)
-    observed, true = np.zeros(table.observed.size, dtype), np.zeros(table.true.size, dtype)
+    sample = np.zeros(table.observed.size + table.true.size, dtype)
     lowering = lower_as_one_kernel if one_kernel else lower
-    compiled = lowering(composed.function, exported.params, carry, observed, true).compile()
+    compiled = lowering(composed.function, exported.params, carry.joined(), sample).compile()
     executable, _, _ = serialize_executable.serialize(compiled)
-    compiled(exported.params, Vectors(carry.floats.copy(), carry.ints.copy()), observed, true)
+    compiled(exported.params, carry.joined(), sample)
     return blob(executable, composed.interface, exported.params, carry)
 
 
@@ -204,8 +209,7 @@ def use_dtype(dtype: str) -> None:
 def load(program: ProgramBlob) -> Program:
     """Load an executable for this process's device and warm it up; nothing is traced or compiled."""
     devices.run_in_calling_thread()
-    arguments = jax.tree.structure(((0, Vectors(0, 0), 0, 0), {}))
-    results = jax.tree.structure((Vectors(0, 0), 0))
+    arguments, results = jax.tree.structure(((0, 0, 0), {})), jax.tree.structure((0, 0))
     compiled = serialize_executable.deserialize_and_load(program.executable, arguments, results)
     params = jax.device_put(program.params)
     return warmed(Program(compiled, program.interface, params, program.carry, program.sha256))
@@ -214,7 +218,7 @@ def load(program: ProgramBlob) -> Program:
 def warmed(program: Program) -> Program:
     """A program that has run twice on zeros."""
     lanes, dtype = program.carry.floats.shape[:-1], np.dtype(program.interface.controller.dtype)
-    observed, true = (np.zeros((*lanes, size), dtype) for size in program.interface.inputs)
+    sample = np.zeros((*lanes, sum(program.interface.inputs)), dtype)
     for _ in range(2):
-        np.asarray(program.tick(program.params, program.start(), observed, true)[1])
+        np.asarray(program.tick(program.params, program.start().joined(), sample)[1])
     return program

@@ -1,9 +1,9 @@
 """The tick: controller, contract asserts and all monitors as one pure function with one packed output.
 
-`tick(params, carry, observed, true) -> (carry, packed)`. Vectors are flat: `observed` and `true` follow the signal
-table, `carry` is
-`Vectors` (the controller's memory, then the monitors', then the running worst of the contract asserts). `true`
-reaches only the monitors: the controller is an exported program that is called with `observed` alone.
+`tick(params, memory, sample) -> (memory, packed)`. Vectors are flat: `sample` is what was observed and then what is
+true, as the signal table has them; `memory` is the carry, `Vectors` joined (the controller's memory, then the
+monitors', then the running worst of the contract asserts). What is true reaches only the monitors: the controller is an
+exported program that is called with what was observed alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from healing_runtime import stl
 from healing_runtime.compile.interface import ControllerInterface, ProgramInterface, Requirement
-from healing_runtime.compile.vectors import Packing, Vectors, packing_of
+from healing_runtime.compile.vectors import Packing, Vectors, join, packing_of, part
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.core.status import Severity, Status
 from healing_runtime.stl.formula import atoms as atoms_of
@@ -103,8 +103,10 @@ def compose(
     trips = np.array([r.mission or r.severity == Severity.CRITICAL for r in requirements], bool)
     count, memory_size = len(requirements), (state_floats, state_ints)
     columns = _columns(table.action.size, count, controller, len(monitors.atoms), len(triggers), memory_size)
+    carried_floats, sensed = state_floats + monitor_floats + contracts, table.observed.size
 
-    def function(params: Any, carry: Vectors, observed: Any, true: Any) -> tuple[Vectors, Any]:
+    def function(params: Any, carried: Any, sample: Any) -> tuple[Any, Any]:
+        carry, observed, true = part(carried, carried_floats, dtype), sample[:sensed], sample[sensed:]
         state = Vectors(carry.floats[:state_floats], carry.ints[:state_ints])
         memory = Vectors(carry.floats[state_floats : state_floats + monitor_floats], carry.ints[state_ints:])
         next_state, action, diagnostics = step.control(params, state, observed)
@@ -137,7 +139,7 @@ def compose(
         }
         packed = jnp.concatenate([jnp.ravel(blocks[name]).astype(dtype) for name in columns])
         floats = jnp.concatenate([next_state.floats, memory.floats, worst])
-        return Vectors(floats, jnp.concatenate([next_state.ints, memory.ints])), packed
+        return join(Vectors(floats, jnp.concatenate([next_state.ints, memory.ints]))), packed
 
     start = Vectors(np.concatenate([monitors.start.floats, np.full(contracts, np.inf, dtype)]), monitors.start.ints)
     interface = ProgramInterface(

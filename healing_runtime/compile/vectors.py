@@ -1,8 +1,8 @@
-"""Pytrees as a few flat vectors, one for floats and one for integers.
+"""Pytrees as a few flat vectors, one for floats and one for integers; and as one, from tick to tick.
 
-Every array that crosses the host boundary costs about half a microsecond a tick each way, so a program carries its
-whole memory
-in two donated vectors and its parameters in one. Booleans and unsigned integers travel in the integer vector.
+Every array that crosses the host boundary costs about a microsecond a tick each way, so a program's parameters are one
+vector, and so is its whole memory: `joined`, donated, of integers, which nothing rounds or flushes to zero. Booleans
+and unsigned integers travel in the integer vector.
 """
 
 from __future__ import annotations
@@ -41,6 +41,32 @@ class Vectors(NamedTuple):
 
     floats: Any
     ints: Any
+
+    def joined(self) -> np.ndarray:
+        """A new array of int32 with both in it, bit for bit, floats first; leading axes stay. See `parted`."""
+        floats = np.ascontiguousarray(self.floats)
+        return np.concatenate([floats.view(np.int32), self.ints], axis=-1)
+
+
+def parted(memory: Any, like: Vectors) -> Vectors:
+    """The inverse of `joined`, a view where that is possible; `like` has the sizes and the dtype."""
+    dtype, memory = like.floats.dtype, np.asarray(memory)
+    words = like.floats.shape[-1] * dtype.itemsize // 4
+    return Vectors(np.ascontiguousarray(memory[..., :words]).view(dtype), memory[..., words:])
+
+
+def join(vectors: Vectors) -> jax.Array:
+    """`joined`, inside a traced function over one flight."""
+    words = jax.lax.bitcast_convert_type(vectors.floats, jnp.int32)
+    return jnp.concatenate([jnp.ravel(words), vectors.ints])
+
+
+def part(memory: Any, floats: int, dtype: Any) -> Vectors:
+    """`parted`, inside a traced function over one flight, for so many floats."""
+    width = jnp.dtype(dtype).itemsize // 4
+    words = memory[: floats * width]
+    shaped = words.reshape(floats, width) if width > 1 else words
+    return Vectors(jax.lax.bitcast_convert_type(shaped, dtype), memory[floats * width :])
 
 
 jax_export.register_namedtuple_serialization(Vectors, serialized_name="healing_runtime.Vectors")

@@ -39,17 +39,17 @@ class Keyframe:
 class Recorder:
     """Rows of one flight.
 
-    Row k holds what was sensed and true at tick k, the packed output, and the action applied from k to k + 1 (NaN in
-    the last row, whose action is never applied). `onsets` maps a fault that began because its formula was true to the
-    tick of that sample; a keyframe of that tick is from before the onset.
+    Row k holds what was sensed and true at tick k (`samples` is both, side by side), the packed output, and the action
+    applied from k to k + 1 (NaN in the last row, whose action is never applied). `onsets` maps a fault that began
+    because its formula was true to the tick of that sample; a keyframe of that tick is from before the onset.
     """
 
     def __init__(self, scenario: Scenario, table: SignalTable, release: Callable[[Any], None] | None = None) -> None:
         rows = scenario.duration_ticks + 1
         self.scenario = scenario
         self.every = keyframe_every(scenario.control_hz)
-        self.observed = np.full((rows, table.observed.size), np.nan)
-        self.true = np.full((rows, table.true.size), np.nan)
+        self.samples = np.full((rows, table.observed.size + table.true.size), np.nan)
+        self.observed, self.true = np.hsplit(self.samples, [table.observed.size])
         self.action = np.full((rows, table.action.size), np.nan)
         self.packed: np.ndarray = np.zeros((rows, 0))
         self.first = 0
@@ -68,10 +68,14 @@ class Recorder:
             wider[:, : self.packed.shape[1]] = self.packed
             self.packed = wider
 
-    def write(self, tick: int, observed: np.ndarray, true: np.ndarray, packed: np.ndarray) -> None:
-        """The row of a tick, before its action is applied."""
+    def sense(self, tick: int, observed: np.ndarray, true: np.ndarray) -> np.ndarray:
+        """The sample of a tick, as the row that a program judges; the tick counts once the program's row is there."""
         self.observed[tick] = observed
         self.true[tick] = true
+        return self.samples[tick]
+
+    def write(self, tick: int, packed: np.ndarray) -> None:
+        """The program's row of a tick, before its action is applied."""
         self.packed[tick, : packed.size] = packed
         self.count = tick + 1
 
@@ -100,8 +104,7 @@ class Recorder:
         self.onsets = {fault: begun for fault, begun in self.onsets.items() if begun < tick}
         for later in [t for t in self.keyframes if t > tick]:
             self._free(self.keyframes.pop(later))
-        self.observed[tick:] = self.true[tick:] = self.action[tick:] = np.nan
-        self.packed[tick:] = np.nan
+        self.samples[tick:] = self.action[tick:] = self.packed[tick:] = np.nan
         self.count = min(self.count, tick)
 
     def trace(self) -> Trace:

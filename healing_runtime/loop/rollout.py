@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,30 +58,30 @@ def advance(
     held = recorder.action[first - 1].copy() if first > 0 and np.isfinite(recorder.action[first - 1]).all() else None
     flown = _Flown.by(slot.live)
     recorder.fit(flown.program.interface.packed_size)
-    every, ringing = recorder.every, keyframes
+    every, ringing, memory = recorder.every, keyframes, carry.joined()
     waiting = triggers.waiting(recorder.scenario, recorder)
     tick = first
     while True:
         if tick == pause_at:
-            return Stop(tick, False, carry, paused=True)
+            return Stop(tick, False, flown.program.carried(memory), paused=True)
         program = slot.live  # the one read of this tick
         if program is not flown.program:
-            carry, flown = _taken_over(flown.program, program, carry), _Flown.by(program)
+            memory, flown = _taken_over(flown.program, program, memory), _Flown.by(program)
             recorder.fit(program.interface.packed_size)
         observed, true = plant.observe(), plant.truth()
         if ringing and tick % every == 0:
-            kept = Vectors(np.array(carry.floats), np.array(carry.ints))
-            recorder.keep(Keyframe(tick, plant.snapshot(), plant.state_hash(), kept))
-        carry, packed = program.tick(program.params, carry, observed.astype(flown.dtype), true.astype(flown.dtype))
+            recorder.keep(Keyframe(tick, plant.snapshot(), plant.state_hash(), program.carried(memory)))
+        sample = recorder.sense(tick, observed, true)
+        memory, packed = program.tick(program.params, memory, sample.astype(flown.dtype))
         row = np.asarray(packed)
-        recorder.write(tick, observed, true, row)
+        recorder.write(tick, row)
         if row[flown.tripped] != 0.0:
             forgiven = tick == first and set(program.interface.violated(row)) <= set(pardoned)
             if not forgiven or not np.isfinite(row[flown.action]).all():  # a clamp lets NaN through
-                return Stop(tick, True, carry)
-            carry = restart(program.interface, carry, program.carry, pardoned)
+                return Stop(tick, True, program.carried(memory))
+            memory = restart(program.interface, program.carried(memory), program.carry, pardoned).joined()
         if tick == last:
-            return Stop(tick, False, carry)
+            return Stop(tick, False, program.carried(memory))
         # The ufuncs themselves: np.clip costs ten times as much on four numbers.
         command = np.minimum(np.maximum(row[flown.action], low), high)  # float64, as the limits are
         if limited and held is not None:
@@ -111,19 +111,17 @@ class _Flown(NamedTuple):
         return cls(program, dtype, interface.slices["action"], interface.columns["tripped"][0])
 
 
-def _taken_over(old: Program, new: Program, carry: Vectors) -> Vectors:
+def _taken_over(old: Program, new: Program, memory: Any) -> np.ndarray:
     """The memory with which a program goes on where another one left off."""
-    remembered = Vectors(np.asarray(carry.floats), np.asarray(carry.ints))
-    return migrate(old.interface, new.interface, remembered, new.start())
+    return migrate(old.interface, new.interface, old.carried(memory), new.carry).joined()
 
 
 def evaluate(program: Program, recorder: Recorder, carry: Vectors, first: int, last: int) -> Vectors:
     """The carry before tick `last`, from the carry before tick `first` and the recorded samples in between."""
-    dtype = np.dtype(program.interface.controller.dtype)
+    dtype, memory = np.dtype(program.interface.controller.dtype), carry.joined()
     for tick in range(first, last):
-        observed, true = recorder.observed[tick].astype(dtype), recorder.true[tick].astype(dtype)
-        carry, _ = program.tick(program.params, carry, observed, true)
-    return Vectors(np.array(carry.floats), np.array(carry.ints))
+        memory, _ = program.tick(program.params, memory, recorder.samples[tick].astype(dtype))
+    return program.carried(memory)
 
 
 def bring_to(plant: Plant, recorder: Recorder, scenario: Scenario, seed: int, tick: int) -> str:
@@ -197,12 +195,11 @@ def fly(plant: Plant, program: Program, plan: FlightPlan) -> Flight:
         recorder.onsets = {fault: tick for fault, tick in plan.onsets if tick < plan.from_tick}
         triggers.execute(plant, recorder, 0, plan.from_tick)
     recorder.first = plan.from_tick
-    carry = program.start() if plan.carry is None else Vectors(plan.carry[0].copy(), plan.carry[1].copy())
     stop = advance(
         plant,
         Slot(program),
         recorder,
-        carry,
+        program.carry if plan.carry is None else plan.carry,
         plan.from_tick,
         scenario.duration_ticks,
         keyframes=False,

@@ -176,8 +176,8 @@ class Batch:
         limited = bool(np.isfinite(rate).any())
         # A lane that does not fly, or no longer, is ticked on zeros and never read.
         rows = max(s.duration_ticks for s in scenarios) + 1
-        observed = np.zeros((rows, lanes, table.observed.size))
-        true = np.zeros((rows, lanes, table.true.size))
+        samples = np.zeros((rows, lanes, table.observed.size + table.true.size))
+        observed, true = np.split(samples, [table.observed.size], axis=2)
         applied = np.full((rows, lanes, table.action.size), np.nan)
         packed = np.empty((rows, lanes, interface.packed_size))
         flying: list[tuple[int, Plant]] = list(enumerate(self._plants[: len(scenarios)]))
@@ -186,13 +186,13 @@ class Batch:
             _reset(plant, scenarios[lane])
             last[lane] = scenarios[lane].duration_ticks
         ended = [(0, False)] * len(scenarios)
-        carry, tick, held = program.start(), 0, None
+        memory, tick, held = program.start().joined(), 0, None
         while True:
             sensed, real = observed[tick], true[tick]
             for lane, plant in flying:
                 sensed[lane] = plant.observe()
                 real[lane] = plant.truth()
-            carry, out = program.tick(program.params, carry, sensed.astype(dtype), real.astype(dtype))
+            memory, out = program.tick(program.params, memory, samples[tick].astype(dtype))
             row = np.asarray(out)
             packed[tick] = row
             stops = (row[:, trip] != 0.0) | (last <= tick)

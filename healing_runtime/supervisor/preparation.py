@@ -121,9 +121,8 @@ def refuse_bad_start(prepared: Prepared, program: Program) -> None:
     try:
         plant.reset(prepared.scenario, prepared.scenario.seed)
         dtype = np.dtype(program.interface.controller.dtype)
-        _, packed = program.tick(
-            program.params, program.start(), plant.observe().astype(dtype), plant.truth().astype(dtype)
-        )
+        sample = np.concatenate([plant.observe(), plant.truth()]).astype(dtype)
+        _, packed = program.tick(program.params, program.start().joined(), sample)
     finally:
         plant.close()
     action = np.asarray(packed)[program.interface.slices["action"]]

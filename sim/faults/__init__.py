@@ -16,7 +16,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.records import FaultSpec, Scenario
@@ -24,7 +24,7 @@ from healing_runtime.core.signals import Layout
 
 from .base import NEVER, BodyFault, Course, Parameters, SensorFault
 
-__all__ = ["NEVER", "BodyFault", "Parameters", "Schedule", "SensorFault", "faults_for"]
+__all__ = ["NEVER", "BodyFault", "Parameters", "Schedule", "SensorFault", "SensorFaults", "faults_for"]
 
 AnyFault = BodyFault | SensorFault
 
@@ -46,12 +46,19 @@ def faults_for(condition: type, observed: Layout) -> Mapping[str, type[AnyFault]
     return found
 
 
+class SensorFaults(NamedTuple):
+    """Sensor faults that are on, with how much of each (0 … 1): those that hold, and the others as they act in turn."""
+
+    holding: tuple[tuple[SensorFault, float], ...]
+    changing: tuple[tuple[SensorFault, float], ...]
+
+
 class Schedule:
     """The scenario's faults in time. Steps are physics steps since t = 0.
 
     Attributes:
         next_step: the next physics step at which something changes; a plant's inner loop compares with this alone.
-        sensing: the sensor faults that are on now, with how much of each (0 … 1).
+        sensing: the sensor faults that are on now.
     """
 
     def __init__(self, specs: Sequence[FaultSpec], kinds: Mapping[str, type[AnyFault]], robot: str) -> None:
@@ -63,7 +70,7 @@ class Schedule:
             cls = kinds[spec.kind]
             self._faults.append((spec, cls(cls.Parameters.model_validate(dict(spec.parameters)))))
         self._onsets: tuple[tuple[int, int], ...] = ()
-        self.sensing: tuple[tuple[SensorFault, float], ...] = ()
+        self.sensing = SensorFaults((), ())
         self.next_step = 0
 
     @property
@@ -116,7 +123,9 @@ class Schedule:
                 else:
                     next_step = min(next_step, fault.act_at(condition, amount, step, spec.start_step))
             next_step = min(next_step, _next_change(spec, step))
-        self.sensing = tuple(sensing)
+        sensing.sort(key=lambda one: not one[0].turns)  # what turns the frame comes before what adds an error
+        holding = tuple(one for one in sensing if one[0].holds)
+        self.sensing = SensorFaults(holding, tuple(one for one in sensing if not one[0].holds))
         self.next_step = next_step
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from healing_runtime.core.signals import Layout
@@ -168,7 +167,7 @@ class SensorFault:
         """How long what the sensor measures is on its way."""
         return 0.0
 
-    def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
+    def sense(self, reading: list[float], last: Sequence[float], tick: int, amount: float) -> bool:
         """Change `reading` in place; `last` is the raw reading a tick ago. Returns whether a value was delivered."""
         raise NotImplementedError
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field, field_validator
 
 from healing_runtime.core.signals import Layout
@@ -70,7 +69,7 @@ class FrameError(SensorFault):
         """The frames of what it turns."""
         return frozenset(f"frame of {name}" for name in parameters["signals"])
 
-    def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
+    def sense(self, reading: list[float], last: Sequence[float], tick: int, amount: float) -> bool:
         """Give the components in the turned frame."""
         angle = amount * self._angle_rad
         c, s = math.cos(angle), math.sin(angle)
@@ -79,7 +78,7 @@ class FrameError(SensorFault):
         if self._attitude:
             columns = self.observed.slices["q_xyzw_world_body"]
             c, s = math.cos(0.5 * angle), math.sin(0.5 * angle)
-            qx, qy, qz, qw = reading[columns].tolist()
+            qx, qy, qz, qw = reading[columns]
             reading[columns] = (c * qx + s * qy, c * qy - s * qx, c * qz - s * qw, c * qw + s * qz)
         return True
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
 from pydantic import ValidationInfo, create_model, field_validator
 
 from healing_runtime.core.signals import Layout
@@ -30,7 +29,8 @@ class SensorBias(SensorFault):
 
     def __init__(self, parameters: Any) -> None:
         super().__init__(parameters)
-        self._error = np.asarray(parameters.value, dtype=np.float64)
+        width = self.columns.stop - self.columns.start
+        self._error = parameters.value if isinstance(parameters.value, tuple) else (parameters.value,) * width
 
     @classmethod
     def bound_to(cls, observed: Layout) -> type[SensorFault]:
@@ -40,9 +40,10 @@ class SensorBias(SensorFault):
         bound.Parameters = create_model("Parameters", __base__=bound.Parameters, __validators__={"right": right})
         return bound
 
-    def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
+    def sense(self, reading: list[float], last: Sequence[float], tick: int, amount: float) -> bool:
         """Add the error."""
-        reading[self.columns] += amount * self._error
+        for place, error in enumerate(self._error, self.columns.start):
+            reading[place] += amount * error
         return True
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from .base import Parameters, SensorFault, in_whole, ticks_late
@@ -35,6 +34,6 @@ class SensorDelay(SensorFault):
         """The delay, or what a ramp has made of it so far."""
         return amount * self.parameters.value_s
 
-    def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
+    def sense(self, reading: list[float], last: Sequence[float], tick: int, amount: float) -> bool:
         """What arrives late is not changed on its way."""
         return True

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
-
-import numpy as np
 
 from .base import Course, Parameters, SensorFault
 
@@ -28,7 +27,9 @@ class SensorDrift(SensorFault):
         """Note when it starts."""
         self._dt_s, self._start_s = course.dt_s, course.start_s
 
-    def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
+    def sense(self, reading: list[float], last: Sequence[float], tick: int, amount: float) -> bool:
         """Add what has grown so far."""
-        reading[self.columns] += amount * self.parameters.rate * (tick * self._dt_s - self._start_s)
+        error = amount * self.parameters.rate * (tick * self._dt_s - self._start_s)
+        for place in range(self.columns.start, self.columns.stop):
+            reading[place] += error
         return True

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
-
-import numpy as np
 
 from .base import Parameters, SensorFault
 
@@ -23,7 +22,7 @@ class SensorDropout(SensorFault):
     Parameters: ClassVar = SensorDropoutParameters
     example: ClassVar = {"signal": "altitude"}
 
-    def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
+    def sense(self, reading: list[float], last: Sequence[float], tick: int, amount: float) -> bool:
         """Hold the last reading."""
         reading[self.columns] = last[self.columns]
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -28,9 +29,11 @@ class SensorNoise(SensorFault):
     def prepare(self, course: Course) -> None:
         """Draw a row of noise for every tick of the run."""
         shape = (course.ticks, self.columns.stop - self.columns.start)
-        self._noise = np.random.default_rng([course.seed, course.place]).normal(0.0, self.parameters.value, shape)
+        noise = np.random.default_rng([course.seed, course.place]).normal(0.0, self.parameters.value, shape)
+        self._noise = noise.tolist()
 
-    def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
+    def sense(self, reading: list[float], last: Sequence[float], tick: int, amount: float) -> bool:
         """Add this tick's row."""
-        reading[self.columns] += amount * self._noise[tick % len(self._noise)]
+        for place, noise in enumerate(self._noise[tick % len(self._noise)], self.columns.start):
+            reading[place] += amount * noise
         return True

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
-
-import numpy as np
 
 from .base import Parameters, SensorFault
 
@@ -23,7 +22,7 @@ class SensorStuck(SensorFault):
     Parameters: ClassVar = SensorStuckParameters
     example: ClassVar = {"signal": "altitude"}
 
-    def sense(self, reading: np.ndarray, last: np.ndarray, tick: int, amount: float) -> bool:
+    def sense(self, reading: list[float], last: Sequence[float], tick: int, amount: float) -> bool:
         """Repeat the last reading."""
         reading[self.columns] = last[self.columns]
         return True

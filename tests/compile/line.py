@@ -52,10 +52,10 @@ def requirements():
 
 
 def run(program, samples):
-    """Rows for (position, speed) samples."""
-    carry, rows = program.start(), []
+    """Rows for (position, speed) samples, and the memory after them."""
+    memory, rows = program.start().joined(), []
     for position, speed in samples:
-        observed, true = np.array([position], np.float32), np.array([position, speed], np.float32)
-        carry, packed = program.tick(program.params, carry, observed, true)
+        sample = np.array([position, position, speed], np.float32)
+        memory, packed = program.tick(program.params, memory, sample)
         rows.append(np.asarray(packed))
-    return rows, carry
+    return rows, memory

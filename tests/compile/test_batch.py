@@ -75,11 +75,11 @@ def samples(seed=3):
 
 
 def fly(program, observed, true):
-    carry, rows = program.start(), []
-    for o, t in zip(observed, true, strict=True):
-        carry, packed = program.tick(program.params, carry, o, t)
+    memory, rows = program.start().joined(), []
+    for sample in np.concatenate([observed, true], axis=-1):
+        memory, packed = program.tick(program.params, memory, sample)
         rows.append(np.asarray(packed))
-    return np.stack(rows), tuple(np.asarray(part) for part in carry)
+    return np.stack(rows), program.carried(memory)
 
 
 def test_a_lane_agrees_with_the_same_flight_alone(lanes, alone):

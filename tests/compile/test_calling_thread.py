@@ -29,10 +29,10 @@ if sys.argv[1] == "by default":
     devices.run_in_calling_thread = lambda: None
 traced = trace.trace(controller.load(source.parse(TEXT)), TABLE, 0.1)
 program = programs.load(programs.build(export.export_controller(traced, None, 10), (), TABLE, 10))
-carry, x = program.start(), np.zeros(1, np.float32)
+memory, sample = program.start().joined(), np.zeros(2, np.float32)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
 for _ in range(2_000):
-    carry, packed = program.tick(program.params, carry, x, x)
+    memory, packed = program.tick(program.params, memory, sample)
     np.asarray(packed)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - before) / 2_000)
 '''

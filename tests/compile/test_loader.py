@@ -31,8 +31,8 @@ def test_the_loop_ticks_on_while_a_program_is_made_ready(blobs, monkeypatch):
 
     live = load(blobs[0])
     monkeypatch.setattr(programs, "load", watched)
-    slot, carry, actions = Slot(live), live.start(), []
-    observed, true = np.array([0.8], np.float32), np.array([0.8, 0.1], np.float32)
+    slot, memory, actions = Slot(live), live.start().joined(), []
+    sample = np.array([0.8, 0.8, 0.1], np.float32)
     with Loader() as loader:
         loading = loader.load(blobs[1])
         while slot.live is live or len(actions) < 200:
@@ -41,11 +41,11 @@ def test_the_loop_ticks_on_while_a_program_is_made_ready(blobs, monkeypatch):
             if slot.live is live and loading.done():
                 slot.offer(loading.result())
                 slot.swap()
-            carry, packed = slot.live.tick(slot.live.params, carry, observed, true)
+            memory, packed = slot.live.tick(slot.live.params, memory, sample)
             actions.append(float(np.asarray(packed)[0]))
     assert threads != [threading.main_thread()] and len(threads) == 1
     assert actions[:100] == pytest.approx([-0.4] * 100) and actions[-1] == pytest.approx(-0.2)
-    assert int(np.asarray(carry.ints)[0]) == len(actions)
+    assert live.carried(memory).ints[0] == len(actions)
 
 
 def test_what_cannot_be_loaded_is_told_where_it_is_asked_for(blobs):

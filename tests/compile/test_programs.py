@@ -88,8 +88,7 @@ def test_donated_memory_is_aliased_whole(exported, lowering):
         np.concatenate([exported.state.floats, composed.monitor_start.floats]),
         np.concatenate([exported.state.ints, composed.monitor_start.ints]),
     )
-    one, two = np.zeros(1, np.float32), np.zeros(2, np.float32)
-    compiled = lowering(composed.function, exported.params, carry, one, two).compile()
+    compiled = lowering(composed.function, exported.params, carry.joined(), np.zeros(3, np.float32)).compile()
     donated = sum(v.nbytes for v in carry)
     assert compiled.memory_analysis().alias_size_in_bytes == donated > 0
 
@@ -145,12 +144,11 @@ def test_memory_moves_by_name_and_monitors_move_whole(exported, blob):
     )
     old = programs.load(blob)
     samples = [(0.9, 0.5), (0.8, 1.5)]
-    _, carry = run(old, samples)
-    carry = Vectors(*(np.array(v) for v in carry))
-    moved = migrate(old.interface, new.interface, carry, new.start())
-    observed, true = np.array([0.7], np.float32), np.array([0.7, 0.1], np.float32)
-    _, was = old.tick(old.params, carry, observed, true)
-    _, now = new.tick(new.params, moved, observed, true)
+    _, memory = run(old, samples)
+    moved = migrate(old.interface, new.interface, old.carried(memory), new.start())
+    sample = np.array([0.7, 0.7, 0.1], np.float32)
+    _, was = old.tick(old.params, memory, sample)
+    _, now = new.tick(new.params, moved.joined(), sample)
     was, now = np.asarray(was), np.asarray(now)
     for assertion, verdict in old.interface.verdicts(was).items():
         assert new.interface.verdicts(now)[assertion] == verdict
@@ -174,17 +172,16 @@ def test_resident_memory_is_flat_over_a_million_ticks(blob):
     """What leaks 5 bytes a tick would show."""
     ticks = 1_000_000
     program, process = programs.load(blob), psutil.Process()
-    observed, true = np.array([0.5], np.float32), np.array([0.5, 0.1], np.float32)
-    carry = program.start()
+    sample = np.array([0.5, 0.5, 0.1], np.float32)
 
-    def fly(count, carry):
+    def fly(count, memory):
         for _ in range(count):
-            carry, packed = program.tick(program.params, carry, observed, true)
+            memory, packed = program.tick(program.params, memory, sample)
             np.asarray(packed)
-        return carry
+        return memory
 
-    carry = fly(20_000, carry)
+    memory = fly(20_000, program.start().joined())
     before = process.memory_info().rss
-    carry = fly(ticks, carry)
+    memory = fly(ticks, memory)
     assert process.memory_info().rss - before < 4 << 20
-    assert int(np.asarray(carry.ints)[0]) == 20_000 + ticks
+    assert program.carried(memory).ints[0] == 20_000 + ticks

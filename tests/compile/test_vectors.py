@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healing_runtime.compile.vectors import Vectors, packing_of
+from healing_runtime.compile.vectors import Vectors, join, packing_of, part, parted
 
 TREE = {
     "gain": np.float32(2.5),
@@ -69,3 +69,23 @@ def test_any_mix_of_dtypes_and_shapes_round_trips(leaves, seed):
     for before, after in zip(tree, back, strict=True):
         assert before.dtype == after.dtype and before.shape == after.shape
         np.testing.assert_array_equal(before, after)
+
+
+DELICATE = np.array([1.5, -0.0, np.inf, 1e-42, np.nan])
+"""Among them a number that XLA would flush to zero in a sum."""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_goes_from_tick_to_tick_is_the_same_bit_for_bit(dtype):
+    jax.config.update("jax_enable_x64", dtype == "float64")
+    try:
+        vectors = Vectors(DELICATE.astype(dtype), np.array([7, -1, 2**31 - 1], np.int32))
+        memory = vectors.joined()
+        onwards = jax.jit(lambda given: join(part(given, DELICATE.size, dtype)))(memory)
+        for found in (parted(memory, vectors), parted(onwards, vectors)):
+            assert [one.tobytes() for one in found] == [one.tobytes() for one in vectors]
+        lanes = Vectors(*(np.tile(one, (2, 1)) for one in vectors))
+        assert (lanes.joined() == memory).all() and lanes.joined().shape == (2, memory.size)
+        assert [one.tobytes() for one in parted(lanes.joined(), lanes)] == [one.tobytes() for one in lanes]
+    finally:
+        jax.config.update("jax_enable_x64", False)

@@ -91,10 +91,10 @@ def resume(sandbox):
     speeds = -0.1 * np.arange(32)
     altitudes = 2.0 + np.cumsum(speeds) / 50
     samples = np.stack([altitudes, speeds], axis=1).astype(np.float32)
-    carries, carry = [], program.start()
+    carries, memory = [], program.start().joined()
     for sample in samples:
-        carries.append(Vectors(np.array(carry.floats), np.array(carry.ints)))
-        carry, _ = program.tick(program.params, carry, sample, sample)
+        carries.append(program.carried(memory))
+        memory, _ = program.tick(program.params, memory, np.tile(sample, 2))
 
     def resume(tick, **kwargs):
         return Resume(tick, Vectors(*(part.copy() for part in carries[tick])), blob.interface, **kwargs)

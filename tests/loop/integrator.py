@@ -7,7 +7,7 @@ import numpy as np
 
 from healing_runtime.compile.interface import ControllerInterface, ProgramInterface
 from healing_runtime.compile.programs import Program
-from healing_runtime.compile.vectors import Vectors
+from healing_runtime.compile.vectors import Vectors, parted
 from healing_runtime.core.records import Scenario
 from healing_runtime.core.signals import Layout, Signal, SignalTable
 
@@ -72,8 +72,11 @@ def program(gain, trip_below=-np.inf):
     controller = ControllerInterface("sha256:0", "float64", (), (), (), ())
     interface = ProgramInterface(controller, 10, (), (), columns, 4)
 
-    def tick(params, carry, observed, true):
-        packed = np.array([-gain * observed[0], float(observed[0] < trip_below), 1.0, carry.floats[0] + 1])
-        return Vectors(carry.floats + 1, carry.ints), packed
+    start = Vectors(np.zeros(1), np.zeros(0, np.int32))
 
-    return Program(tick, interface, np.zeros(0), Vectors(np.zeros(1), np.zeros(0, np.int32)), f"sha256:{gain}")
+    def tick(params, memory, sample):
+        carry = parted(memory, start)
+        packed = np.array([-gain * sample[0], float(sample[0] < trip_below), 1.0, carry.floats[0] + 1])
+        return Vectors(carry.floats + 1, carry.ints).joined(), packed
+
+    return Program(tick, interface, np.zeros(0), start, f"sha256:{gain}")

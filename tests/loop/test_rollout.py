@@ -145,9 +145,10 @@ def judging(robustnesses):
     statuses = [Status.INVALID if np.isnan(r) else Status.TRUE for r in robustnesses]
     block = np.array([statuses, *[robustnesses] * 3, statuses, robustnesses], float)
 
-    def tick(params, carry, observed, true):
-        carry, packed = plain.tick(params, carry, observed, true)
-        return carry, np.concatenate([packed, (block if carry.floats[0] > 2 else np.zeros_like(block)).ravel()])
+    def tick(params, memory, sample):
+        memory, packed = plain.tick(params, memory, sample)
+        shown = block if plain.carried(memory).floats[0] > 2 else np.zeros_like(block)
+        return memory, np.concatenate([packed, shown.ravel()])
 
     requirements = tuple(Requirement(f"r{i}", Severity.WARNING, False, 1.0) for i in range(size))
     interface = dataclasses.replace(
@@ -172,11 +173,11 @@ def test_without_a_nan_the_smallest_counts():
 def test_an_action_that_is_not_finite_is_never_applied_whatever_is_pardoned(wrong):
     plain, applied = program(0.5), []
 
-    def tick(params, carry, observed, true):
-        carry, packed = plain.tick(params, carry, observed, true)
-        if carry.floats[0] == 1:
+    def tick(params, memory, sample):
+        memory, packed = plain.tick(params, memory, sample)
+        if plain.carried(memory).floats[0] == 1:
             packed[:3] = wrong, 1.0, 0.0
-        return carry, packed
+        return memory, packed
 
     class Watched(Integrator):
         def apply(self, action):

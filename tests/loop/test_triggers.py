@@ -43,9 +43,9 @@ def waits(*thresholds, **times):
     columns = {**plain.interface.columns, "triggers": (4, 4 + len(thresholds))}
     interface = dataclasses.replace(plain.interface, columns=columns, packed_size=4 + len(thresholds))
 
-    def tick(params, carry, observed, true):
-        carry, packed = plain.tick(params, carry, observed, true)
-        return carry, np.concatenate([packed, [float(true[0] < t) for t in thresholds]])
+    def tick(params, memory, sample):
+        memory, packed = plain.tick(params, memory, sample)
+        return memory, np.concatenate([packed, [float(sample[1] < t) for t in thresholds]])
 
     return dataclasses.replace(SCENARIO, faults=faults), dataclasses.replace(plain, tick=tick, interface=interface)
 
@@ -88,10 +88,10 @@ def test_from_its_end_on_a_fault_does_not_begin_any_more():
 def test_what_is_not_a_number_begins_nothing():
     scenario, live = waits(2.0)
 
-    def tick(params, carry, observed, true):
-        carry, packed = live.tick(params, carry, observed, true)
+    def tick(params, memory, sample):
+        memory, packed = live.tick(params, memory, sample)
         packed[-1] = np.nan
-        return carry, packed
+        return memory, packed
 
     assert flown(scenario, dataclasses.replace(live, tick=tick))[0].begun == []
 

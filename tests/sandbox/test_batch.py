@@ -120,10 +120,9 @@ def test_limits_rates_and_trips_are_those_of_the_loop_bit_for_bit(trip_below):
     alone = program(50.0, trip_below)
     interface = dataclasses.replace(alone.interface, inputs=(1, 2))
 
-    def tick(params, carry, observed, true):
-        done = [alone.tick(params, Vectors(carry[0][i], carry[1][i]), observed[i], true[i]) for i in range(3)]
-        floats, ints = (np.stack([memory[part] for memory, _ in done]) for part in (0, 1))
-        return Vectors(floats, ints), np.stack([row for _, row in done])
+    def tick(params, memory, samples):
+        done = [alone.tick(params, *one) for one in zip(memory, samples, strict=True)]
+        return tuple(np.stack(parts) for parts in zip(*done, strict=True))
 
     carry = Vectors(np.zeros((3, 1)), np.zeros((3, 0), np.int32))
     robot: Any = SimpleNamespace(name="r", signals=TABLE, make=Integrator)

@@ -327,13 +327,6 @@ def each_other(numbers):
         yield (*numbers[:place], other(number), *numbers[place + 1 :])
 
 
-def each_row_other(row):
-    for place in range(row.size):
-        changed = row.copy()
-        changed[place] += 1e-9
-        yield changed
-
-
 def variations(plant):
     """(what, owner, attribute, value) of states that differ from the plant's in one number alone."""
     held, commands = plant._sensors.save(), plant._commands.save()
@@ -347,13 +340,13 @@ def variations(plant):
         for entry in ((arrival + 1, command), *((arrival, c) for c in each_other(command))):
             under_way = (*commands[:place], entry, *commands[place + 1 :])
             yield f"command {place} under way", plant._commands, "_under_way", under_way
-    sensors = [("reading", row) for row in each_row_other(held.reading)]
-    sensors += [("raw", row) for row in each_row_other(held.raw)]
+    sensors = [("reading", row) for row in each_other(held.reading)]
+    sensors += [("raw", row) for row in each_other(held.raw)]
     sensors += [("missed", values) for values in each_other(held.missed)]
     if held.past:
         sensors += [("late", values) for values in each_other(held.late)]
     for place, measured in enumerate(held.past):
-        rows = ((*held.past[:place], row, *held.past[place + 1 :]) for row in each_row_other(measured))
+        rows = ((*held.past[:place], row, *held.past[place + 1 :]) for row in each_other(measured))
         sensors += [("past", past) for past in rows]
     for part, value in sensors:
         yield f"sensors: {part}", plant._sensors, "save", lambda part=part, value=value: held._replace(**{part: value})

@@ -134,7 +134,7 @@ def test_the_condition_is_a_fresh_one_before_and_after(case, stage):
     fresh = condition_at(plant, 0)
     assert fresh == condition_of(plant.condition())
     assert condition_at(plant, 23) == condition_at(plant, 120) == fresh
-    assert plant._schedule.sensing == ()
+    assert plant._schedule.sensing == ((), ())
     if bench.robot.faults[kind].touches != "sensing":
         assert any(condition_at(plant, step) != fresh for step in range(24, 120))
 
@@ -370,7 +370,7 @@ def test_what_a_sensor_holds_survives_a_keyframe_and_is_hashed(quadrotor):
         ends.append((plant.state_hash(), plant.observe().tobytes()))
     assert ends[0] == ends[1]
     plant.restore(frame)
-    plant._sensors._raw = plant._sensors._raw + 1.0
+    plant._sensors._raw = tuple(value + 1.0 for value in plant._sensors._raw)
     assert plant.state_hash() != before
     plant.release(frame)
 
