@@ -355,7 +355,10 @@ class RepairRequest:
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """What stands behind an accepted patch; written once, exported with it."""
+    """What stands behind an accepted patch; written once, exported with it.
+
+    `valid_until_tick` is the last tick that the flight of the whole scenario covered: beyond it the patch does not fly.
+    """
 
     policy: str
     brain: str
@@ -368,3 +371,4 @@ class Evidence:
     versions: Mapping[str, str]
     fingerprint: Mapping[str, Json]
     confinement: str
+    valid_until_tick: int | None = None

@@ -44,4 +44,14 @@ def evidence(
         versions={name: str(fingerprint.get(name)) for name in versions},
         fingerprint=dict(fingerprint),
         confinement=confinement,
+        valid_until_tick=_valid_until(decision),
     )
+
+
+def _valid_until(decision: Decision) -> int | None:
+    """The last tick of the whole scenario's flight; None where it was not flown (a controller tried on a record)."""
+    flown = decision.stages[-1].facts.get("scenario") if decision.stages else None
+    if flown is None:
+        return None
+    tick = flown.get("last_tick") if isinstance(flown, Mapping) else None
+    return tick if isinstance(tick, int) else 0

@@ -161,6 +161,7 @@ class Trials:
 def _brief(report: FlightReport) -> dict[str, object]:
     return {
         "from_tick": report.first_tick,
+        "last_tick": report.last_tick,
         "kept": report.kept,
         "robustness": report.robustness,
         "weakest": report.weakest,

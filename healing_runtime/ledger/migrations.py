@@ -44,4 +44,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX executables_by_key ON executables (key)",
     ),
+    (
+        """CREATE TABLE admissions (
+            key TEXT PRIMARY KEY,
+            recorded_utc TEXT NOT NULL
+        )""",
+    ),
 )

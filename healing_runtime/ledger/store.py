@@ -95,6 +95,10 @@ class Ledger:
         """The hash of the bytes that may be loaded for a key; recording it again changes nothing."""
         self._put("INSERT OR REPLACE INTO executables VALUES (?, ?, ?)", sha256, key, _now())
 
+    def record_admission(self, key: str) -> None:
+        """That a fallback controller may fly, under the hash of all that this rests on."""
+        self._put("INSERT OR REPLACE INTO admissions VALUES (?, ?)", key, _now())
+
     # ------------------------------------------------------------ reading
     def runs(self) -> tuple[Document, ...]:
         """Every run, newest first: `{run, recorded_utc, …, result}`; `result` is None for a run that did not end."""
@@ -142,6 +146,10 @@ class Ledger:
         """The hash and the key of everything that may be loaded, in the order recorded."""
         rows = self._rows("SELECT sha256, key FROM executables ORDER BY rowid")
         return tuple((row["sha256"], row["key"]) for row in rows)
+
+    def admitted(self, key: str) -> bool:
+        """Whether a fallback was admitted under a key."""
+        return bool(self._rows("SELECT key FROM admissions WHERE key = ?", key))
 
     def close(self) -> None:
         """Let go of the file; a second call does nothing."""

@@ -12,8 +12,9 @@ from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.platform import fingerprint
 from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, Source
-from healing_runtime.gate import policy
+from healing_runtime.gate import fallback, policy
 from healing_runtime.gate.evidence import evidence
+from healing_runtime.gate.fallback import Admitted
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Context, Course, Resume
 from healing_runtime.gate.trials import resume_ticks
@@ -23,6 +24,7 @@ from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.supervisor.deck import Deck
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.regressions import Regressions
+from healing_runtime.supervisor.sources import sim_hash
 
 if TYPE_CHECKING:
     from healing_runtime.supervisor.recall import Recall
@@ -58,6 +60,18 @@ class Examiner:
     def admit(self) -> ProgramBlob:
         """The initial controller's program: syntax, trace, passes, export, build."""
         return self._build(self.prepared.source)
+
+    def admit_fallback(self) -> Admitted | None:
+        """The scenario's fallback, examined before take-off: as `admit`, and flown from drawn states."""
+        source = self.prepared.fallback
+        if source is None:
+            return None
+        self._narrate(f"examining the fallback {source.name}")
+        sim_sha256 = sim_hash(self.prepared.sim_root)
+        admitted = fallback.admit(self.sandbox, source, self._context(()), self._kept, sim_sha256)
+        if not admitted.remembered:
+            self._narrate(f"{source.name} flew well from {fallback.STATES} drawn states")
+        return admitted
 
     def _build(self, source: Source) -> ProgramBlob:
         return policy.admit(self.sandbox, source, self.course, self.prepared.table, self._kept)

@@ -12,10 +12,12 @@ from healing_runtime.compile import programs
 from healing_runtime.compile.loader import Loader
 from healing_runtime.core.errors import OutsideError
 from healing_runtime.core.platform import pin_platform
+from healing_runtime.gate.fallback import Admitted
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.sandbox import confinement
 from healing_runtime.supervisor import preparation
 from healing_runtime.supervisor.examiner import Examiner
+from healing_runtime.supervisor.fallback import Fallback
 from healing_runtime.supervisor.memoir import LEDGER, Memoir, refuse_bad_place
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.result import RunResult
@@ -78,15 +80,24 @@ class Runtime:
             programs.use_dtype(blob.interface.controller.dtype)
             program = loader.load(blob).result()
             preparation.refuse_bad_start(prepared, program)
+            admitted = examiner.admit_fallback()
+            fallback = self._fallback(prepared, admitted, loader)
             listed, level = examiner.regressions.listed, sandbox.confinement
-            memoir = Memoir.open(prepared, self._settings, blob, listed, level, started, self._narrate)
+            memoir = Memoir.open(prepared, self._settings, blob, admitted, listed, level, started, self._narrate)
             kept.settle()
             try:
-                run = Run(prepared, self._settings, examiner, memoir, program, loader, self._narrate)
+                run = Run(prepared, self._settings, examiner, memoir, program, loader, self._narrate, fallback)
             except BaseException as error:
                 memoir.interrupted(error)
                 raise
             return run.to_the_end()
+
+    @staticmethod
+    def _fallback(prepared: Prepared, admitted: Admitted | None, loader: Loader) -> Fallback | None:
+        """The admitted fallback, loaded and warmed: in flight it costs one reference store."""
+        if admitted is None or prepared.fallback is None:
+            return None
+        return Fallback(prepared.fallback, loader.load(admitted.program).result())
 
     def _kept(self, prepared: Prepared) -> KeptPrograms:
         """Programs of earlier runs, as the ledger beside this run's record names them, or beside the replayed one."""
