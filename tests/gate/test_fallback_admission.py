@@ -18,7 +18,8 @@ from tests.loop.integrator import SCENARIO, Integrator
 from tests.loop.integrator import TABLE as LINE
 from tests.loop.integrator import program as on_a_line
 
-LOST = source(controller(output="jnp.clip(thrust, 0.0, 20.0) + 0.0 * jnp.sqrt(obs['altitude_m'] - 1.95)"), "hopper/lost")
+ROOT_OF_LESS = "jnp.clip(thrust, 0.0, 20.0) + 0.0 * jnp.sqrt(obs['altitude_m'] - 1.95)"
+LOST = source(controller(output=ROOT_OF_LESS), "hopper/lost")
 """Not finite below 1.95 m: where some of the drawn states are, and the scenario's own is not."""
 FALLS = source(DROPS, "hopper/falls")
 """It breaks the scenario's assertions and misses its mission, with a finite action inside the limits."""
