@@ -27,7 +27,7 @@ from healing_runtime.language import source as sources
 from healing_runtime.language.findings import Finding
 from healing_runtime.sandbox.messages import Job, Message
 from healing_runtime.sandbox.zygote import Sandbox
-from healing_runtime.supervisor.preparation import judged_by
+from healing_runtime.supervisor.preparation import fallback_of, judged_by
 
 DEFAULT_HZ, DEFAULT_DTYPE = 48, "float32"
 """For a file that no scenario uses."""
@@ -99,6 +99,9 @@ class _Examination:
         self._formulas.flight(judged_by(scenario, files, robot, where), scenario, robot.signals, where.path)
         source = self.home.controller(scenario.controller, loaded.path.parent)
         self._use(source, scenario.robot, scenario.control_hz, scenario.dtype)
+        fallback = fallback_of(scenario, source, self.home.controller, where)
+        if fallback is not None:
+            self._use(fallback, scenario.robot, scenario.control_hz, scenario.dtype)
 
     def _start(self, scenario: Scenario, robot: Robot, where: Location) -> None:
         """Set the scenario up as a flight would: only the plant knows which starts and surroundings it bears."""
@@ -122,7 +125,11 @@ class _Examination:
 
     def _controller(self, name: str) -> None:
         source = self.home.controller(name)
-        flown = {(s.robot, s.control_hz, s.dtype) for s in self._scenarios() if s.controller == source.name}
+        flown = {
+            (s.robot, s.control_hz, s.dtype)
+            for s in self._scenarios()
+            if source.name in (s.controller, s.policy.fallback)
+        }
         robot = source.name.partition("/")[0]
         if not flown and robot in self.home.robot_names():
             flown = {(robot, DEFAULT_HZ, DEFAULT_DTYPE)}

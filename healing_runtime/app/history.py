@@ -24,13 +24,15 @@ def incidents(out: Path | None = None) -> list[Document]:
 def incident(prefix: str, out: Path | None = None) -> Document:
     """One incident with its attempts, by `ID`, `RUN/ID` or first characters. NotFoundInCatalogue unless one fits.
 
-    Several runs have incidents of the same ID: the newest is given, and `same_id` says how many there are.
+    `ending` and `detail` say what ended its repair, `fallback` who flew on where it ended without a patch; they are
+    None of a run that did not end. Several runs have incidents of the same ID: the newest is given, and `same_id` says
+    how many there are.
     """
     with _ledger(out) as ledger:
         store = _found(ledger, "incident", prefix)
         found = store.incident(prefix)
         runs = 1 if "/" in prefix else sum(i["id"] == found["id"] for i in store.incidents())
-        return {**found, "same_id": runs}
+        return {**found, **_ended(store.run(found["run"])["result"], found["id"]), "same_id": runs}
 
 
 def patches(out: Path | None = None) -> list[Document]:
@@ -66,6 +68,15 @@ def opened(out: Path | None, noun: str, prefix: str) -> Iterator[Ledger]:
     """The ledger in which something is looked up. NotFoundInCatalogue where nothing was recorded yet."""
     with _ledger(out) as ledger:
         yield _found(ledger, noun, prefix)
+
+
+def _ended(result: Document | None, incident: str) -> Document:
+    """What became of an incident, as the run's result says it."""
+    stories = (result or {}).get("incidents", ())
+    story = next((story for story in stories if story["id"] == incident), {})
+    fallback = (result or {}).get("fallback") or {}
+    flew = fallback.get("controller") if fallback.get("incident") == incident else None
+    return {"ending": story.get("ending"), "detail": story.get("detail"), "fallback": flew}
 
 
 @contextlib.contextmanager

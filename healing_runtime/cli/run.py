@@ -99,6 +99,7 @@ def summary(document: dict[str, Any], folder: Path) -> list[str]:
     lines += ["", *output.table(rows, ("assertion", "status", "robustness", "worst at"))]
     for incident in document["incidents"]:
         lines += ["", *_incident(incident)]
+    lines += _fallback(document["fallback"]) if document.get("fallback") else []
     broken = [
         a for a in document["assertions"] if a.get("severity") == "warning" and a["status"] in ("false", "invalid")
     ]
@@ -116,6 +117,18 @@ def summary(document: dict[str, Any], folder: Path) -> list[str]:
         lines += ["", *reviewing.how_to_go_on(document, folder)]
     why = document.get("reason") or _why_unhealed(document)
     return [*lines, f"{output.word(document['outcome'])}: {why}"] if why else lines
+
+
+def _fallback(fallback: dict[str, Any]) -> list[str]:
+    """Who flew on, from where, why, and what it broke besides."""
+    at = f"{output.number(fallback['t_s'])} s (tick {fallback['tick']})"
+    lines = ["", f"fallback {fallback['controller']} flew from {at} on: {fallback['cause'].replace('_', ' ')}"]
+    if fallback["action_step"]:
+        steps = (f"{column} {step:+.4g}" for column, step in fallback["action_step"].items())
+        lines.append(f"  action step: {', '.join(steps)}")
+    for broken in fallback["violated"]:
+        lines.append(f"  {broken['id']} violated at {output.number(broken['t_s'])} s, recorded")
+    return lines
 
 
 def _mission(mission: dict[str, Any]) -> str:

@@ -394,6 +394,7 @@ class Evidence:
         latency: what a tick took in a worker; not part of the hash.
         bound_to: hashes of what else the verdict hangs on (`gate.records.Context.bound_to`).
         stands_on: hash of the evidence whose neighbourhood bound was taken over; empty where the neighbours were flown.
+        valid_until_tick: the last tick that the flight of the whole scenario covered: beyond it the patch does not fly.
     """
 
     policy: str
@@ -425,3 +426,4 @@ class Evidence:
     latency: Mapping[str, float] | None
     bound_to: Mapping[str, str] = dataclasses.field(default_factory=dict)
     stands_on: str = ""
+    valid_until_tick: int | None = None

@@ -83,7 +83,17 @@ def evidence(
         latency=decision.latency,
         bound_to=context.bound_to,
         stands_on=str(flights.get("stands_on", "")),
+        valid_until_tick=_valid_until(decision),
     )
+
+
+def _valid_until(decision: Decision) -> int | None:
+    """The last tick of the whole scenario's flight; None where it was not flown (a controller tried on a record)."""
+    flown = decision.stages[-1].facts.get("scenario") if decision.stages else None
+    if flown is None:
+        return None
+    tick = flown.get("last_tick") if isinstance(flown, Mapping) else None
+    return tick if isinstance(tick, int) else 0
 
 
 def limits_of(table: SignalTable) -> dict[str, dict[str, float]]:

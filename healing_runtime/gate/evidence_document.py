@@ -177,6 +177,7 @@ class EvidenceDocument(_Strict):
     latency: LatencyDocument | None
     bound_to: dict[str, str]
     stands_on: str = Field(pattern=r"^$|" + _HASH)
+    valid_until_tick: int | None = Field(ge=0)
 
 
 def read(document: Mapping[str, Any]) -> EvidenceDocument:

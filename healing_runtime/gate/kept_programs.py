@@ -2,7 +2,7 @@
 
 Only bytes that the ledger names for a build are ever used, and their hash is checked before anything in them is read.
 Whatever goes wrong here, the program is built as if nothing had been kept; so it is where a kept one does not load
-(`build.ask_build` tries that in a worker before it gives one out).
+(`build.ask_build` tries that in a worker before it gives one out). What a kept fallback has flown is remembered too.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class KeptPrograms:
         self._lock = threading.RLock()
         self._ledger: Ledger | None = None
         self._waiting: list[tuple[str, ProgramBlob]] = []
+        self._admissions: list[str] = []
         self._told = False
 
     @classmethod
@@ -78,6 +79,19 @@ class KeptPrograms:
                 self._waiting.append((key, program))
                 self.settle()
 
+    def admitted(self, key: str) -> bool:
+        """Whether an earlier run admitted a fallback under this key (`gate.fallback`)."""
+        with self._lock, contextlib.suppress(RecordError, OSError):
+            ledger = self._opened()
+            return ledger is not None and ledger.admitted(key)
+        return False
+
+    def admit(self, key: str) -> None:
+        """Remember that a fallback was admitted under this key."""
+        with self._lock:
+            self._admissions.append(key)
+            self.settle()
+
     def settle(self) -> None:
         """Put away what waits for the ledger, if that is there by now."""
         with self._lock, contextlib.suppress(RecordError, OSError):
@@ -88,6 +102,8 @@ class KeptPrograms:
                 self._tell()
                 if sha256 is not None:
                     ledger.record_executable(sha256, key)
+            while ledger is not None and self._admissions:
+                ledger.record_admission(self._admissions.pop())
 
     def close(self) -> None:
         """Put away what can be, and let go of the ledger; idempotent."""

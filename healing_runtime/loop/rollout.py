@@ -41,6 +41,7 @@ def advance(
     pause_at: int = -1,
     keyframes: bool = True,
     pardoned: Collection[str] = (),
+    trips: bool = True,
 ) -> Stop:
     """Fly ticks `first` to `last`, to the first trip, or up to (not including) `pause_at`.
 
@@ -49,7 +50,9 @@ def advance(
     judges the sample and its action is not applied: N ticks give N + 1 samples. The action of a tripped tick is never
     applied, but for one case: where a flight is taken over in the very tick in which it tripped, the obligations broken
     there are `pardoned` in tick `first` and begin anew after it. An action that is not finite is never applied,
-    whatever is pardoned. A fault whose formula is true at a sample begins with that tick's action (see `triggers`).
+    whatever is pardoned. Without `trips`, as a fallback flies, violations are only recorded, and nothing but an action
+    that is not finite stops the flight. A fault whose formula is true at a sample begins with that tick's action (see
+    `triggers`).
     """
     layout = plant.signals.action
     low, high = layout.low, layout.high
@@ -76,10 +79,11 @@ def advance(
         row = np.asarray(packed)
         recorder.write(tick, row)
         if row[flown.tripped] != 0.0:
-            forgiven = tick == first and set(program.interface.violated(row)) <= set(pardoned)
+            forgiven = not trips or (tick == first and set(program.interface.violated(row)) <= set(pardoned))
             if not forgiven or not np.isfinite(row[flown.action]).all():  # a clamp lets NaN through
                 return Stop(tick, True, program.carried(memory))
-            memory = restart(program.interface, program.carried(memory), program.carry, pardoned).joined()
+            if pardoned:
+                memory = restart(program.interface, program.carried(memory), program.carry, pardoned).joined()
         if tick == last:
             return Stop(tick, False, program.carried(memory))
         # The ufuncs themselves: np.clip costs ten times as much on four numbers.
@@ -149,8 +153,8 @@ class FlightPlan:
     """One flight.
 
     `recipe_actions` (float64, one row a tick) are applied up to `from_tick`, then the program takes over with `carry`
-    (its own start if None) and flies to the scenario's end; for `pardoned` see `advance`. `onsets` (fault, tick) are
-    those of the recipe.
+    (its own start if None) and flies to the scenario's end; for `pardoned` and `trips` see `advance`.
+    `onsets` (fault, tick) are those of the recipe.
     """
 
     scenario: Scenario
@@ -160,6 +164,7 @@ class FlightPlan:
     carry: Vectors | None = None
     pardoned: tuple[str, ...] = ()
     onsets: tuple[tuple[int, int], ...] = ()
+    trips: bool = True
 
 
 class Flight(NamedTuple):
@@ -204,6 +209,7 @@ def fly(plant: Plant, program: Program, plan: FlightPlan) -> Flight:
         scenario.duration_ticks,
         keyframes=False,
         pardoned=plan.pardoned,
+        trips=plan.trips,
     )
     return flight_of(program, plant, recorder.trace(), stop)
 

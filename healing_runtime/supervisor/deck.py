@@ -6,10 +6,12 @@ A deck knows how to fly on, freeze, fork and roll back. It decides nothing.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
+from healing_runtime.compile.carry import migrate
 from healing_runtime.compile.programs import Program
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.plant import Plant
@@ -37,6 +39,7 @@ class Checkpoint:
     tick: int
     branch: int
     segments: tuple[Segment, ...]
+    valid_until: int | None
     observed: np.ndarray
     true: np.ndarray
     action: np.ndarray
@@ -45,7 +48,11 @@ class Checkpoint:
 
 
 class Deck:
-    """One run's flight. `tick` is where the plant stands; `carry` is the program's memory before that tick."""
+    """One run's flight. `tick` is where the plant stands; `carry` is the program's memory before that tick.
+
+    `valid_until` is the last tick for which the live program was validated, None where that is not limited: it judges
+    that tick's sample at most, and no action of its is applied from there on.
+    """
 
     def __init__(self, plant: Plant, scenario: Scenario, program: Program, journal: Journal) -> None:
         self.plant, self.scenario, self.journal = plant, scenario, journal
@@ -58,6 +65,8 @@ class Deck:
         self.branches = 0
         self._ended: Stop | None = None
         self._pardoned: tuple[str, ...] = ()
+        self._trips = True
+        self.valid_until: int | None = None
         self.final_branch = 0
         self.closed: dict[str, FinalVerdict] = {}
         plant.reset(scenario, scenario.seed)
@@ -65,7 +74,9 @@ class Deck:
 
     # ------------------------------------------------------------ flying
     def fly(self, pause_at: int = -1, recorded: np.ndarray | None = None) -> Stop:
-        """Fly to the end, to a trip, or up to `pause_at`. A flight that has ended says again where it did.
+        """Fly to the end, to a trip, up to `pause_at`, or as far as the program is valid.
+
+        A flight that has ended says again where it did.
 
         `recorded` are actions, one row a tick from 0 on, that are applied in place of the program's.
         """
@@ -79,8 +90,9 @@ class Deck:
             self.carry,
             self.tick,
             last,
-            pause_at=pause_at,
+            pause_at=self._pause(pause_at),
             pardoned=self._pardoned,
+            trips=self._trips,
         )
         self._pardoned = ()
         if recorded is not None:
@@ -89,6 +101,17 @@ class Deck:
         self.tick, self.carry = stop.tick, stop.carry
         self._ended = None if stop.paused else stop
         return stop
+
+    @property
+    def expired(self) -> bool:
+        """Whether the flight stands where the live program's validity ends, with ticks left to fly."""
+        return self.valid_until is not None and self.valid_until <= self.tick < self.scenario.duration_ticks
+
+    def _pause(self, asked: int) -> int:
+        """The first tick to pause at; negative for none. At the flight's last tick nothing is applied any more."""
+        if self.valid_until is None or self.valid_until >= self.scenario.duration_ticks:
+            return asked
+        return self.valid_until if asked < 0 else min(asked, self.valid_until)
 
     def broken_here(self) -> tuple[str, ...]:
         """Ids of what was broken in the tick at which the flight stands."""
@@ -133,21 +156,50 @@ class Deck:
         """Copies of all rows, for `roll_back`."""
         r = self.recorder
         rows = (r.observed.copy(), r.true.copy(), r.action.copy(), r.packed.copy(), dict(r.onsets))
-        return Checkpoint(self.tick, self.final_branch, self.segments, *rows)
+        return Checkpoint(self.tick, self.final_branch, self.segments, self.valid_until, *rows)
 
     # ------------------------------------------------------------ forking
-    def swap_in(self, program: Program, tick: int, carry: Vectors, pardoned: tuple[str, ...] = ()) -> float:
-        """Take `program` over at `tick` with `carry`.
+    def swap_in(
+        self,
+        program: Program,
+        tick: int,
+        carry: Vectors,
+        pardoned: tuple[str, ...] = (),
+        valid_until: int | None = None,
+    ) -> float:
+        """Take `program` over at `tick` with `carry`, for as long as it is valid.
 
         rows from there on are a new branch. Returns the swap's seconds.
         """
         self.slot.offer(program)
-        self._pardoned = pardoned
+        self._pardoned, self.valid_until = pardoned, valid_until
         self._stand_at(tick, carry)
         seconds = self.slot.swap()
         self.segments = (*(s for s in self.segments if s.first < tick), Segment(tick, program, copied(carry)))
         self._fork(tick)
         return seconds
+
+    def fall_back(self, program: Program) -> None:
+        """Hand the flight to the fallback in the tick at which it stands, with the memory before that tick.
+
+        What the two controllers share of their memory moves, and the monitors go on. What the old controller's own
+        assertions said stays on record. From here on violations are recorded and do not trip.
+        """
+        flew, carry = self.carry_before(self.tick)
+        self.close_own((self.tick,) if self.recorder.count > self.tick else ())
+        self._trips = False
+        self.swap_in(program, self.tick, migrate(flew.interface, program.interface, carry, program.start()))
+
+    def close_own(self, ticks: Iterable[int]) -> None:
+        """Keep the violations of the live controller's own assertions at these ticks, which no monitor remembers."""
+        interface = self.slot.live.interface
+        for tick in ticks:
+            verdicts = interface.verdicts(self.recorder.packed[tick])
+            for r in interface.judged[len(interface.requirements) :]:
+                verdict = verdicts[r.id]
+                if verdict.status.violated and r.id not in self.closed:
+                    rho = float(verdict.rho)
+                    self.closed[r.id] = FinalVerdict(r.id, verdict.status, rho, rho, r.severity, False, tick, tick)
 
     def roll_back(self, checkpoint: Checkpoint) -> None:
         """Return to the previous program and to the rows of a checkpoint; the flight stands at its trip again."""
@@ -159,6 +211,7 @@ class Deck:
         r.packed, r.count, r.onsets = checkpoint.packed.copy(), checkpoint.tick + 1, dict(checkpoint.onsets)
         bring_to(self.plant, r, self.scenario, self.scenario.seed, checkpoint.tick)
         self.tick, self.final_branch, self.segments = checkpoint.tick, checkpoint.branch, checkpoint.segments
+        self.valid_until = checkpoint.valid_until
         self.journal.attach(r, self.slot.live.interface, r.count)
 
     def _stand_at(self, tick: int, carry: Vectors) -> None:
@@ -181,9 +234,10 @@ class Deck:
         return self.recorder.trace()
 
     def verdicts(self) -> tuple[FinalVerdict, ...]:
-        """Verdicts of the final branch; an obligation closed under `freeze` stays as it was closed."""
+        """Verdicts of the final branch; an obligation that was closed stays as it was closed."""
         current = final_verdicts(self.slot.live, self.trace())
-        return tuple(self.closed.get(v.id, v) for v in current)
+        left = {id: v for id, v in self.closed.items() if id not in {v.id for v in current}}
+        return (*(self.closed.get(v.id, v) for v in current), *left.values())
 
 
 def copied(carry: Vectors) -> Vectors:

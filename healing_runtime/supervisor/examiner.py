@@ -16,8 +16,9 @@ from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.platform import fingerprint
 from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, Source
 from healing_runtime.core.status import GatePolicy
-from healing_runtime.gate import policy
+from healing_runtime.gate import fallback, policy
 from healing_runtime.gate.evidence import evidence
+from healing_runtime.gate.fallback import Admitted
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Context, Course, Resume
 from healing_runtime.gate.standing import Find, nothing_kept
@@ -67,6 +68,18 @@ class Examiner:
     def admit(self) -> ProgramBlob:
         """The initial controller's program: syntax, trace, passes, export, build."""
         return self._build(self.prepared.source)
+
+    def admit_fallback(self) -> Admitted | None:
+        """The scenario's fallback, examined before take-off: as `admit`, and flown from drawn states."""
+        source = self.prepared.fallback
+        if source is None:
+            return None
+        self._narrate(f"examining the fallback {source.name}")
+        simulation = self._surroundings.simulation
+        admitted = fallback.admit(self.sandbox, source, self.context, self._kept, simulation)
+        if not admitted.remembered:
+            self._narrate(f"{source.name} flew well from {fallback.STATES} drawn states")
+        return admitted
 
     def _build(self, source: Source) -> ProgramBlob:
         return policy.admit(self.sandbox, source, self.course, self.prepared.table, self._kept)

@@ -16,6 +16,7 @@ class Mode(enum.StrEnum):
     READY = "ready"
     AWAITING = "awaiting_approval"
     PROBATION = "probation"
+    FALLBACK = "fallback"
     ENDED = "ended"
 
 
@@ -34,6 +35,7 @@ class Event(enum.StrEnum):
     SWAP = "swap"
     PROBATION_PASSED = "probation_passed"
     ROLLED_BACK = "rolled_back"
+    FALL_BACK = "fall_back"
     FINISH = "finish"
 
 
@@ -50,6 +52,7 @@ TRANSITIONS: Mapping[tuple[Mode, Event], Mode] = {
     (Mode.READY, Event.SWAP): Mode.PROBATION,
     (Mode.PROBATION, Event.PROBATION_PASSED): Mode.NOMINAL,
     (Mode.PROBATION, Event.ROLLED_BACK): Mode.HELD,
+    **{(mode, Event.FALL_BACK): Mode.FALLBACK for mode in Mode if mode not in (Mode.FALLBACK, Mode.ENDED)},
     **{(mode, Event.FINISH): Mode.ENDED for mode in Mode if mode is not Mode.ENDED},
 }
 

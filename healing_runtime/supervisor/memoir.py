@@ -18,6 +18,7 @@ from healing_runtime.core.platform import pin_platform
 from healing_runtime.core.records import Evidence, Incident, Source, StageResult
 from healing_runtime.core.status import Outcome, Stage
 from healing_runtime.gate.evidence import SEAL, sealed
+from healing_runtime.gate.fallback import Admitted
 from healing_runtime.gate.records import Course, Surroundings
 from healing_runtime.gate.standing import Find, nothing_kept
 from healing_runtime.ledger.approvals import REJECTED, Approvals
@@ -28,6 +29,7 @@ from healing_runtime.supervisor.approval import Approval, Bound, Review
 from healing_runtime.supervisor.channels import Channels
 from healing_runtime.supervisor.continued import ContinuedLog
 from healing_runtime.supervisor.deck import Deck
+from healing_runtime.supervisor.fallback import TakeOver
 from healing_runtime.supervisor.journal import Journal
 from healing_runtime.supervisor.machine import Event, Mode
 from healing_runtime.supervisor.preparation import Prepared
@@ -37,7 +39,7 @@ from healing_runtime.supervisor.sources import patch_diff, sim_hash
 from healing_runtime.telemetry.mcap import LogDrain, LogWriter, digest_of, read_log
 from healing_runtime.telemetry.record import Claim, RunFolder
 
-MANIFEST_FORMAT = 3
+MANIFEST_FORMAT = 4
 LEDGER = "ledger.sqlite3"
 """Name of the ledger, beside the run folders."""
 PATCH_FILES = ("patch.diff", "patched.py", "evidence.json")
@@ -77,6 +79,7 @@ class Memoir:
         prepared: Prepared,
         settings: Any,
         program: ProgramBlob,
+        fallback: Admitted | None,
         regressions: Sequence[Any],
         surroundings: Surroundings,
         confinement: str,
@@ -101,6 +104,8 @@ class Memoir:
             },
             "notes": list(prepared.loaded.notes),
             "controller": plain(prepared.source),
+            "fallback": None if prepared.fallback is None else plain(prepared.fallback),
+            "fallback_admission": None if fallback is None else fallback.document(),
             "assertion_files": plain(prepared.files),
             "regressions": plain(list(regressions)),
             "robot": {"name": prepared.robot.name, "sim_sha256": sim_hash(prepared.sim_root)},
@@ -380,9 +385,18 @@ class Memoir:
         """No patch; `story.ending` says why."""
         self._ending(story)
 
+    def taken_over(self, taken: TakeOver) -> None:
+        """The fallback flies."""
+        facts = {"controller": taken.source.name, "sha256": taken.source.sha256, "action_step": taken.action_step}
+        self.journal.event(taken.tick, "fallback", incident=taken.incident, cause=taken.cause, **facts)
+
     # ------------------------------------------------------------ ending
-    def conclude(self, deck: Deck, outcome: Outcome, final_sha256: str, aborted: str = "") -> RunResult:
+    def conclude(
+        self, deck: Deck, outcome: Outcome, final_sha256: str, reason: str = "", fallback: TakeOver | None = None
+    ) -> RunResult:
         """Close the log, compute the digest, write the result."""
+        for assertion, tick in () if fallback is None else fallback.violated:
+            self.journal.event(tick, "violation_recorded", assertion=assertion)
         self._close_log()
         result = document(
             run_id=self.folder.run_id,
@@ -397,8 +411,9 @@ class Memoir:
             digest=digest_of(read_log(self.folder.log_path).messages),
             wall_time_s=time.monotonic() - self._started,
         )
-        if aborted:
-            result["reason"] = aborted
+        result["fallback"] = None if fallback is None else fallback.document(self.prepared.scenario.control_hz)
+        if reason:
+            result["reason"] = reason
         self.folder.write_result(result)
         if self.ledger is not None:
             self.ledger.finish_run(self.folder.run_id, result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Prepared:
     requirements: tuple[Any, ...]
     source: Source
     parsed: sources.Parsed
+    fallback: Source | None = None
 
     @property
     def table(self) -> Any:
@@ -64,6 +65,7 @@ def prepare(
     files = tuple(home.assertion_file(n) for n in scenario.assertions)
     source = home.controller(scenario.controller)
     parsed = sources.parse(source.text, name=source.name, path=source.path)
+    fallback = fallback_of(scenario, source, home.controller, Location(str(loaded.path)))
     return Prepared(
         workspace=home,
         loaded=loaded,
@@ -74,6 +76,7 @@ def prepare(
         requirements=judged_by(scenario, files, robot, Location(str(loaded.path))),
         source=source,
         parsed=parsed,
+        fallback=fallback,
     )
 
 
@@ -86,6 +89,22 @@ def _overridden(loaded: workspace.LoadedScenario, seed: int | None, policy: str 
         on_violation = read(Policy, {"on_violation": policy}).on_violation
         scenario = dataclasses.replace(scenario, policy=dataclasses.replace(scenario.policy, on_violation=on_violation))
     return dataclasses.replace(loaded, scenario=scenario)
+
+
+def fallback_of(scenario: Scenario, flown: Source, find: Callable[[str], Source], where: Location) -> Source | None:
+    """The scenario's fallback controller, which is TensorLang too; None where it names none.
+
+    Raises:
+        InputError: it is not there, does not parse, or is the controller itself under another name.
+    """
+    if scenario.policy.fallback is None:
+        return None
+    source = find(scenario.policy.fallback)
+    if source.sha256 == flown.sha256:
+        what = f"policy.fallback: '{source.name}' is a copy of the controller: it fails where that fails; name another."
+        raise InputError(what, where=where)
+    sources.parse(source.text, name=source.name, path=source.path)
+    return source
 
 
 def judged_by(scenario: Scenario, files: Sequence[AssertionFile], robot: Robot, where: Location) -> tuple[Any, ...]:

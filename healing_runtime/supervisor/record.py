@@ -78,15 +78,18 @@ class Record:
             scenario = read(Scenario, manifest["scenario"])
             files = tuple(read(AssertionFile, f) for f in manifest["assertion_files"])
             source = read(Source, manifest["controller"])
+            fallback = None if manifest["fallback"] is None else read(Source, manifest["fallback"])
             loaded = RecordedScenario.of(manifest, scenario, recorded(self.folder, scenario.acceptance.regressions))
             courses = tuple(read(Course, course) for course in loaded.regressions or ())
-            _must_be_unicode([manifest[key] for key in ("scenario", "scenario_file", "assertion_files", "controller")])
+            texts = ("scenario", "scenario_file", "assertion_files", "controller", "fallback")
+            _must_be_unicode([manifest[key] for key in texts])
             _must_be_unicode(loaded.regressions)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise _other_version(manifest, error) from None
         for what, text, sha256 in (
             ("controller", source.text, source.sha256),
             ("scenario", loaded.text, loaded.sha256),
+            *([] if fallback is None else [("fallback", fallback.text, fallback.sha256)]),
         ):
             if sha256 not in (digest(text), digest(b"\xef\xbb\xbf" + text.encode())):  # a file may begin with a mark
                 raise RecordError(f"{self.folder.path}: the {what}'s text in manifest.json does not have its hash.")
@@ -98,6 +101,8 @@ class Record:
             if course.scenario.robot != scenario.robot:
                 raise RecordError(f"{self.folder.path}: regressions.json has a scenario of another robot.")
             _judged(self.folder.path / "regressions.json", course, robot)
+        if (fallback is None) != (scenario.policy.fallback is None):
+            raise RecordError(f"{self.folder.path}: the scenario and manifest.json do not name the same fallback.")
         if controller is not None:
             source = home.controller(str(controller))
         sim_root = home.sim_root(scenario.robot)
@@ -111,6 +116,7 @@ class Record:
             requirements=requirements,
             source=source,
             parsed=sources.parse(source.text, name=source.name, path=source.path),
+            fallback=fallback,
         )
 
 

@@ -20,6 +20,7 @@ from healing_runtime.repair.request import request_for
 from healing_runtime.supervisor.approval import AWAITING, by_people
 from healing_runtime.supervisor.deck import Checkpoint, Deck
 from healing_runtime.supervisor.examiner import Examiner
+from healing_runtime.supervisor.fallback import EXPIRED, Fallback, TakeOver, fly_on
 from healing_runtime.supervisor.machine import Event, Machine, Mode
 from healing_runtime.supervisor.memoir import Memoir
 from healing_runtime.supervisor.preparation import Prepared
@@ -31,6 +32,8 @@ from healing_runtime.supervisor.telling import lost_signals, told
 Narrate = Callable[[str], None]
 ABORTED = "aborted"
 """Ending of an incident during whose repair something outside failed."""
+UNHEALED = (Mode.HELD, Mode.REPAIRING, Mode.READY)
+"""Modes in which the flight stands at a trip, and nothing that was accepted flies."""
 
 
 class Run:
@@ -46,6 +49,7 @@ class Run:
         program: Program,
         loader: Loader,
         narrate: Narrate,
+        fallback: Fallback | None = None,
     ) -> None:
         self.prepared, self.settings, self.examiner = prepared, settings, examiner
         self.memoir, self.remembering, self.loader, self.narrate = memoir, remembering, loader, narrate
@@ -57,10 +61,12 @@ class Run:
         self.attempts_left = scenario.policy.max_attempts
         self.brain: Brain | None = None
         self.decide = settings.decide or by_people(memoir.ledger, settings.approve)
+        self.fallback = fallback
+        self.taken: TakeOver | None = None
 
     # ------------------------------------------------------------ the story
     def to_the_end(self) -> RunResult:
-        """Fly; on a violation heal and fly on; end when nothing is broken or nothing can be mended."""
+        """Fly; on a violation heal and fly on; what nothing can mend the fallback flies on, or the run ends there."""
         try:
             self.narrate(f"flying {self.prepared.scenario.name}")
             for note in self.prepared.loaded.notes:
@@ -70,12 +76,14 @@ class Run:
             while broken := self._fly():
                 if not self._heal(broken):
                     break
+            self._fall_back()
             return self._conclude()
         except OutsideError as error:
             # Whatever failed outside, the flight so far is whole and is told as such.
             self.narrate(f"aborted: {error}")
             if self.memoir.stories and not self.memoir.stories[-1].ending:
                 self._unhealed(self.memoir.stories[-1], ABORTED, str(error))
+            self._fall_back()
             return self._conclude(aborted=str(error))
         except BaseException as error:
             self.memoir.interrupted(error)
@@ -299,7 +307,7 @@ class Run:
         handed_over = self.settings.recall is not None and self.settings.recall.takes_over_at(story.incident.id)
         pardoned = self._close_obligations() if self._freezes or handed_over else ()
         self.machine.fire(Event.SWAP, deck.tick)
-        story.breakdown_s["swap"] += deck.swap_in(program, resume, carry, pardoned)
+        story.breakdown_s["swap"] += deck.swap_in(program, resume, carry, pardoned, evidence.valid_until_tick)
         self.memoir.swapped(story, resume)
         self.narrate(f"swapped in at t = {resume / self.prepared.scenario.control_hz:.2f} s")
 
@@ -327,14 +335,46 @@ class Run:
         deck.roll_back(checkpoint)
         return False
 
+    # ------------------------------------------------------------ falling back
+    def _fall_back(self) -> None:
+        """Let the fallback fly on from a trip that stays broken, or from where a patch is no longer valid.
+
+        The deck stands there, in a tick whose action was not applied; nothing is left to fly at the last one.
+        """
+        deck, unhealed = self.deck, self.machine.mode in UNHEALED
+        if self.fallback is None or deck.tick >= self.prepared.scenario.duration_ticks:
+            return
+        if not unhealed and not (deck.expired and self.machine.mode is Mode.NOMINAL):
+            return
+        story = self.memoir.stories[-1]
+        incident, cause = (story.incident.id, story.ending) if unhealed else (None, EXPIRED)
+        self.machine.fire(Event.FALL_BACK, deck.tick)
+        until = -1 if self.settings.until_tick is None else self.settings.until_tick
+        t_s, name = deck.tick / self.prepared.scenario.control_hz, self.fallback.source.name
+        self.narrate(f"t = {t_s:.2f} s: the fallback {name} takes over ({cause.replace('_', ' ')})")
+        self.taken = fly_on(deck, self.fallback, incident, cause, self.memoir.taken_over, until)
+        self.source = self.fallback.source
+
     # ------------------------------------------------------------ ending
     def _conclude(self, aborted: str = "") -> RunResult:
         deck = self.deck
         if self.machine.mode not in (Mode.ENDED, Mode.AWAITING):
             self.machine.fire(Event.FINISH, deck.tick)
-        return self.memoir.conclude(deck, self._outcome(aborted), self.source.sha256, aborted)
+        outcome, final = self._outcome(aborted), self.source.sha256
+        return self.memoir.conclude(deck, outcome, final, aborted or self._ended_early(), self.taken)
+
+    def _ended_early(self) -> str:
+        """Why the flight did not go on to its end, where no incident says it."""
+        if self.taken is not None:
+            return self.taken.stopped
+        expired = f"the patch was validated up to tick {self.deck.valid_until}, and the scenario names no fallback"
+        return expired if self.deck.expired else ""
 
     def _outcome(self, aborted: str) -> Outcome:
+        if self.taken is not None:
+            return Outcome.VIOLATED if self.taken.stopped else Outcome.FALLBACK
+        if self.deck.expired and not aborted:
+            return Outcome.VIOLATED
         unhealed = [s for s in self.memoir.stories if not s.healed]
         if aborted or any(s.ending == Reason.BRAIN_UNAVAILABLE.value for s in unhealed):
             return Outcome.ABORTED

@@ -12,6 +12,7 @@ from healing_runtime.compile import programs
 from healing_runtime.compile.loader import Loader
 from healing_runtime.core.errors import OutsideError
 from healing_runtime.core.platform import pin_platform
+from healing_runtime.gate.fallback import Admitted
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.ledger.patch_memory import PatchMemory
 from healing_runtime.ledger.sealed import SealedEvidence
@@ -19,6 +20,7 @@ from healing_runtime.sandbox import confinement
 from healing_runtime.supervisor import preparation
 from healing_runtime.supervisor.approval import Ask
 from healing_runtime.supervisor.examiner import Examiner
+from healing_runtime.supervisor.fallback import Fallback
 from healing_runtime.supervisor.memoir import LEDGER, Memoir, refuse_bad_place
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.remembering import Remembering
@@ -94,21 +96,34 @@ class Runtime:
             programs.use_dtype(blob.interface.controller.dtype)
             program = loader.load(blob).result()
             preparation.refuse_bad_start(prepared, program)
+            admitted = examiner.admit_fallback()
+            fallback = self._fallback(prepared, admitted, loader)
             listed, level = examiner.regressions.listed, sandbox.confinement
             around = examiner.context.surroundings
             if (reopen := self._settings.reopen) is not None:
                 memoir = reopen(prepared, self._settings, started, self._narrate)
             else:
-                memoir = Memoir.open(prepared, self._settings, blob, listed, around, level, started, self._narrate)
+                memoir = Memoir.open(
+                    prepared, self._settings, blob, admitted, listed, around, level, started, self._narrate
+                )
             memoir.evidence_of = find
             kept.settle()
             try:
                 remembering = Remembering(self._memory(memoir, sealed), examiner.context, self._settings.answered)
-                run = Run(prepared, self._settings, examiner, memoir, remembering, program, loader, self._narrate)
+                run = Run(
+                    prepared, self._settings, examiner, memoir, remembering, program, loader, self._narrate, fallback
+                )
             except BaseException as error:
                 memoir.interrupted(error)
                 raise
             return run.to_the_end()
+
+    @staticmethod
+    def _fallback(prepared: Prepared, admitted: Admitted | None, loader: Loader) -> Fallback | None:
+        """The admitted fallback, loaded and warmed: in flight it costs one reference store."""
+        if admitted is None or prepared.fallback is None:
+            return None
+        return Fallback(prepared.fallback, loader.load(admitted.program).result())
 
     def _kept(self, prepared: Prepared) -> KeptPrograms:
         """Programs of earlier runs, as the ledger beside this run's record names them, or beside the replayed one."""

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 
 from healing_runtime.core.errors import FileFormatError, InputError
 from healing_runtime.core.records import Acceptance, Policy
 from healing_runtime.workspace.document import Document, suggestion
-from healing_runtime.workspace.gathering import Gathering
+from healing_runtime.workspace.gathering import Gathering, located
 from healing_runtime.workspace.models import ScenarioFile
 from healing_runtime.workspace.timing import whole_ticks
 
 _POLICIES = ("freeze", "rewind")
 
 
-def read_policy(document: Document, file: ScenarioFile, override: str | None, control_hz: int | None) -> Policy | None:
-    """The policy; None without a rate."""
+def read_policy(
+    document: Document,
+    file: ScenarioFile,
+    override: str | None,
+    control_hz: int | None,
+    controller: str | None,
+    look_up: Callable[[str], str],
+) -> Policy | None:
+    """The policy; None without a rate. `look_up` gives the reference of a controller, `controller` is the flown one."""
     section, gathering = file.policy, Gathering()
     choice = section.on_violation if override is None else override
     if choice not in ("freeze", "rewind"):
@@ -25,9 +34,7 @@ def read_policy(document: Document, file: ScenarioFile, override: str | None, co
             gathering.add(FileFormatError(what, where=where))
         else:
             gathering.add(InputError(f"the policy '{choice}' is not available; use rewind or freeze.", where=where))
-    if section.fallback is not None:
-        what = "policy.fallback is not available yet; leave it out: an unhealed run then ends at its trip tick."
-        gathering.add(InputError(what, where=document.where_key(("policy", "fallback"))))
+    fallback = gathering.attempt(lambda: _fallback(document, section.fallback, controller, look_up))
     ticks, at = 0, ("policy", "probation")
     if control_hz is not None:
         ticks = gathering.attempt(lambda: whole_ticks(document, at, section.probation, control_hz))
@@ -36,12 +43,27 @@ def read_policy(document: Document, file: ScenarioFile, override: str | None, co
         return None
     return Policy(
         on_violation=choice,
+        fallback=fallback,
         probation_ticks=ticks,
         max_attempts=section.max_attempts,
         wall_budget_s=section.wall_budget_s,
         confinement=section.confinement,
         approval=section.approval,
     )
+
+
+def _fallback(
+    document: Document, name: str | None, controller: str | None, look_up: Callable[[str], str]
+) -> str | None:
+    """The reference of the fallback controller, which is another one than the scenario's."""
+    if name is None:
+        return None
+    at = ("policy", "fallback")
+    reference = located(document, at, functools.partial(look_up, name))
+    if reference == controller:
+        what = f"policy.fallback: '{name}' is the controller itself: it fails where that fails; name another."
+        raise InputError(what, where=document.where(at))
+    return reference
 
 
 def read_acceptance(file: ScenarioFile) -> Acceptance:

@@ -46,8 +46,10 @@ def must_be_legal(scenario: Scenario, robot: Robot, path: Path) -> None:
         raise _wrong(document, f"{scenario.duration_ticks} ticks; a run of these rates has 1 to {most:,}")
     if scenario.policy.probation_ticks < 1:
         raise _wrong(document, "policy: a probation takes at least one tick")
-    if scenario.policy.on_violation not in ("rewind", "freeze") or scenario.policy.fallback is not None:
-        raise _wrong(document, "policy: only rewind and freeze are available, without a fallback")
+    if scenario.policy.on_violation not in ("rewind", "freeze"):
+        raise _wrong(document, "policy: only rewind and freeze are available")
+    if scenario.policy.fallback == scenario.controller:
+        raise _wrong(document, "policy.fallback is the controller itself")
     for name in ("initial", "environment", "reference"):
         _must_be_declared(getattr(robot, name), document, getattr(scenario, name), (name,))
     end_step = scenario.duration_ticks * scenario.substeps

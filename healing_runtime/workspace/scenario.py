@@ -103,7 +103,7 @@ def read_scenario(
     hz = None if reader.rates is None else reader.rates.control_hz
     settled = None
     if reader.right("policy"):
-        settled = gathering.attempt(lambda: read_policy(document, file, policy, hz))
+        settled = gathering.attempt(lambda: read_policy(document, file, policy, hz, controller, lookups.controller))
     scenario = None
     if not gathering.mistakes:
         assert time and controller and settled and perturb is not None and faults is not None

@@ -224,14 +224,6 @@ def test_a_repaired_record_verifies_as_far_as_it_goes(copied, verify):
     assert (code, document["complete"]) == (0, False)
 
 
-def test_a_fallback_that_cannot_fly_yet_is_refused_and_not_ignored(own, tmp_path):
-    home = own()
-    path = tmp_path / "scenarios/lander/own.yaml"
-    path.write_text(path.read_text().replace("max_attempts: 3", "max_attempts: 3, fallback: lander/soft_landing"))
-    with pytest.raises(InputError, match="fallback is not available yet"):
-        Runtime("lander/own", workspace=home, out=tmp_path / "runs").run()
-
-
 def test_a_loaded_scenario_takes_seed_and_policy(home):
     prepared = prepare(home.scenario(SCENARIO), home=home, seed=99, policy="freeze")
     assert (prepared.scenario.seed, prepared.scenario.policy.on_violation) == (99, "freeze")

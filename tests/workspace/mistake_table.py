@@ -782,8 +782,8 @@ ROWS = (
     Row(
         "max_attempts: 8",
         "fallback: quadrotor/landing_pid",
-        "15:48",
-        "policy.fallback is not available yet; leave it out: an unhealed run then ends at its trip tick.",
+        "15:58",
+        "policy.fallback: 'quadrotor/landing_pid' is the controller itself: it fails where that fails; name another.",
     ),
     Row(
         "on_violation: rewind",
@@ -793,9 +793,9 @@ ROWS = (
     ),
     Row(
         "max_attempts: 8",
-        "fallback: quadrotor/landing_pid",
-        "15:48",
-        "policy.fallback is not available yet; leave it out: an unhealed run then ends at its trip tick.",
+        "fallback: quadrotor/level_decent",
+        "15:58",
+        "policy.fallback: there is no controller 'quadrotor/level_decent'. Did you mean 'quadrotor/level_descent'…?",
     ),
     Row(
         "probation: 2 s",

@@ -174,7 +174,7 @@ def test_times_that_come_together_when_they_are_rounded_are_said_to(read, times,
 
 # ---------------------------------------------------------------- the page's example
 def test_the_example_of_the_page_is_taken(tmp_path):
-    """Every key of it but the fallback controller, which is refused for now."""
+    """Every key of it."""
     path = tmp_path / "page.yaml"
     path.write_text(
         """\
@@ -190,7 +190,9 @@ environment: {gravity_mps2: 9.80665, pad: {slope_deg: 0, friction: 0.8, restitut
 faults:
   - {kind: rotor_efficiency, rotor: 0, value: 0.8, start: 3 s, until: 9 s, ramp: 1 s, when: altitude < 1 m}
 perturb: {position_m: {normal: 0.02}, faults: {value: {uniform: [-0.05, 0.05]}}}
-policy: {on_violation: rewind, probation: 2 s, max_attempts: 8, wall_budget_s: 60, approval: auto}
+policy:
+  {on_violation: rewind, fallback: quadrotor/level_descent, probation: 2 s, max_attempts: 8, wall_budget_s: 60,
+   approval: auto}
 acceptance:
   {min_robustness: 0.02, neighbourhood: {samples: 96, min_pass_rate: 0.9, confidence: 0.95}, regressions: true}
 reference: {position_m: [0, 0, 0], velocity_mps: [0, 0, 0]}
@@ -200,4 +202,5 @@ healable: {label: yes, reason: three rotors and a half carry it}
     )
     scenario = workspace.open().scenario(path).scenario
     assert scenario.duration_ticks == 576 and scenario.healable == "yes" and scenario.dtype == "float64"
+    assert scenario.policy.fallback == "quadrotor/level_descent"
     assert scenario.faults[0].when == "altitude < 1 m" and scenario.reference["position_m"] == (0.0, 0.0, 0.0)
