@@ -163,6 +163,8 @@ def _fault(flight: Flight, interface: ProgramInterface, table: SignalTable) -> s
             return f"{v.id} ended {v.status.word}"
     if not flight.finite:
         return "values are not finite"
+    if np.isnan(flight.trace.packed[:, interface.slices["state_floats"]]).any():
+        return "NaN is kept in the memory; guard the division or the root it comes from"
     if not flight.within_limits:
         return "an action lies outside its limits; clip it in the controller"
     rate = np.concatenate([np.full(s.size, s.rate_per_s) for s in table.action]) / flight.trace.control_hz

@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from healing_runtime.core.errors import SandboxFailed, WorkerFailed
 from healing_runtime.sandbox import confinement, replies
-from healing_runtime.sandbox.messages import FrameError, Job, Message, pack, unpack
+from healing_runtime.sandbox.messages import FrameError, Job, Message, pack, unpack_answer
 
 START_S = 60.0
 EXIT_S = 5.0
@@ -149,10 +149,10 @@ class Host:
             number, exit_ = self._fork(job, far, log)
             confined = False
             try:
-                self._must_be_confined(unpack(lambda count: _read_exactly(near, count, deadline)))
+                self._must_be_confined(unpack_answer(lambda count: _read_exactly(near, count, deadline)))
                 confined = True
                 _send(near, _framed(job), deadline)
-                answer = unpack(lambda count: _read_exactly(near, count, deadline))
+                answer = unpack_answer(lambda count: _read_exactly(near, count, deadline))
             except TimeoutError:
                 self._kill(number)
                 raise WorkerFailed("timed out", f"{job.function} took more than {job.limits.wall_s:g} s") from None
