@@ -56,9 +56,11 @@ class Promised:
         self.slugs = tuple(statement.slug for statement in self._parsed.contract)
 
     def ask(self, course: Course) -> None:
-        """Have it made for a course's rate and dtype, and do not wait."""
+        """Have it made for a course's rate and dtype, if it is not yet or that went wrong, and do not wait."""
         clock = course.scenario.control_hz, course.scenario.dtype
-        if self.slugs and clock not in self._asked:
+        asked = self._asked.get(clock)
+        went_wrong = asked is not None and asked.done() and (asked.cancelled() or asked.exception() is not None)
+        if self.slugs and (asked is None or went_wrong):
             self._asked[clock] = self._sandbox.submit(_job(self._original, course, self._table))
 
     def joined(self, patch: ExportedController, course: Course) -> ExportedController:
@@ -74,10 +76,9 @@ class Promised:
         clock = course.scenario.control_hz, course.scenario.dtype
         try:
             owner = _read(self._asked[clock].result(), self._original, course.scenario.dtype, ()).exported
+        except SandboxFailed:
+            raise
         except WorkerFailed as failure:
-            del self._asked[clock]  # the next candidate has it made again
-            if isinstance(failure, SandboxFailed):
-                raise
             raise WorkerFailed("the asserts of the original were not had", str(failure)) from None
         if owner is None:
             raise WorkerFailed("the asserts of the original were not had", "it does not export")

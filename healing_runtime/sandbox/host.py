@@ -26,6 +26,8 @@ from healing_runtime.sandbox import confinement, replies
 from healing_runtime.sandbox.messages import FrameError, Job, Message, pack, unpack_answer
 
 START_S = 60.0
+FORK_S = 30.0
+"""How long a zygote may take to fork a worker that is confined; it is a few milliseconds where nothing is wrong."""
 EXIT_S = 5.0
 HANGING_UP_S = 1.0
 """How long a worker that closed its end may take to be gone."""
@@ -142,15 +144,13 @@ class Host:
         self.dead.wait(2 * EXIT_S)
 
     def perform(self, job: Job) -> Message:
-        """Run one job to its answer, its error, or its end."""
-        deadline = time.monotonic() + job.limits.wall_s
+        """Run one job to its answer, its error, or its end. Its time begins when it is given to a confined worker."""
         near, far, log = _ends()
         try:
             number, exit_ = self._fork(job, far, log)
-            confined = False
             try:
-                self._must_be_confined(unpack_answer(lambda count: _read_exactly(near, count, deadline)))
-                confined = True
+                self._must_be_confined(near, exit_, log)
+                deadline = time.monotonic() + job.limits.wall_s
                 _send(near, _framed(job), deadline)
                 answer = unpack_answer(lambda count: _read_exactly(near, count, deadline))
             except TimeoutError:
@@ -166,8 +166,6 @@ class Host:
                         raise WorkerFailed("hung up without an answer", replies.tail(log)) from None
                 if status is None:
                     raise SandboxFailed("the zygote died", self._epitaph) from None
-                if not confined:  # it has not seen the job, so the job is not to blame
-                    raise SandboxFailed("no worker could be had", replies.tail(log)) from None
                 raise WorkerFailed(replies.status_in_words(status), replies.tail(log)) from None
             finally:
                 self._kill(number)
@@ -177,11 +175,23 @@ class Host:
             far.close()
             os.close(log)
 
-    def _must_be_confined(self, greeting: Message) -> None:
-        """SandboxFailed for a worker that achieved another confinement than the zygote's trial: it gets no job."""
-        words = self._greeting["words"]
-        if greeting.header != {"confined": words}:
-            said = greeting.header.get("confined")
+    def _must_be_confined(self, near: socket.socket, exit_: _Exit, log: int) -> None:
+        """Hear from a worker, which has seen no job yet, that it is confined as the zygote's trial was.
+
+        Raises:
+            SandboxFailed: it is not, or nothing is heard. Whatever is wrong, the job is not to blame.
+        """
+        words, deadline = self._greeting["words"], time.monotonic() + FORK_S
+        try:
+            said = unpack_answer(lambda count: _read_exactly(near, count, deadline)).header.get("confined")
+        except TimeoutError:
+            self.stop()  # a zygote that hangs is of no use; the next job starts another
+            raise SandboxFailed("no worker could be had", f"the zygote forked none in {FORK_S:g} s") from None
+        except (EOFError, ConnectionError):
+            if exit_.wait(HANGING_UP_S) is None:
+                raise SandboxFailed("the zygote died", self._epitaph) from None
+            raise SandboxFailed("no worker could be had", replies.tail(log)) from None
+        if said != words:
             raise SandboxFailed("a worker is confined by less than the others", f"by {said} and not by {words}")
 
     def _fork(self, job: Job, far: socket.socket, log: int) -> tuple[int, _Exit]:

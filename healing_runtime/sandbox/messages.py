@@ -40,7 +40,7 @@ class Limits:
     """What one job may use.
 
     Attributes:
-        wall_s: seconds from the fork to the whole answer; then the process group is killed from outside.
+        wall_s: seconds from being given the job to the whole answer; then the process group is killed from outside.
         cpu_s: seconds of CPU time over all threads (rounded up to whole seconds by the kernel).
         memory_bytes: address space; below 2.25 GB compiling crashes.
         file_bytes: largest file the worker can write.

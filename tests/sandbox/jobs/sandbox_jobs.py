@@ -137,6 +137,44 @@ def huge_frame(message):
     time.sleep(60)
 
 
+def stopped(message):
+    """Not dead, and nothing that a signal handler or a thread in here could end."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def giant_header(message):
+    _raw(pack_raw(b'{"answer":{"a":[' + b"0," * (5 << 20) + b"0]}}"))
+    time.sleep(60)
+
+
+def giant_blob(message):
+    _raw(b"HRM1" + (13).to_bytes(8, "big") + (1).to_bytes(4, "big") + (1 << 28).to_bytes(8, "big"))
+    time.sleep(60)
+
+
+def pack_raw(header):
+    return b"HRM1" + len(header).to_bytes(8, "big") + (0).to_bytes(4, "big") + header
+
+
+def drips(message):
+    """A byte now and then, for ever."""
+    _raw(b"HRM1")
+    while True:
+        _raw(b"\0")
+        time.sleep(0.05)
+
+
+def answers_twice(message):
+    _raw(pack_raw(b'{"answer":{"number":1}}'))
+    _raw(pack_raw(b'{"answer":{"number":2}}'))
+    return Message({"number": 3})
+
+
+def answers_late(message):
+    time.sleep(message.header["seconds"])
+    return Message({"late": True})
+
+
 def half_a_frame(message):
     _raw(b"HRM1" + (100).to_bytes(8, "big"))
     os._exit(0)
