@@ -22,6 +22,7 @@ from healing_runtime.gate.records import MAX_REASON, Course, Traced
 from healing_runtime.language import controller
 from healing_runtime.language import source as language_source
 from healing_runtime.language.findings import Finding
+from healing_runtime.language.trace import MAX_STATE_ELEMENTS
 from healing_runtime.sandbox.messages import Job, Limits, Message
 from healing_runtime.sandbox.zygote import Sandbox
 
@@ -153,6 +154,8 @@ def _must_be_of(exported: ExportedController, source: Source, dtype: str, owned:
         raise ValueError("asserts that are not the source's")
     if not all(_PATH.match(leaf.path) and leaf.dtype in _DTYPES for leaf in said.state):
         raise ValueError("memory with names that no source can write")
+    if not all(0 <= size <= MAX_STATE_ELEMENTS for leaf in said.state for size in leaf.shape):
+        raise ValueError("memory of a size that cannot be")
     if tuple(part.size for part in exported.state) != Packing(said.state, None).sizes:
         raise ValueError("memory of another size")
 

@@ -34,6 +34,12 @@ EDITS = {
         header["exported"]["interface"]["state"][0].update(path="\x1b[2J"),
         blobs,
     )[1],
+    "memory of less than nothing": lambda header, blobs: (
+        header["exported"]["interface"]["state"].extend(
+            [{"path": "a", "shape": [-3], "dtype": "float32"}, {"path": "b", "shape": [3], "dtype": "float32"}]
+        ),
+        blobs,
+    )[1],
     "memory of objects": lambda header, blobs: (
         header["exported"]["interface"]["state"][0].update(dtype="object"),
         blobs,

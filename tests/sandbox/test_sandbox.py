@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from healing_runtime.core.errors import SandboxFailed, SubsetError, WorkerFailed
+from healing_runtime.sandbox.confinement import MOST_THREADS
 from healing_runtime.sandbox.messages import FrameError, Message, pack, unpack
 from healing_runtime.sandbox.zygote import MOST_WORKERS, Job, Limits, Sandbox
 
@@ -78,7 +79,9 @@ def test_no_key_reaches_a_worker(sandbox):
 
 
 def test_confinement_is_stated_and_real(sandbox):
-    header = sandbox.run(job("own_limits", file_bytes=1 << 20)).header
+    header = dict(sandbox.run(job("own_limits", file_bytes=1 << 20)).header)
+    threads = header.pop("threads")
+    assert "user_ns" not in sandbox.confinement or 0 < threads <= MOST_THREADS
     assert header == {"core": 0, "file": 1 << 20, "no_new_privs": "1"}
     assert {"rlimits", "no_new_privs", "not_dumpable", "pdeathsig"} <= set(sandbox.confinement.split("+"))
 

@@ -39,7 +39,8 @@ def own_limits(message):
     core, files = resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_FSIZE)
     with open("/proc/self/status") as file:
         status = dict(line.split(":\t", 1) for line in file.read().splitlines() if ":\t" in line)
-    return Message({"core": core[0], "file": files[0], "no_new_privs": status["NoNewPrivs"]})
+    threads = resource.getrlimit(resource.RLIMIT_NPROC)[0]
+    return Message({"core": core[0], "file": files[0], "no_new_privs": status["NoNewPrivs"], "threads": threads})
 
 
 def backend(message):
