@@ -25,7 +25,7 @@ from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.memory import Memory, memory_of
 from healing_runtime.compile.recheck import rechecked
 from healing_runtime.compile.vectors import Vectors, parted
-from healing_runtime.core.errors import InputError
+from healing_runtime.core.errors import InputError, SubsetError
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.language.passes.cost import Cost
 
@@ -97,12 +97,28 @@ def build(
     """Compose the tick, compile it ahead of time, run it once on zeros, and serialise the executable.
 
     With `one_kernel` a quadrotor's tick compiles in 0.4 s instead of 1.0 s and runs a little faster (CPU time, jaxlib
-    0.10.2). It leans on an attribute that is XLA's own, so ask for it only in a process that may die.
+    0.10.2). It leans on an attribute that is XLA's own, so ask for it only in a process that may die. Where XLA answers
+    that it cannot, the usual way is taken.
 
     Raises:
-        SubsetError: the re-check refuses the exported controller, whatever the trace said.
+        SubsetError: the re-check refuses the exported controller, whatever the trace said, or XLA does not compile it.
     """
     devices.run_in_calling_thread()
+    try:
+        return _built(exported, requirements, table, control_hz, triggers, one_kernel)
+    except jax.errors.JaxRuntimeError as error:
+        why = " ".join(str(error).splitlines()[:1])[:200]
+        raise SubsetError(f"this program does not compile: {why}; make it smaller, or write it otherwise.") from error
+
+
+def _built(
+    exported: ExportedController,
+    requirements: Sequence[Any],
+    table: SignalTable,
+    control_hz: int,
+    triggers: Sequence[Any],
+    one_kernel: bool,
+) -> ProgramBlob:
     control, added = (rechecked(b) for b in (exported.control, exported.contract))
     promised = added if exported.promises is None else rechecked(exported.promises.program)
     contract = promises.contract(exported.promises, promised.call, added.call, exported.interface.state)
@@ -111,8 +127,14 @@ def build(
     carry = first_carry(exported.state, composed)
     dtype = np.dtype(exported.interface.dtype)
     sample = np.zeros(table.observed.size + table.true.size, dtype)
-    lowering = lower_as_one_kernel if one_kernel else lower
-    compiled = lowering(composed.function, exported.params, carry.joined(), sample).compile()
+    arguments = exported.params, carry.joined(), sample
+    try:
+        lowering = lower_as_one_kernel if one_kernel else lower
+        compiled = lowering(composed.function, *arguments).compile()
+    except jax.errors.JaxRuntimeError:
+        if not one_kernel:
+            raise
+        compiled = lower(composed.function, *arguments).compile()
     executable, _, _ = serialize_executable.serialize(compiled)
     compiled(exported.params, carry.joined(), sample)
     return blob(executable, composed.interface, exported.params, carry)

@@ -148,6 +148,10 @@ def _fault(
     if not flight.finite:
         finite = np.isfinite(commands).all(axis=1) & np.isfinite(flight.trace.true).all(axis=1)
         return Fault("values are not finite", first + int(np.argmin(finite)))
+    kept = np.isnan(flight.trace.packed[:, interface.slices["state_floats"]]).any(axis=1)
+    if kept.any():
+        words = "NaN is kept in the memory; guard the division or the root it comes from"
+        return Fault(words, first + int(np.argmax(kept)))
     if not flight.within_limits:
         inside = inside_limits(commands, table.action)
         return Fault("an action lies outside its limits; clip it in the controller", first + int(np.argmin(inside)))

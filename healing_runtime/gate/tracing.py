@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from concurrent.futures import Future
+
+import jax
+import numpy as np
 
 from healing_runtime.compile import wire
 from healing_runtime.compile.export import ExportedController
 from healing_runtime.compile.promises import Promises, must_keep_what_is_judged
+from healing_runtime.compile.vectors import Packing, packing_of
 from healing_runtime.core.codec import read
 from healing_runtime.core.errors import SandboxFailed, SubsetError, WorkerFailed
 from healing_runtime.core.records import Source
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.gate.answers import in_the_schema
-from healing_runtime.gate.records import Course, Traced
+from healing_runtime.gate.records import MAX_REASON, Course, Traced
+from healing_runtime.language import controller
 from healing_runtime.language import source as language_source
 from healing_runtime.language.findings import Finding
+from healing_runtime.language.trace import MAX_STATE_ELEMENTS
 from healing_runtime.sandbox.messages import Job, Limits, Message
 from healing_runtime.sandbox.zygote import Sandbox
 
+MAX_FINDINGS = 1_000
+_PATH = re.compile(r"[a-z][a-z0-9_]{0,63}(\.[a-z][a-z0-9_]{0,63})*\Z")
+"""Of a value in memory: keys of dictionaries within dictionaries."""
+_DTYPES = frozenset({"bool", "int32", "uint32", "float32", "float64"})
 TRACE_LIMITS = Limits(wall_s=10.0, cpu_s=15.0, memory_bytes=4 << 30)
 
 
@@ -46,9 +57,11 @@ class Promised:
         self.slugs = tuple(statement.slug for statement in self._parsed.contract)
 
     def ask(self, course: Course) -> None:
-        """Have it made for a course's rate and dtype, and do not wait."""
+        """Have it made for a course's rate and dtype, if it is not yet or that went wrong, and do not wait."""
         clock = course.scenario.control_hz, course.scenario.dtype
-        if self.slugs and clock not in self._asked:
+        asked = self._asked.get(clock)
+        went_wrong = asked is not None and asked.done() and (asked.cancelled() or asked.exception() is not None)
+        if self.slugs and (asked is None or went_wrong):
             self._asked[clock] = self._sandbox.submit(_job(self._original, course, self._table))
 
     def joined(self, patch: ExportedController, course: Course) -> ExportedController:
@@ -64,10 +77,9 @@ class Promised:
         clock = course.scenario.control_hz, course.scenario.dtype
         try:
             owner = _read(self._asked[clock].result(), self._original, course.scenario.dtype, ()).exported
+        except SandboxFailed:
+            raise
         except WorkerFailed as failure:
-            del self._asked[clock]  # the next candidate has it made again
-            if isinstance(failure, SandboxFailed):
-                raise
             raise WorkerFailed("the asserts of the original were not had", str(failure)) from None
         if owner is None:
             raise WorkerFailed("the asserts of the original were not had", "it does not export")
@@ -112,6 +124,9 @@ def _read(answer: Message, source: Source, dtype: str, owned: tuple[str, ...]) -
     """A trace worker's answer. WorkerFailed where it is none, or one of another source."""
     with in_the_schema():
         findings = read(tuple[Finding, ...], answer.header["findings"])  # type: ignore[arg-type]
+        if len(findings) > MAX_FINDINGS:
+            raise ValueError(f"{len(findings)} findings")
+        findings = tuple(dataclasses.replace(f, message=_printable(f.message)) for f in findings)
         if "exported" not in answer.header:
             return Traced(findings, None, str(answer.header["error"]), answer.header["line"])
         exported = wire.read_exported_message(answer.header["exported"], answer.blobs)
@@ -120,7 +135,7 @@ def _read(answer: Message, source: Source, dtype: str, owned: tuple[str, ...]) -
 
 
 def _must_be_of(exported: ExportedController, source: Source, dtype: str, owned: tuple[str, ...]) -> None:
-    """ValueError unless a program says that it is of this source and judges its asserts, but for those owned."""
+    """ValueError unless a program says that it is of this source: its asserts, but for those owned, and its PARAMS."""
     parsed = language_source.parse(source.text, name=source.name, path=source.path)
     slugs = tuple(statement.slug for statement in parsed.contract if statement.slug not in owned)
     said = exported.interface
@@ -128,3 +143,22 @@ def _must_be_of(exported: ExportedController, source: Source, dtype: str, owned:
         raise ValueError("a program of another controller")
     if exported.promises is not None:
         raise ValueError("promises are not for a worker to make that ran a patch")
+    params = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), controller.arrays(parsed.params))
+    packing = packing_of(params)
+    if (
+        said.params != packing.leaves
+        or exported.params.tobytes() != packing.pack_values(params, dtype).floats.tobytes()
+    ):
+        raise ValueError("PARAMS that are not the source's")
+    if not {*said.diagnostics} <= {statement.label for statement in parsed.diagnostics}:
+        raise ValueError("asserts that are not the source's")
+    if not all(_PATH.match(leaf.path) and leaf.dtype in _DTYPES for leaf in said.state):
+        raise ValueError("memory with names that no source can write")
+    if not all(0 <= size <= MAX_STATE_ELEMENTS for leaf in said.state for size in leaf.shape):
+        raise ValueError("memory of a size that cannot be")
+    if tuple(part.size for part in exported.state) != Packing(said.state, None).sizes:
+        raise ValueError("memory of another size")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text[:MAX_REASON])

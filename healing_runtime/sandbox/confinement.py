@@ -45,6 +45,9 @@ REMEDIES = {
 }
 """What a machine without it needs."""
 
+MOST_THREADS = 4096
+"""Of all workers together, where they are counted apart from the user's other processes. Root's are not counted."""
+
 Step = Callable[[Limits], str]
 
 
@@ -84,9 +87,11 @@ def not_dumpable(limits: Limits) -> str:
 
 
 def resource_limits(limits: Limits) -> str:
-    """Address space, CPU time, file size, descriptors, no core file."""
+    """Address space, CPU time, file size, descriptors, threads, no core file."""
     cpu_s = max(1, math.ceil(limits.cpu_s))
+    threads = ((resource.RLIMIT_NPROC, MOST_THREADS, MOST_THREADS),) if "user_ns" in namespaces.entered() else ()
     for kind, soft, hard in (
+        *threads,
         (resource.RLIMIT_CORE, 0, 0),
         (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes),
         (resource.RLIMIT_CPU, cpu_s, cpu_s + 1),

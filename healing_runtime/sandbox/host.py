@@ -24,9 +24,11 @@ from typing import IO, Any
 from healing_runtime.core.errors import BudgetSpent, SandboxFailed, WorkerFailed
 from healing_runtime.sandbox import confinement, replies
 from healing_runtime.sandbox.leash import Leash
-from healing_runtime.sandbox.messages import FrameError, Job, Message, pack, unpack
+from healing_runtime.sandbox.messages import FrameError, Job, Message, pack, unpack_answer
 
 START_S = 60.0
+FORK_S = 30.0
+"""How long a zygote may take to fork a worker that is confined; it is a few milliseconds where nothing is wrong."""
 EXIT_S = 5.0
 HANGING_UP_S = 1.0
 """How long a worker that closed its end may take to be gone."""
@@ -143,21 +145,27 @@ class Host:
         self.dead.wait(2 * EXIT_S)
 
     def perform(self, job: Job, leash: Leash | None = None) -> Message:
-        """Run one job to its answer, its error, or its end. BudgetSpent where the leash ended it."""
+        """Run one job to its answer, its error, or its end. BudgetSpent where the leash ended it.
+
+        Its time begins when it is given to a confined worker.
+        """
         leash = leash or Leash()
-        deadline = min(time.monotonic() + job.limits.wall_s, leash.deadline_s)
         if leash.pulled or time.monotonic() >= leash.deadline_s:
             raise BudgetSpent(f"{job.function} was not begun")
+        deadline = leash.deadline_s
         near, far, log = _ends()
         try:
             number, exit_ = self._fork(job, far, log)
-            confined = False
             try:
                 with leash.holding(near):
-                    self._must_be_confined(unpack(lambda count: _read_exactly(near, count, deadline)))
-                    confined = True
+                    self._must_be_confined(near, exit_, log)
+                    deadline = min(time.monotonic() + job.limits.wall_s, leash.deadline_s)
                     _send(near, _framed(job), deadline)
-                    answer = unpack(lambda count: _read_exactly(near, count, deadline))
+                    answer = unpack_answer(lambda count: _read_exactly(near, count, deadline))
+            except SandboxFailed:
+                if leash.pulled:  # which ended the connection, and no fault of the sandbox's
+                    raise BudgetSpent(f"{job.function} was called off") from None
+                raise
             except TimeoutError:
                 self._kill(number)
                 if deadline == leash.deadline_s:
@@ -175,8 +183,6 @@ class Host:
                         raise WorkerFailed("hung up without an answer", replies.tail(log)) from None
                 if status is None:
                     raise SandboxFailed("the zygote died", self._epitaph) from None
-                if not confined:  # it has not seen the job, so the job is not to blame
-                    raise SandboxFailed("no worker could be had", replies.tail(log)) from None
                 raise WorkerFailed(replies.status_in_words(status), replies.tail(log)) from None
             finally:
                 self._kill(number)
@@ -186,11 +192,23 @@ class Host:
             far.close()
             os.close(log)
 
-    def _must_be_confined(self, greeting: Message) -> None:
-        """SandboxFailed for a worker that achieved another confinement than the zygote's trial: it gets no job."""
-        words = self._greeting["words"]
-        if greeting.header != {"confined": words}:
-            said = greeting.header.get("confined")
+    def _must_be_confined(self, near: socket.socket, exit_: _Exit, log: int) -> None:
+        """Hear from a worker, which has seen no job yet, that it is confined as the zygote's trial was.
+
+        Raises:
+            SandboxFailed: it is not, or nothing is heard. Whatever is wrong, the job is not to blame.
+        """
+        words, deadline = self._greeting["words"], time.monotonic() + FORK_S
+        try:
+            said = unpack_answer(lambda count: _read_exactly(near, count, deadline)).header.get("confined")
+        except TimeoutError:
+            self.stop()  # a zygote that hangs is of no use; the next job starts another
+            raise SandboxFailed("no worker could be had", f"the zygote forked none in {FORK_S:g} s") from None
+        except (EOFError, ConnectionError):
+            if exit_.wait(HANGING_UP_S) is None:
+                raise SandboxFailed("the zygote died", self._epitaph) from None
+            raise SandboxFailed("no worker could be had", replies.tail(log)) from None
+        if said != words:
             raise SandboxFailed("a worker is confined by less than the others", f"by {said} and not by {words}")
 
     def _fork(self, job: Job, far: socket.socket, log: int) -> tuple[int, _Exit]:

@@ -44,6 +44,8 @@ class Leash:
         """While the job is waited for at this end of its connection."""
         with self._lock:
             self._connection = connection
+            if self._pulled:
+                connection.shutdown(socket.SHUT_RDWR)
         try:
             yield
         finally:

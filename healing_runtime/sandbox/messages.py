@@ -21,6 +21,9 @@ MAGIC = b"HRM1"
 MAX_HEADER_BYTES = 64 << 20
 MAX_BLOBS = 4096
 MAX_FRAME_BYTES = 1 << 30
+MAX_ANSWER_HEADER_BYTES = 8 << 20
+MAX_ANSWER_BYTES = 128 << 20
+"""An answer is smaller than a job may be: a header takes up to thirty times its length once it is read."""
 _PREFIX = struct.Struct("!4sQI")
 
 
@@ -37,7 +40,7 @@ class Limits:
     """What one job may use.
 
     Attributes:
-        wall_s: seconds from the fork to the whole answer; then the process group is killed from outside.
+        wall_s: seconds from being given the job to the whole answer; then the process group is killed from outside.
         cpu_s: seconds of CPU time over all threads (rounded up to whole seconds by the kernel).
         memory_bytes: address space; below 2.25 GB compiling crashes.
         file_bytes: largest file the worker can write.
@@ -94,7 +97,14 @@ def pack(message: Message) -> bytes:
     return b"".join((_PREFIX.pack(MAGIC, len(header), len(message.blobs)), lengths, header, *message.blobs))
 
 
-def unpack(read_exactly: Callable[[int], bytes]) -> Message:
+def unpack_answer(read_exactly: Callable[[int], bytes]) -> Message:
+    """`unpack` with the caps for what a worker may answer."""
+    return unpack(read_exactly, MAX_ANSWER_HEADER_BYTES, MAX_ANSWER_BYTES)
+
+
+def unpack(
+    read_exactly: Callable[[int], bytes], header_bytes: int = MAX_HEADER_BYTES, frame_bytes: int = MAX_FRAME_BYTES
+) -> Message:
     """One frame, taken from `read_exactly(n) -> n bytes` (which raises EOFError at an early end).
 
     FrameError for a wrong magic, a length above the caps, a header that is not a JSON object.
@@ -102,10 +112,10 @@ def unpack(read_exactly: Callable[[int], bytes]) -> Message:
     magic, header_length, blob_count = _PREFIX.unpack(read_exactly(_PREFIX.size))
     if magic != MAGIC:
         raise FrameError("the first bytes are not a frame's")
-    if header_length > MAX_HEADER_BYTES or blob_count > MAX_BLOBS:
+    if header_length > header_bytes or blob_count > MAX_BLOBS:
         raise FrameError("the frame announces more than is allowed")
     lengths = struct.unpack(f"!{blob_count}Q", read_exactly(8 * blob_count))
-    if sum(lengths) + header_length > MAX_FRAME_BYTES:
+    if sum(lengths) + header_length > frame_bytes:
         raise FrameError("the frame announces more than is allowed")
     try:
         header = json.loads(read_exactly(header_length), parse_constant=_no_constant)

@@ -13,5 +13,5 @@ sys.path[:0] = [str(HERE.parent / "gate"), str(HERE)]
 
 @pytest.fixture(scope="session")
 def sandbox():
-    with Sandbox(workers=2, modules=(*DEFAULT_MODULES, "unguarded", "sabotage"), path=[HERE]) as sandbox:
+    with Sandbox(workers=2, modules=(*DEFAULT_MODULES, "unguarded", "sabotage", "reading"), path=[HERE]) as sandbox:
         yield sandbox

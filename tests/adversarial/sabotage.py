@@ -25,8 +25,22 @@ def hung(message):
         time.sleep(60)
 
 
+def stopped(message):
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def out_of_memory(message):
-    return Message({"size": np.ones(1 << 40, np.uint8).size})
+    """Memory that is asked for bit by bit, until the kernel gives no more of it."""
+    kept = []
+    while True:
+        kept.append(np.empty(1 << 28, np.uint8))
+
+
+def out_of_disk(message):
+    """A file in memory, which is what a worker without a folder can write to: the limit on files holds for it, too."""
+    number = os.memfd_create("everything")
+    while True:
+        os.write(number, b"x" * (1 << 20))
 
 
 def _connections():
@@ -54,6 +68,20 @@ def garbage(message):
     for number in _connections():
         socket.socket(fileno=os.dup(number)).sendall(b"\x00" * 64)
     time.sleep(60)
+
+
+def giant(message):
+    """An answer that would take gigabytes of the one that reads it."""
+    header = b'{"answer":{"findings":[' + b"[]," * (4 << 20) + b"[]]}}"
+    frame = b"HRM1" + len(header).to_bytes(8, "big") + (0).to_bytes(4, "big") + header
+    for number in _connections():
+        socket.socket(fileno=os.dup(number)).sendall(frame)
+    time.sleep(60)
+
+
+def late(message):
+    time.sleep(2.0)
+    return all_is_well(message)
 
 
 def empty(message):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -28,10 +29,14 @@ ENDS = {
     "killed": "killed by SIGKILL",
     "killed_by_a_signal_without_a_name": "killed by signal 40",
     "hung": "timed out",
+    "stopped": "timed out",
+    "late": "timed out",
     "out_of_memory": "ran out of memory",
+    "out_of_disk": "File too large|killed by SIGXFSZ",
     "pipe_broken": "without an answer|Bad file descriptor",
     "pipe_half_closed": "hung up without an answer",
     "garbage": "answered outside the schema",
+    "giant": "answered outside the schema",
     "empty": "answered outside the schema",
     "all_is_well": "answered outside the schema",
     "other_error": "metres and seconds",
@@ -46,7 +51,7 @@ class Sabotaged:
 
     def submit(self, job):
         if job.function.endswith(self.job):
-            limits = Limits(wall_s=1.0 if self.end == "hung" else 15.0)
+            limits = Limits(wall_s=1.0 if ENDS[self.end] == "timed out" else 15.0)
             job = dataclasses.replace(job, function=f"sabotage:{self.end}", limits=limits)
         return self.sandbox.submit(job)
 
@@ -92,6 +97,20 @@ def test_a_zygote_killed_in_the_middle_is_no_verdict_and_the_next_attempt_gets_o
         assert alone.zygote_pid != zygote
 
 
+def test_a_zygote_that_hangs_in_the_middle_is_no_verdict_and_is_replaced(good, monkeypatch):
+    context, before = good
+    for wait_s in ("FORK_S", "EXIT_S"):
+        monkeypatch.setattr(f"healing_runtime.sandbox.host.{wait_s}", 2.0)
+    with Sandbox(workers=2, modules=("sabotage",), path=[os.path.dirname(__file__)]) as alone:
+        stages = dict(full(Sabotaged(alone, "fly_job", "killed"), context, KeptPrograms.none()))
+        zygote = alone.zygote_pid
+        os.kill(zygote, signal.SIGSTOP)
+        with pytest.raises(SandboxFailed, match=r"no worker could be had|the zygote died"):
+            stages["flights"](before["flights"])
+        assert "killed by SIGKILL" in stages["flights"](before["flights"]).stages[-1].reason
+        assert alone.zygote_pid != zygote
+
+
 def test_a_machine_without_descriptors_has_no_workers(sandbox, good, monkeypatch):
     def none_left(*_):
         raise OSError(24, "Too many open files")
@@ -120,7 +139,8 @@ with Ledger(folder / "ledger.sqlite3") as ledger:
     ledger.record_run("r", {})
     ledger.record_incident("i", "r", {})
     run = RunFolder.create(folder, "a/b")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+    if sys.argv[2] == "limited":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
     for write in (
         lambda: ledger.record_attempt("i", "r", 1, {"source": "x" * 200_000}),
         lambda: run.write_incident("i", "patch.json", {"source": "x" * 200_000}),
@@ -135,8 +155,19 @@ with Ledger(folder / "ledger.sqlite3") as ledger:
 
 def test_a_full_disk_is_an_error_and_leaves_no_half_of_an_entry(tmp_path):
     """A patch is on record before it flies, so where the record cannot be written it does not fly."""
-    command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path), "limited"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines() == ["RecordNotWritten 0", "RecordNotWritten 0", "[] []"], done
+
+
+def test_a_disk_without_room_is_an_error_and_leaves_no_half_of_an_entry(tmp_path):
+    """The same on a file system that is full, where one may be mounted."""
+    small = f"mount -t tmpfs -o size=256k none {shlex.quote(str(tmp_path))} || exit 99; "
+    inside = small + shlex.join(["exec", sys.executable, "-c", FULL_DISK, str(tmp_path), "full"])
+    command = ["unshare", "--mount", "sh", "-c", inside]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode == 99 or "unshare" in done.stderr:
+        pytest.skip("no file system may be mounted here")
     assert done.stdout.splitlines() == ["RecordNotWritten 0", "RecordNotWritten 0", "[] []"], done
 
 

@@ -28,6 +28,30 @@ EDITS = {
     "a blob less": lambda header, blobs: blobs[:-1],
     "odd bytes": lambda header, blobs: (*blobs[:2], blobs[2] + b"x", *blobs[3:]),
     "no contract": lambda header, blobs: (header["exported"]["interface"].update(contract=[]), blobs)[1],
+    "other parameters": lambda header, blobs: (*blobs[:2], blobs[2][::-1], *blobs[3:]),
+    "memory of another size": lambda header, blobs: (*blobs[:3], blobs[3] + b"1234", *blobs[4:]),
+    "memory that no source names": lambda header, blobs: (
+        header["exported"]["interface"]["state"][0].update(path="\x1b[2J"),
+        blobs,
+    )[1],
+    "memory of less than nothing": lambda header, blobs: (
+        header["exported"]["interface"]["state"].extend(
+            [{"path": "a", "shape": [-3], "dtype": "float32"}, {"path": "b", "shape": [3], "dtype": "float32"}]
+        ),
+        blobs,
+    )[1],
+    "memory of objects": lambda header, blobs: (
+        header["exported"]["interface"]["state"][0].update(dtype="object"),
+        blobs,
+    )[1],
+    "asserts that nobody wrote": lambda header, blobs: (
+        header["exported"]["interface"].update(diagnostics=["all is well"]),
+        blobs,
+    )[1],
+    "findings without end": lambda header, blobs: (
+        header.update(findings=[{"pass_name": "a", "severity": "warning", "message": "b"}] * 2000),
+        blobs,
+    )[1],
     "another dtype": lambda header, blobs: (header["exported"]["interface"].update(dtype="float64"), blobs)[1],
     "another source": lambda header, blobs: (
         header["exported"]["interface"].update(source_sha256="sha256:" + "0" * 64),
@@ -85,3 +109,15 @@ def test_a_build_that_answers_nonsense_has_failed(sandbox, edit):
     exported = ask_trace(sandbox, source, source, COURSE, kit.TABLE).exported
     with pytest.raises(WorkerFailed, match="answered outside the schema"):
         ask_build(Editing(sandbox, edit), exported, COURSE, kit.TABLE, KeptPrograms.none())
+
+
+def test_what_a_trace_remarks_is_text_that_moves_no_terminal(sandbox):
+    source = kit.source(kit.GOOD)
+
+    def edit(header, blobs):
+        message = "\x1b[2J" + "x" * 100_000
+        header["findings"] = [{"pass_name": "finite", "severity": "warning", "message": message}]
+        return blobs
+
+    (finding,) = ask_trace(Editing(sandbox, edit), source, source, COURSE, kit.TABLE).findings
+    assert finding.message.startswith("?[2Jxxx") and len(finding.message) <= 4000

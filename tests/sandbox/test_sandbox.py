@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from healing_runtime.core.errors import SubsetError, WorkerFailed
+from healing_runtime.core.errors import SandboxFailed, SubsetError, WorkerFailed
+from healing_runtime.sandbox.confinement import MOST_THREADS
 from healing_runtime.sandbox.messages import FrameError, Message, pack, unpack
 from healing_runtime.sandbox.zygote import MOST_WORKERS, Job, Limits, Sandbox
 
@@ -78,7 +79,9 @@ def test_no_key_reaches_a_worker(sandbox):
 
 
 def test_confinement_is_stated_and_real(sandbox):
-    header = sandbox.run(job("own_limits", file_bytes=1 << 20)).header
+    header = dict(sandbox.run(job("own_limits", file_bytes=1 << 20)).header)
+    threads = header.pop("threads")
+    assert "user_ns" not in sandbox.confinement or 0 < threads <= MOST_THREADS
     assert header == {"core": 0, "file": 1 << 20, "no_new_privs": "1"}
     assert {"rlimits", "no_new_privs", "not_dumpable", "pdeathsig"} <= set(sandbox.confinement.split("+"))
 
@@ -110,6 +113,8 @@ def test_jax_starts_its_backend_in_the_worker_only():
         ("no_such_function", "raised: ValueError: .*is not a function"),
         ("garbage", "answered outside the schema"),
         ("huge_frame", "answered outside the schema"),
+        ("giant_header", "answered outside the schema: the frame announces more"),
+        ("giant_blob", "answered outside the schema: the frame announces more"),
         ("pickle_bomb", "answered outside the schema"),
         ("forged_reply", r"answered outside the schema|\?\[2Jforged"),
         ("half_a_frame", "exited with status 0 without an answer"),
@@ -124,12 +129,33 @@ def test_bad_ends_are_told_apart(sandbox, name, reason):
     assert sandbox.run(job("echo")).header == {"got": {}}, "the sandbox lives on"
 
 
-@pytest.mark.parametrize("name", ["hang", "spin"])
+@pytest.mark.parametrize("name", ["hang", "spin", "stopped", "drips"])
 def test_a_hung_worker_is_killed_on_time(sandbox, name, tmp_path):
     started = time.monotonic()
     with pytest.raises(WorkerFailed, match=r"timed out: .* more than 0.3 s"):
         sandbox.run(job(name, wall_s=0.3))
     assert 0.25 < time.monotonic() - started < 10
+
+
+def test_a_worker_answers_once_and_in_time(sandbox):
+    """What comes after the first answer is nobody's, and what comes after the deadline is none."""
+    assert [sandbox.run(job("answers_twice")).header for _ in range(3)] == [{"number": 1}] * 3
+    with pytest.raises(WorkerFailed, match="timed out"):
+        sandbox.run(job("answers_late", {"seconds": 0.5}, wall_s=0.2))
+    assert sandbox.run(job("echo")).header == {"got": {}}
+
+
+def test_a_zygote_that_hangs_is_replaced(monkeypatch):
+    monkeypatch.setattr("healing_runtime.sandbox.host.FORK_S", 0.5)
+    monkeypatch.setattr("healing_runtime.sandbox.host.EXIT_S", 0.5)
+    with Sandbox(workers=1, modules=MODULES, path=[JOBS]) as sandbox:
+        first = sandbox.zygote_pid
+        os.kill(first, signal.SIGSTOP)
+        with pytest.raises(SandboxFailed, match=r"the zygote forked none in 0\.5 s"):
+            sandbox.run(job("echo"))
+        assert gone(first)
+        monkeypatch.setattr("healing_runtime.sandbox.host.FORK_S", 30.0)
+        assert sandbox.run(job("echo")).header == {"got": {}}
 
 
 def test_hung_worker_process_is_really_dead(sandbox, tmp_path):

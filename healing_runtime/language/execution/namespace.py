@@ -123,6 +123,7 @@ def _called_from_here(function: Callable[..., Any]) -> Callable[..., Any]:
 _CHECKED: Mapping[str, Callable[..., Any]] = {
     **indexing.FUNCTIONS,
     **truth.FUNCTIONS,
+    "jnp.diff": runtime.differences,
     "jnp.full_like": updates.full_like,
     "jnp.round": runtime.rounding(jnp.round),
 }

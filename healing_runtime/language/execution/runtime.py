@@ -19,6 +19,7 @@ from healing_runtime.language.messages.mistake import Mistake
 MAX_INTEGER_BITS = 62
 MAX_LENGTH = 4_096
 MAX_DIGITS = 400
+MAX_DIFFERENCES = 64
 
 
 def _real(value: Any) -> Any:
@@ -196,6 +197,15 @@ def rounding(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(number, *rest, **keywords)
 
     return call
+
+
+def differences(a: Any, n: Any = 1, *rest: Any, **keywords: Any) -> Any:
+    """`jnp.diff` that subtracts neighbours a bounded number of times: JAX writes every time out."""
+    if isinstance(n, int) and n > MAX_DIFFERENCES:
+        raise Mistake(
+            f"jnp.diff is to subtract neighbours {n} times, and {MAX_DIFFERENCES} is the most; write how many"
+        )
+    return jnp.diff(a, n, *rest, **keywords)
 
 
 def _total(values: Any, start: Any = 0) -> Any:

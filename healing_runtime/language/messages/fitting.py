@@ -237,9 +237,9 @@ def _axis_second(text: str, node: ast.AST, subject: str) -> str:
 
 
 def _attribute(text: str, node: ast.AST, subject: str) -> str:
-    found = re.search(r"'(\w+)' object has no attribute '(\w+)'", text)
+    found = re.search(r"'([\w.]+)' object has no attribute '(\w+)'", text)
     kind, name = found.groups() if found else ("value", "that")
-    what = _NAMES.get(kind, f"a {kind}")
+    what = "a dtype" if kind.endswith("DType") else _NAMES.get(kind, f"a {kind}")
     return f"{what} has no .{name}; write the array that is meant, or jnp.array([...]) around a list"
 
 

@@ -39,7 +39,8 @@ def own_limits(message):
     core, files = resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_FSIZE)
     with open("/proc/self/status") as file:
         status = dict(line.split(":\t", 1) for line in file.read().splitlines() if ":\t" in line)
-    return Message({"core": core[0], "file": files[0], "no_new_privs": status["NoNewPrivs"]})
+    threads = resource.getrlimit(resource.RLIMIT_NPROC)[0]
+    return Message({"core": core[0], "file": files[0], "no_new_privs": status["NoNewPrivs"], "threads": threads})
 
 
 def backend(message):
@@ -135,6 +136,44 @@ def garbage(message):
 def huge_frame(message):
     _raw(b"HRM1" + (1 << 62).to_bytes(8, "big") + (0).to_bytes(4, "big"))
     time.sleep(60)
+
+
+def stopped(message):
+    """Not dead, and nothing that a signal handler or a thread in here could end."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def giant_header(message):
+    _raw(pack_raw(b'{"answer":{"a":[' + b"0," * (5 << 20) + b"0]}}"))
+    time.sleep(60)
+
+
+def giant_blob(message):
+    _raw(b"HRM1" + (13).to_bytes(8, "big") + (1).to_bytes(4, "big") + (1 << 28).to_bytes(8, "big"))
+    time.sleep(60)
+
+
+def pack_raw(header):
+    return b"HRM1" + len(header).to_bytes(8, "big") + (0).to_bytes(4, "big") + header
+
+
+def drips(message):
+    """A byte now and then, for ever."""
+    _raw(b"HRM1")
+    while True:
+        _raw(b"\0")
+        time.sleep(0.05)
+
+
+def answers_twice(message):
+    _raw(pack_raw(b'{"answer":{"number":1}}'))
+    _raw(pack_raw(b'{"answer":{"number":2}}'))
+    return Message({"number": 3})
+
+
+def answers_late(message):
+    time.sleep(message.header["seconds"])
+    return Message({"late": True})
 
 
 def half_a_frame(message):
