@@ -32,12 +32,11 @@ class Latency:
 def measure(program: Program, trace: Trace) -> Latency:
     """Tick a program over the samples of a flight again, by itself."""
     dtype = np.dtype(program.interface.controller.dtype)
-    rows = zip(trace.observed[:MOST].astype(dtype), trace.true[:MOST].astype(dtype), strict=True)
-    samples = list(rows)
-    carry, took = program.start(), []
-    for observed, true in [*samples[:UNTIMED], *samples]:
+    samples = list(np.concatenate((trace.observed[:MOST], trace.true[:MOST]), axis=1).astype(dtype))
+    memory, took = program.start().joined(), []
+    for sample in [*samples[:UNTIMED], *samples]:
         start = time.perf_counter()
-        carry, packed = program.tick(program.params, carry, observed, true)
+        memory, packed = program.tick(program.params, memory, sample)
         np.asarray(packed)
         took.append(time.perf_counter() - start)
     counted = np.asarray(took[min(UNTIMED, len(samples)) :])

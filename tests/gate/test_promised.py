@@ -11,7 +11,6 @@ import pytest
 
 from healing_runtime.compile import export, programs
 from healing_runtime.compile.promises import Promises
-from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core import codec
 from healing_runtime.core.errors import WorkerFailed
 from healing_runtime.gate.kept_programs import KeptPrograms
@@ -143,9 +142,9 @@ def test_promises_find_their_memory_by_name_and_keep_their_parameters():
     program = programs.load(programs.build(joined(OWNER, PATCH), (), kit.TABLE, 50))
 
     def after(ticks, altitude):
-        carry, observed = program.start(), np.array([altitude, 0.0], np.float32)
+        memory, sample = program.start().joined(), np.tile(np.array([altitude, 0.0], np.float32), 2)
         for _ in range(ticks):
-            carry, packed = program.tick(program.params, Vectors(*carry), observed, observed)
+            memory, packed = program.tick(program.params, memory, sample)
         return program.interface.violated(np.array(packed))
 
     assert after(1, 0.5) == ()
