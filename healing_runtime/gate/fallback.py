@@ -128,18 +128,19 @@ def admit(sandbox: Sandbox, source: Source, context: Context, kept: KeptPrograms
     except SandboxFailed:
         raise
     except WorkerFailed as error:
-        raise _refused(source, f"examining it did not end well: {error}; {_ADVICE}") from None
+        raise _refused(source, scenario.robot, f"examining it did not end well: {error}; {_ADVICE}") from None
     except _Unfit as error:
-        raise _refused(source, f"{error}; {_ADVICE}") from None
+        raise _refused(source, scenario.robot, f"{error}; {_ADVICE}") from None
     except InputError as error:
-        raise _refused(source, error.message, error.where) from None
+        raise _refused(source, scenario.robot, error.message, error.where) from None
     return Admitted(program, draws, remembered)
 
 
-def _refused(source: Source, why: str, where: Location | None = None) -> InputError:
+def _refused(source: Source, robot: str, why: str, where: Location | None = None) -> InputError:
     """The line that says why a fallback may not fly."""
     told = "".join(c if c.isprintable() else "?" for c in " ".join(why.split()))[:MAX_REASON]
-    return InputError(f"the fallback '{source.name}' may not fly: {told}", where=where or Location(source.path))
+    where = where or Location(source.path)
+    return InputError(f"the fallback '{source.name}' may not fly the {robot}: {told}", where=where)
 
 
 def drawn(scenario: Scenario, draws: Sequence[Any]) -> tuple[Scenario, ...]:

@@ -54,7 +54,7 @@ def test_an_action_that_is_not_finite_in_one_of_the_drawn_states_refuses(admit):
     with pytest.raises(InputError, match=r"flight \d+ of 32 from drawn states: its action is not finite") as refused:
         admit(LOST)
     assert refused.value.exit_code == 2
-    assert str(refused.value).startswith("hopper/lost.py: the fallback 'hopper/lost' may not fly: ")
+    assert str(refused.value).startswith("hopper/lost.py: the fallback 'hopper/lost' may not fly the hopper: ")
     assert "tick 0 (thrust_n)" in str(refused.value) and "leave policy.fallback out" in str(refused.value)
 
 
@@ -80,12 +80,12 @@ def test_the_same_flight_refuses_however_many_workers_fly(kept):
 def test_the_static_stages_refuse_with_the_line(admit, text, said):
     with pytest.raises(InputError) as refused:
         admit(source(text, "hopper/other"))
-    assert re.match(r"hopper/other\.py:\d+:.* the fallback 'hopper/other' may not fly: ", str(refused.value))
+    assert re.match(r"hopper/other\.py:\d+:.* the fallback 'hopper/other' may not fly the hopper: ", str(refused.value))
     assert said in str(refused.value)
 
 
 def test_a_flight_that_kills_its_worker_refuses(admit):
-    with pytest.raises(InputError, match="may not fly: examining it did not end well: killed by SIGABRT"):
+    with pytest.raises(InputError, match="may not fly the hopper: examining it did not end well: killed by SIGABRT"):
         admit(FALLS, trouble="dies")
 
 
