@@ -1,7 +1,12 @@
 """`heal patches approve | reject`, `heal run --resume`, and the question on a terminal."""
 
+import contextlib
 import io
 import json
+import os
+import pty
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +19,7 @@ from healing_runtime.ledger.approvals import Approvals
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.supervisor.approval import Approve, Reject, review_of
 from healing_runtime.telemetry.progress import Silent
+from tests.supervisor import reviewed
 
 BEFORE, AFTER = "GAIN = 1.0\n", "GAIN = 2.0\n"
 SCENARIO = {
@@ -182,3 +188,44 @@ def test_somebody_else_s_words_move_no_terminal(review, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     reviewing.asker(Silent())(type(review)(**{**vars(review), "diff": "+\x1b[2Jgone\n", "diagnosis": "\x07ding"}))
     assert "\x1b" not in (shown := capsys.readouterr().out) and "\x07" not in shown
+
+
+# ---------------------------------------------------------------- a terminal
+TERMINAL = """import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # what is started in the background ignores Ctrl-C
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def on_a_terminal(command, folder):
+    """A program whose terminal is ours: the process, and the terminal's other end."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(reviewed.ROOT)}
+    started = [sys.executable, "-c", TERMINAL, *command]
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    child = subprocess.Popen(started, cwd=folder, env=environment, start_new_session=True, **streams)
+    os.close(theirs)
+    return child, ours
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [(b"a\nfine\n", 0, "healed"), (b"l\n", 5, "heal run --resume"), (b"\x03", 5, "heal run --resume")],
+    ids=["approve", "later", "ctrl-c"],
+)
+def test_heal_run_asks_on_a_terminal(tmp_path, typed, code, said):
+    brain = reviewed.made(tmp_path)
+    command = [sys.executable, "-m", "healing_runtime", "run", reviewed.SCENARIO, "--brain", brain]
+    child, terminal = on_a_terminal(command, tmp_path)
+    printed = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while chunk := os.read(terminal, 65536):
+            printed += chunk
+            if b"[a/r/L]" in printed and typed:
+                os.write(terminal, typed)
+                typed = b""
+    assert child.wait(timeout=60) == code, printed
+    assert b"+++ b/controllers/lander/neuro_pilot.py" in printed and said.encode() in printed
+    os.close(terminal)

@@ -13,8 +13,9 @@ import pytest
 
 from healing_runtime import Approve, Runtime, resume, workspace
 from healing_runtime.core.errors import InputError, RecordError, ReplayDivergence
+from healing_runtime.supervisor.continued import ContinuedLog
 from healing_runtime.supervisor.replay import replay
-from healing_runtime.telemetry.mcap import read_log
+from healing_runtime.telemetry.mcap import LogWriter, read_log
 from healing_runtime.telemetry.record import RunFolder
 from tests.supervisor import reviewed
 from tests.supervisor.conftest import edit
@@ -195,3 +196,47 @@ def test_a_run_without_a_log_begins_again(cut_off, unhealed, home):
     (cut_off / "log.mcap").unlink()
     again = resume(cut_off, home=home)
     assert again.document["digest"] == unhealed.document["digest"]
+
+
+def written(path, *ticks):
+    with LogWriter(path, {"/event": {"type": "object"}}, run="r") as log:
+        for tick in ticks:
+            log.write("/event", tick, {"tick": tick})
+
+
+def test_a_log_that_goes_on_takes_the_place_of_the_one_it_begins_with(tmp_path):
+    folder = RunFolder(tmp_path)
+    written(folder.log_path, 1, 2)
+    earlier = read_log(folder.log_path).messages
+    (tmp_path / ".log.mcap.resumed").write_text("of a resumption that was killed")
+    log = ContinuedLog(folder, earlier)
+    written(log.path, 1, 2, 3)
+    log.put_in_place()
+    assert [m.t_ns for m in read_log(folder.log_path).messages] == [1, 2, 3]
+    log.put_in_place()
+
+
+@pytest.mark.parametrize("ticks", [(1, 3, 4), (1,)], ids=["another", "shorter"])
+def test_a_log_that_does_not_begin_with_the_old_one_is_thrown_away(tmp_path, ticks):
+    folder = RunFolder(tmp_path)
+    written(folder.log_path, 1, 2)
+    log = ContinuedLog(folder, read_log(folder.log_path).messages)
+    written(log.path, *ticks)
+    with pytest.raises(ReplayDivergence, match="is not what it was"):
+        log.put_in_place()
+    assert [m.t_ns for m in read_log(folder.log_path).messages] == [1, 2]
+    assert [p.name for p in tmp_path.iterdir()] == ["log.mcap"]
+
+
+@pytest.mark.slow
+def test_what_a_run_folder_claims_to_have_been_accepted_is_judged_again(tmp_path):
+    run = killed(tmp_path, "judged")
+    incident = next((run / "incidents").iterdir())
+
+    def forged(entry):
+        entry["proposal"]["source"] = "import os\n"
+
+    edit(incident, "attempt-01.json", forged)
+    result = resume(run, home=workspace.open(tmp_path))
+    attempt = result.document["incidents"][0]["attempts"][0]
+    assert (attempt["verdict"], attempt["stage"]) == ("refused", "syntax")
