@@ -68,6 +68,7 @@ class Memoir:
         self._started, self._strict = started, strict
         self._exchanges = folder.exchanges()
         self._claim, self._continued = claim, continued
+        self._asked: dict[str, Any] = {}
         log = continued.path if continued else folder.log_path
         writer = LogWriter(log, Channels(prepared.table), run=folder.run_id)
         self._drain = LogDrain(writer)
@@ -264,7 +265,7 @@ class Memoir:
         """A patch that is about to fly: durable before it does."""
         document = self._write_patch(story, outcome, sources, evidence)
         if self.ledger is not None:
-            self.ledger.record_patch(sources[1].sha256, {**document, "state": "probation"})
+            self.ledger.record_patch(sources[1].sha256, {**document, **self._asked, "state": "probation"})
 
     def asked(
         self, story: IncidentStory, outcome: Repaired, sources: tuple[Source, Source], evidence: Evidence
@@ -290,9 +291,10 @@ class Memoir:
                 str(outcome.decision.program_sha256),
             ),
         )
+        self._asked = {"approval": approval.document_of(review)}
         self._tell_approval(story, "pending")
         if self.ledger is not None:
-            Approvals(self.ledger).ask(review.bound.patch, {**document, "approval": approval.document_of(review)})
+            Approvals(self.ledger).ask(review.bound.patch, {**document, **self._asked})
         return review
 
     def decided(self, story: IncidentStory, decision: Approval) -> None:
