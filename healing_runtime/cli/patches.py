@@ -92,13 +92,21 @@ def rollback_patch(patch: PatchId, out: output.RunsOption = None, as_json: outpu
 
 
 def _rows(patches: list[dict[str, Any]]) -> list[str]:
-    rows = [(p["sha256"][:19], p["controller"], p["brain"], p["state"], p["incident"]) for p in patches]
-    return output.table(rows, ("patch", "controller", "brain", "state", "incident")) or ["no patches recorded"]
+    rows = [(p["sha256"][:19], p["controller"], p["brain"], p["policy"], p["state"], p["incident"]) for p in patches]
+    header = ("patch", "controller", "brain", "policy", "state", "incident")
+    return output.table(rows, header) or ["no patches recorded"]
+
+
+def _policy(evidence: dict[str, Any]) -> str:
+    """The policy of the gate that accepted, and the evidence that it stands on."""
+    name, on = evidence.get("policy", "?"), evidence.get("stands_on")
+    return f"{name}, on the neighbours flown for evidence {on[:19]}" if on else str(name)
 
 
 def _details(document: dict[str, Any]) -> list[str]:
     skipped = ("diff", "evidence", "before", "after")
     lines = [f"{key}: {output.number(document[key])}" for key in document if key not in skipped]
+    lines += [f"policy: {_policy(document['evidence'])}"]
     for stage in document["evidence"].get("stages", ()):
         outcome = "accepted" if stage["accepted"] else "refused"
         lines.append(f"  {stage['stage']}: {output.word(outcome)} {stage['reason']}".rstrip())
