@@ -14,7 +14,7 @@ from healing_runtime.compile import programs, wire
 from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.compile.vectors import Vectors
-from healing_runtime.core.codec import read
+from healing_runtime.core.codec import make_ready, read
 from healing_runtime.core.plant import Plant
 from healing_runtime.core.records import FinalVerdict, Scenario
 from healing_runtime.core.signals import SignalTable
@@ -102,6 +102,11 @@ class Leg(NamedTuple):
 
 
 # ---------------------------------------------------------------- in the worker
+def warm_up() -> None:
+    """In the zygote: what every list of flights is read with."""
+    make_ready(FlightRequest, ProgramInterface)
+
+
 def fly_job(message: Message) -> Message:
     """Load the program, fly the list in order, report each flight."""
     request = read(FlightRequest, message.header["request"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 
 from healing_runtime.compile.programs import ProgramBlob
@@ -22,8 +22,6 @@ from healing_runtime.sandbox.messages import Message
 from healing_runtime.sandbox.zygote import Sandbox
 
 MAX_REGRESSIONS = 10
-
-HeldOut = Callable[[Candidate, ProgramBlob], Candidate]
 
 
 def resume_ticks(scenario: Scenario, trip_tick: int) -> tuple[int, ...]:
@@ -43,20 +41,10 @@ def resume_ticks(scenario: Scenario, trip_tick: int) -> tuple[int, ...]:
 
 
 class Trials:
-    """The flights stage of one run. Remembers how often each incident was examined.
+    """The flights stage of one run. Remembers how often each incident was examined."""
 
-    `held_out` judges a candidate whose other flights did well, in place of an examination on fresh neighbours.
-    """
-
-    def __init__(
-        self,
-        sandbox: Sandbox,
-        context: Context,
-        kept: KeptPrograms,
-        held_out: HeldOut | None = None,
-    ) -> None:
+    def __init__(self, sandbox: Sandbox, context: Context, kept: KeptPrograms) -> None:
         self._sandbox, self._context, self._kept = sandbox, context, kept
-        self._held_out = held_out or self._examine
         self._examined: Counter[str] = Counter()
 
     def __call__(self, candidate: Candidate) -> Candidate:
@@ -102,10 +90,10 @@ class Trials:
                 reason = f"regression in {course.scenario.name}: {report.fault}."
                 return candidate.stopped(Stage.FLIGHTS, reason, facts={"flight": "regression", "report": report})
         facts = {
-            "incident": [_brief(r) for r in tried],
-            "scenario": _brief(first),
+            "incident": [brief(r) for r in tried],
+            "scenario": brief(first),
             "repeated": True,
-            "regressions": [{"scenario": course.scenario.name, **_brief(report)} for course, report in regressed],
+            "regressions": [{"scenario": course.scenario.name, **brief(report)} for course, report in regressed],
         }
         before = candidate.resumes[len(tried) - 2].tick if len(tried) > 1 else None
         resume = candidate.resumes[len(tried) - 1].tick
@@ -142,7 +130,7 @@ class Trials:
         return flown
 
     # ------------------------------------------------------------ what may not
-    def _examine(self, candidate: Candidate, program: ProgramBlob) -> Candidate:
+    def _held_out(self, candidate: Candidate, program: ProgramBlob) -> Candidate:
         """Counts only: neither the neighbours nor their flights leave this function."""
         nominal = candidate.stages[-1].facts
         before = dataclasses.replace(candidate, stages=candidate.stages[:-1])
@@ -170,7 +158,8 @@ class Trials:
         return before.passed(Stage.FLIGHTS, {**nominal, **facts})
 
 
-def _brief(report: FlightReport) -> dict[str, object]:
+def brief(report: FlightReport) -> dict[str, object]:
+    """What evidence holds of a flight."""
     return {
         "from_tick": report.first_tick,
         "kept": report.kept,
