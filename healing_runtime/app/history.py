@@ -36,10 +36,13 @@ def incident(prefix: str, out: Path | None = None) -> Document:
 
 
 def patches(out: Path | None = None) -> list[Document]:
-    """Every patch, newest first, without sources, diff and evidence."""
+    """Every patch, newest first, without sources, diff and evidence; of that, the policy by which it was accepted."""
     long = ("before", "after", "diff", "evidence", "approval", "decision")
     with _ledger(out) as ledger:
-        return [{k: v for k, v in p.items() if k not in long} for p in ledger.patches()] if ledger else []
+        found = ledger.patches() if ledger else ()
+        return [
+            {**{k: v for k, v in p.items() if k not in long}, "policy": p["evidence"].get("policy", "")} for p in found
+        ]
 
 
 def patch(prefix: str, out: Path | None = None) -> Document:

@@ -117,6 +117,7 @@ def _preamble(patch: Document) -> str:
         f"Scenario:    {patch['scenario']}, incident {patch['incident']}",
         f"State:       {patch['state']}",
         f"Passed:      {stages} (policy {evidence.get('policy', '?')}, confinement {evidence.get('confinement', '?')})",
+        *([f"Stands on:   evidence {evidence['stands_on']}"] if evidence.get("stands_on") else []),
         f"Diagnosis:   {' '.join(str(patch['diagnosis']).split())}",
     )
     return "\n".join(lines) + "\n\n"

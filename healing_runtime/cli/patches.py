@@ -133,8 +133,15 @@ def rollback_patch(patch: PatchId, out: output.RunsOption = None, as_json: outpu
 
 
 def _rows(patches: list[dict[str, Any]]) -> list[str]:
-    rows = [(p["sha256"][:19], p["controller"], p["brain"], p["state"], p["incident"]) for p in patches]
-    return output.table(rows, ("patch", "controller", "brain", "state", "incident")) or ["no patches recorded"]
+    rows = [(p["sha256"][:19], p["controller"], p["brain"], p["policy"], p["state"], p["incident"]) for p in patches]
+    header = ("patch", "controller", "brain", "policy", "state", "incident")
+    return output.table(rows, header) or ["no patches recorded"]
+
+
+def _policy(evidence: dict[str, Any]) -> str:
+    """The policy of the gate that accepted, and the evidence that it stands on."""
+    name, on = evidence.get("policy", "?"), evidence.get("stands_on")
+    return f"{name}, on the neighbours flown for evidence {on[:19]}" if on else str(name)
 
 
 def _details(document: dict[str, Any]) -> list[str]:
@@ -142,7 +149,8 @@ def _details(document: dict[str, Any]) -> list[str]:
     lines = [f"{key}: {output.number(document[key])}" for key in document if key not in skipped]
     lines += [f"{output.word(said['decision'])}: {reviewing.who(said)}" for said in document["decisions"]]
     evidence = document["evidence"]
-    told = ("evidence_sha256", "policy", "confinement", "program_sha256", "mission", "takeover", "seeds", "latency")
+    lines += [f"policy: {_policy(evidence)}"]
+    told = ("evidence_sha256", "confinement", "program_sha256", "mission", "takeover", "seeds", "latency")
     lines += [f"{key}: {stages.short(evidence[key])}" for key in told if evidence.get(key) is not None]
     others = document["attempts"][:-1]
     took = document["attempts"][-1].get("stage_s", {}) if document["attempts"] else {}

@@ -14,17 +14,18 @@ from typing import Any
 from healing_runtime import stl
 from healing_runtime.compile import export, key, programs, wire
 from healing_runtime.compile.export import ExportedController
+from healing_runtime.compile.interface import ControllerInterface
 from healing_runtime.compile.programs import ProgramBlob
-from healing_runtime.core.codec import digest, read
+from healing_runtime.core.codec import digest, make_ready, read
 from healing_runtime.core.errors import BudgetSpent, HealingError, InputError, SandboxFailed, SubsetError, WorkerFailed
 from healing_runtime.core.records import AssertionFile, Source
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.core.status import Stage
+from healing_runtime.gate import warming
 from healing_runtime.gate.answers import in_the_schema
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Candidate, Context, Course, Traced
 from healing_runtime.gate.tracing import TRACE_LIMITS, Promised, TraceRequest, ask_trace
-from healing_runtime.gate.warming import warm_up
 from healing_runtime.language import controller, passes, trace
 from healing_runtime.language import source as language_source
 from healing_runtime.sandbox.messages import Job, Limits, Message
@@ -64,6 +65,12 @@ class BuildRequest:
 
 
 # ---------------------------------------------------------------- in the worker
+def warm_up() -> None:
+    """In the zygote: what every trace and every build does and is read with."""
+    warming.warm_up()
+    make_ready(TraceRequest, BuildRequest, ControllerInterface)
+
+
 def trace_job(message: Message) -> Message:
     """Source -> findings and, where it can be had, the exported controller.
 
@@ -112,12 +119,19 @@ def load_job(message: Message) -> Message:
 
 # ---------------------------------------------------------------- asking for it
 def ask_build(
-    sandbox: Sandbox, exported: ExportedController, course: Course, table: SignalTable, kept: KeptPrograms
+    sandbox: Sandbox,
+    exported: ExportedController,
+    course: Course,
+    table: SignalTable,
+    kept: KeptPrograms,
+    *,
+    tried: bool = True,
 ) -> ProgramBlob:
     """The program of an earlier run, if one was kept for this build and loads; else compile it in a worker.
 
     Whoever asks gets a program that some process here has run: the loop and the flights load it without a second
-    thought.
+    thought. Only who flies it in workers next, and takes it for no fault of the patch if that goes wrong, may have a
+    kept one that was not `tried`.
 
     SubsetError if the worker's re-check refuses, WorkerFailed if it did not survive it.
     """
@@ -128,7 +142,7 @@ def ask_build(
         request = BuildRequest(course.files, s.mission, table, s.control_hz, s.dtype, s.triggers, one_kernel)
         message = Message({"request": request, "exported": interface}, blobs)
         known = key.key_of(message.header, message.blobs, key.machine())
-        if (program := _kept_and_loads(sandbox, kept, known)) is not None:
+        if (program := _kept_and_loads(sandbox, kept, known) if tried else kept.find(known)) is not None:
             return program
         answer = sandbox.run(Job("healing_runtime.gate.build:build_job", message, BUILD_LIMITS))
         with in_the_schema():
@@ -231,9 +245,9 @@ def check_passes(candidate: Candidate) -> Candidate:
 
 
 def exporter(
-    sandbox: Sandbox, course: Course, table: SignalTable, kept: KeptPrograms
+    sandbox: Sandbox, course: Course, table: SignalTable, kept: KeptPrograms, *, tried: bool = True
 ) -> Callable[[Candidate], Candidate]:
-    """Stage 6: it exports, and compiles into an executable together with the monitors."""
+    """Stage 6: it exports, and compiles into an executable together with the monitors (`ask_build`)."""
 
     def check(candidate: Candidate) -> Candidate:
         traced = candidate.traced
@@ -241,7 +255,7 @@ def exporter(
             reason, line = (traced.export_error, traced.export_line) if traced else ("nothing was traced", None)
             return candidate.stopped(Stage.EXPORT, reason, line)
         try:
-            program = ask_build(sandbox, traced.exported, course, table, kept)
+            program = ask_build(sandbox, traced.exported, course, table, kept, tried=tried)
         except SandboxFailed:
             raise
         except InputError as error:

@@ -11,9 +11,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from healing_runtime.compile import programs, wire
+from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.compile.vectors import Vectors
-from healing_runtime.core.codec import read
+from healing_runtime.core.codec import make_ready, read
 from healing_runtime.core.records import Scenario
 from healing_runtime.gate import latency
 from healing_runtime.gate.answers import in_the_schema
@@ -68,6 +69,11 @@ class Leg(NamedTuple):
 
 
 # ---------------------------------------------------------------- in the worker
+def warm_up() -> None:
+    """In the zygote: what every list of flights is read with."""
+    make_ready(FlightRequest, ProgramInterface)
+
+
 def fly_job(message: Message) -> Message:
     """Load the program, fly the list in order, report each flight."""
     request = read(FlightRequest, message.header["request"])

@@ -17,9 +17,10 @@ from healing_runtime.core.status import GatePolicy, Stage
 from healing_runtime.gate import contract, neighbourhood, ownership, regressions, syntax
 from healing_runtime.gate.build import Garage, ask_build, ask_trace, check_passes, exporter, tracer
 from healing_runtime.gate.flights import Leg, ask_flights
+from healing_runtime.gate.flown_again import FlownAgain
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Candidate, Context, Course, Resume
-from healing_runtime.gate.standing import Find, Standing, nothing_kept, same_program, standing, stored_bound
+from healing_runtime.gate.standing import Find, Standing, nothing_kept, same_program, standing
 from healing_runtime.gate.trials import Trials
 from healing_runtime.language import source as language_source
 from healing_runtime.sandbox.messages import Message
@@ -54,15 +55,14 @@ def remembered(sandbox: Sandbox, context: Context, kept: KeptPrograms) -> Stages
     Regressions and neighbours are those of the evidence.
     """
     course, original, table = context.course, context.original, context.table
-    alone = dataclasses.replace(context, regressions=())
     return (
         (Stage.CONTRACT, contract.check),
         (Stage.SYNTAX, syntax.check),
         (Stage.OWNERSHIP, ownership.checker(original)),
         (Stage.TRACE, tracer(sandbox, original, course, table)),
         (Stage.PASSES, check_passes),
-        (Stage.EXPORT, same_program(exporter(sandbox, course, table, kept))),
-        (Stage.FLIGHTS, Trials(sandbox, alone, kept, held_out=stored_bound(context))),
+        (Stage.EXPORT, same_program(exporter(sandbox, course, table, kept, tried=False))),
+        (Stage.FLIGHTS, FlownAgain(sandbox, context)),
     )
 
 

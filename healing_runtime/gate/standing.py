@@ -11,7 +11,6 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core import codec
 from healing_runtime.core.records import Acceptance, Evidence
 from healing_runtime.core.status import GatePolicy, Stage
@@ -132,20 +131,3 @@ def same_program(export: Callable[[Candidate], Candidate]) -> Callable[[Candidat
         return built
 
     return check
-
-
-def stored_bound(context: Context) -> Callable[[Candidate, ProgramBlob], Candidate]:
-    """The end of stage 7 of a remembered patch: the flights came out as they did then, so the stored bound stands."""
-
-    def take_over(candidate: Candidate, _: ProgramBlob) -> Candidate:
-        nominal, stood = candidate.stages[-1].facts, candidate.standing
-        before = dataclasses.replace(candidate, stages=candidate.stages[:-1])
-        if stood is None:
-            return before.differing(Stage.FLIGHTS, "it came without evidence")
-        flown = (tuple(flight["digest"] for flight in nominal["incident"]), nominal["scenario"]["digest"])
-        if context.surroundings.exact and flown != stood.flown:
-            return before.differing(Stage.FLIGHTS, "its flights did not come out as its evidence has them")
-        facts = {"regressions": None, "neighbourhood": stood.neighbourhood, "stands_on": stood.sha256}
-        return before.passed(Stage.FLIGHTS, {**nominal, **facts})
-
-    return take_over

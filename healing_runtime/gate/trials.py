@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
 from healing_runtime.compile.programs import ProgramBlob
@@ -25,8 +25,6 @@ from healing_runtime.sandbox.zygote import Sandbox
 
 MAX_REGRESSIONS = 10
 
-HeldOut = Callable[[Candidate, ProgramBlob], Candidate]
-
 
 def resume_ticks(scenario: Scenario, trip_tick: int) -> tuple[int, ...]:
     """Where a patch may take over, in the order in which it is tried.
@@ -45,20 +43,10 @@ def resume_ticks(scenario: Scenario, trip_tick: int) -> tuple[int, ...]:
 
 
 class Trials:
-    """The flights stage of one run. Remembers how often each incident was examined.
+    """The flights stage of one run. Remembers how often each incident was examined."""
 
-    `held_out` judges a candidate whose other flights did well, in place of an examination on fresh neighbours.
-    """
-
-    def __init__(
-        self,
-        sandbox: Sandbox,
-        context: Context,
-        kept: KeptPrograms,
-        held_out: HeldOut | None = None,
-    ) -> None:
+    def __init__(self, sandbox: Sandbox, context: Context, kept: KeptPrograms) -> None:
         self._sandbox, self._context, self._kept = sandbox, context, kept
-        self._held_out = held_out or self._examine
         self._examined: Counter[str] = Counter(context.examined)
 
     def __call__(self, candidate: Candidate) -> Candidate:
@@ -120,10 +108,10 @@ class Trials:
                 return _refused(
                     candidate, f"regression in {course.scenario.name}: {report.fault}", "regression", report
                 )
-            regressed.append({"scenario": course.scenario.name, "sha256": course.sha256, **_brief(report)})
+            regressed.append({"scenario": course.scenario.name, "sha256": course.sha256, **brief(report)})
         facts = {
-            "incident": [_brief(r) for r in tried],
-            "scenario": _brief(first),
+            "incident": [brief(r) for r in tried],
+            "scenario": brief(first),
             "repeated": True,
             "regressions": regressed,
         }
@@ -163,7 +151,7 @@ class Trials:
             yield course, legs, self._fly(garage.program(course), legs)
 
     # ------------------------------------------------------------ what may not
-    def _examine(self, candidate: Candidate, program: ProgramBlob) -> Candidate:
+    def _held_out(self, candidate: Candidate, program: ProgramBlob) -> Candidate:
         """Counts only: neither the neighbours nor their flights leave this function."""
         nominal = candidate.stages[-1].facts
         before = dataclasses.replace(candidate, stages=candidate.stages[:-1])
@@ -203,7 +191,7 @@ def _refused(candidate: Candidate, reason: str, flight: str, report: FlightRepor
     return candidate.stopped(Stage.FLIGHTS, f"{reason}.", facts=facts)
 
 
-def _brief(report: FlightReport) -> dict[str, object]:
+def brief(report: FlightReport) -> dict[str, object]:
     return {
         "from_tick": report.first_tick,
         "last_tick": report.last_tick,

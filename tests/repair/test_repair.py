@@ -3,7 +3,7 @@ import time
 from healing_runtime.core.errors import BrainUnavailable
 from healing_runtime.core.records import Decision, Proposal, RepairRequest, StageResult
 from healing_runtime.core.status import Stage
-from healing_runtime.repair.repair import Budget, Reason, Refused, Repaired, repair
+from healing_runtime.repair.repair import Budget, Reason, Refused, Repaired, from_memory, repair
 
 REQUEST = RepairRequest(
     "0001-x", "robot", "c", "source", "a", "clause", "english", 3, -1.0, 10, 100, 20, "float32", None,
@@ -82,3 +82,38 @@ def test_a_spent_wall_budget_aborts_before_the_next_question():
     brain = Scripted(proposals("a"), proposals("b"))
     assert run(brain, judge_accepting("b"), deadline=time.monotonic() - 1)[0] == Refused(Reason.WALL_BUDGET_SPENT)
     assert brain.requests == []
+
+
+# ---------------------------------------------------------------- the patch memory
+def recalled(remembered, judge, attempts=5, deadline=FOREVER):
+    told = []
+    return from_memory(REQUEST, remembered, judge, Budget(attempts, deadline), told.append, 0.5), told
+
+
+def test_a_remembered_patch_is_an_attempt_by_the_memory():
+    outcome, told = recalled(proposals("a"), judge_accepting("a"))
+    assert isinstance(outcome, Repaired) and (outcome.proposal.source, outcome.brain) == ("a", "memory")
+    assert [(t.attempt.brain, t.decision.accepted, t.propose_s) for t in told] == [("memory", True, 0.5)]
+
+
+def test_refused_ones_are_attempts_that_the_brain_is_told_of():
+    outcome, told = recalled(proposals("a", "b"), judge_accepting())
+    assert [a.proposal.source for a in outcome.attempts] == ["a", "b"]
+    assert [t.propose_s for t in told] == [0.5, 0.0]
+    brain = Scripted(proposals("a"), proposals("c"))
+    last = repair(outcome, brain, judge_accepting("a", "c"), Budget(3, FOREVER), lambda _: None)
+    assert isinstance(last, Repaired) and last.proposal.source == "c", "'a' was refused before"
+
+
+def test_the_memory_spends_attempts_and_no_more_than_there_are():
+    outcome, told = recalled(proposals("a", "b", "c"), judge_accepting("c"), attempts=2)
+    assert not isinstance(outcome, Repaired) and len(told) == 2
+
+
+def test_the_memory_is_not_judged_when_the_wall_budget_is_spent():
+    outcome, told = recalled(proposals("a"), judge_accepting("a"), deadline=time.monotonic() - 1.0)
+    assert outcome is REQUEST and told == []
+
+
+def test_with_an_empty_memory_the_request_is_what_it_was():
+    assert recalled((), judge_accepting()) == (REQUEST, [])
