@@ -26,6 +26,7 @@ from healing_runtime.gate.warming import warm_up
 from healing_runtime.language import controller, passes, trace
 from healing_runtime.language import source as language_source
 from healing_runtime.language.findings import Finding
+from healing_runtime.language.passes import cost
 from healing_runtime.sandbox.messages import Job, Limits, Message
 from healing_runtime.sandbox.zygote import Sandbox
 
@@ -84,7 +85,8 @@ def trace_job(message: Message) -> Message:
     programs.use_dtype(request.dtype)
     traced = _trace(request.source, request)
     original = None if request.original.sha256 == request.source.sha256 else _trace(request.original, request)
-    header: dict[str, Any] = {"findings": passes.run(traced)}
+    priced = cost.estimate(traced.jaxpr)
+    header: dict[str, Any] = {"findings": passes.run(traced), "cost": priced._asdict()}
     try:
         exported = export.export_controller(traced, original, request.control_hz)
     except SubsetError as error:
@@ -149,9 +151,11 @@ def _must_be_of(exported: ExportedController, source: Source, original: Source, 
 def _traced(answer: Message) -> Traced:
     """A trace worker's answer."""
     findings = read(tuple[Finding, ...], answer.header["findings"])  # type: ignore[arg-type]
+    priced = read(dict[str, float], answer.header["cost"])
     if "exported" in answer.header:
-        return Traced(findings, wire.read_exported_message(answer.header["exported"], answer.blobs))
-    return Traced(findings, None, str(answer.header["error"]), answer.header["line"])
+        exported = wire.read_exported_message(answer.header["exported"], answer.blobs)
+        return Traced(findings, exported, cost=priced)
+    return Traced(findings, None, str(answer.header["error"]), answer.header["line"], priced)
 
 
 def ask_build(
@@ -260,13 +264,16 @@ def tracer(sandbox: Sandbox, original: Source, course: Course, table: SignalTabl
 
 
 def check_passes(candidate: Candidate) -> Candidate:
-    """Stage 5: the verification passes found no error."""
-    findings = candidate.traced.findings if candidate.traced else ()
+    """Stage 5: the verification passes found no error; one of them holds the static cost inside the control period."""
+    traced = candidate.traced
+    findings = traced.findings if traced else ()
+    priced = {"cost": dict(traced.cost)} if traced and traced.cost else {}
     for finding in findings:
         if finding.severity == "error":
-            return candidate.stopped(Stage.PASSES, f"{finding.pass_name}: {finding.message}", finding.line)
+            reason = f"{finding.pass_name}: {finding.message}"
+            return candidate.stopped(Stage.PASSES, reason, finding.line, facts={"pass": finding.pass_name, **priced})
     warnings = [{"pass": f.pass_name, "message": f.message, "line": f.line} for f in findings]
-    return candidate.passed(Stage.PASSES, {"warnings": warnings})
+    return candidate.passed(Stage.PASSES, {"warnings": warnings, **priced})
 
 
 def exporter(
