@@ -7,12 +7,15 @@ import time
 import gate_kit as kit
 import pytest
 
+from healing_runtime.compile.cache import Cache
 from healing_runtime.core.errors import BudgetSpent
 from healing_runtime.core.status import Stage
 from healing_runtime.gate import neighbourhood
+from healing_runtime.gate.build import ask_build
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.policy import candidate_of, full
 from healing_runtime.gate.records import Resume
+from healing_runtime.ledger.store import Ledger
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +61,22 @@ def test_an_examination_that_outlasts_the_budget_says_nothing(sandbox, exported,
 
 
 def test_flights_that_count_no_more_are_called_off(sandbox, exported):
-    """The incident is refused at once; the regression that hangs is not waited for, and frees its worker."""
+    """The incident is refused at once; the regressions that hang are not waited for, and free their workers."""
     endless = kit.course(name="hopper/endless", trouble="hangs")
-    stage = full(sandbox, kit.context(samples=0, min_robustness=5.0, regressions=(endless,)), KeptPrograms.none())[-1][
-        1
-    ]
+    stage = flights(sandbox, samples=0, min_robustness=5.0, regressions=(endless,) * 3)
     assert stage(exported).refused
-    assert not flights(sandbox, samples=0)(exported).refused
+    with sandbox.until(time.monotonic() + 60.0):  # what hangs does so for 100 s
+        assert not flights(sandbox, samples=0)(exported).refused
+
+
+def test_a_kept_program_is_not_blamed_for_a_budget_that_ends(sandbox, exported, tmp_path):
+    Ledger(tmp_path / "ledger.sqlite3").close()
+    (tmp_path / "cache").mkdir(mode=0o700)
+    told = []
+    with KeptPrograms(tmp_path / "ledger.sqlite3", Cache(tmp_path / "cache"), told.append) as kept:
+        program = ask_build(sandbox, exported.traced.exported, kit.course(), kit.TABLE, kept)
+        with sandbox.until(time.monotonic()), pytest.raises(BudgetSpent):
+            ask_build(sandbox, exported.traced.exported, kit.course(), kit.TABLE, kept)
+        assert told == []
+        again = ask_build(sandbox, exported.traced.exported, kit.course(), kit.TABLE, kept)
+    assert again.sha256 == program.sha256, "it was not compiled again"
