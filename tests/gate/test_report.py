@@ -105,9 +105,11 @@ def at(trace, hz):
 
 def test_a_command_that_keeps_its_rate_in_float32_is_within_it():
     """At 19 N a float32 is exact to 1e-6 N; a controller that limits its own rate must not fail by a rounding."""
-    rate = 20.0 / 3.0
-    commands = np.cumsum(np.asarray([0.1, rate, rate], np.float32), dtype=np.float32)
-    flown = flight(verdict(), MISSION, commands=commands)
-    assert report(flown._replace(trace=at(flown.trace, 150)), INTERFACE, kit.TABLE, "holds").kept
-    faster = flight(verdict(), MISSION, commands=(0.0, rate * 1.001))
-    assert not report(faster._replace(trace=at(faster.trace, 150)), INTERFACE, kit.TABLE, "holds").kept
+    rate, hz = np.float32(0.01), 100_000
+    commands = [np.float32(19.0)]
+    while len(commands) < 50:
+        commands.append(commands[-1] + rate)
+    kept = flight(verdict(), MISSION, commands=commands)
+    assert report(kept._replace(trace=at(kept.trace, hz)), INTERFACE, kit.TABLE, "holds").kept
+    faster = flight(verdict(), MISSION, commands=(19.0, 19.0 + 1.01 * rate))
+    assert not report(faster._replace(trace=at(faster.trace, hz)), INTERFACE, kit.TABLE, "holds").kept
