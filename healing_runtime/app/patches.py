@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from healing_runtime import workspace
-from healing_runtime.app import history
-from healing_runtime.core.codec import canonical, digest
+from healing_runtime.app import history, package
+from healing_runtime.core.codec import digest
 from healing_runtime.core.errors import InputError, Location, NotFoundInCatalogue
 
 Document = dict[str, Any]
@@ -29,11 +29,7 @@ def export(prefix: str, folder: Path, out: Path | None = None) -> Document:
     """
     patch = history.patch(prefix, out)
     stem = f"{patch['controller'].replace('/', '-')}-{_short(patch)}"
-    evidence = {key: value for key, value in patch.items() if key not in ("before", "after", "diff")}
-    texts = {
-        folder / f"{stem}.patch": (_preamble(patch) + patch["diff"]).encode(),
-        folder / f"{stem}.evidence.json": canonical(evidence) + b"\n",
-    }
+    texts = {folder / name: content for name, content in package.packed(patch, stem).items()}
     for path, content in texts.items():
         if path.exists() and path.read_bytes() != content:
             raise InputError("is there already and differs; export to another folder.", where=Location(str(path)))
@@ -104,23 +100,6 @@ def _exchanged(patch: Document, found: str, wanted: str, deed: str) -> Document:
 
 def _short(patch: Document) -> str:
     return str(patch["sha256"]).removeprefix("sha256:")[:12]
-
-
-def _preamble(patch: Document) -> str:
-    """What a reviewer reads first; `git apply` passes over it."""
-    evidence = patch["evidence"]
-    stages = ", ".join(stage["stage"] for stage in evidence.get("stages", ()) if stage["accepted"])
-    lines = (
-        f"Patch:       {patch['sha256']}",
-        f"Controller:  {patch['controller']}",
-        f"Written by:  {patch['brain']}",
-        f"Scenario:    {patch['scenario']}, incident {patch['incident']}",
-        f"State:       {patch['state']}",
-        f"Passed:      {stages} (policy {evidence.get('policy', '?')}, confinement {evidence.get('confinement', '?')})",
-        *([f"Stands on:   evidence {evidence['stands_on']}"] if evidence.get("stands_on") else []),
-        f"Diagnosis:   {' '.join(str(patch['diagnosis']).split())}",
-    )
-    return "\n".join(lines) + "\n\n"
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -21,7 +21,7 @@ MAX_REASON_CHARS = 1200
 MAX_DIFF_LINES = 80
 
 _FLOWN = (Stage.FLIGHTS, Stage.PROBATION)
-_TOLD_FLIGHTS = ("incident", "scenario", "regression")
+_TOLD_FLIGHTS = ("incident", "scenario", "regression", "probation")
 _COUNTS = ("passed", "flown", "needed", "samples", "examinations_left")
 _REPORTED = ("first_tick", "last_tick", "trip_tick", "robustness", "weakest")
 _PLAIN = (str, int, float)
@@ -212,10 +212,26 @@ def _facts(stage: StageResult, control_hz: int) -> list[str]:
     facts = stage.facts
     if stage.stage not in _FLOWN:
         return [f"{name}: {_capped(str(value))}" for name, value in facts.items() if isinstance(value, _PLAIN)]
-    lines = _counterexample(facts.get("report"), control_hz) if facts.get("flight") in _TOLD_FLIGHTS else []
+    told = facts.get("flight") in _TOLD_FLIGHTS
+    lines = (
+        [*_first_bad(facts.get("counterexample")), *_counterexample(facts.get("report"), control_hz)] if told else []
+    )
     counts = {**_mapping(facts.get("neighbourhood")), **facts}
     counted = [f"{name} {counts[name]}" for name in _COUNTS if isinstance(counts.get(name), int)]
     return [*lines, f"counts: {', '.join(counted)}"] if counted else lines
+
+
+def _first_bad(found: Any) -> list[str]:
+    found = _mapping(found)
+    if not isinstance(found.get("tick"), int):
+        return []
+    violated = ", ".join(map(str, found.get("violated") or ()))
+    numbers = {
+        **_mapping(found.get("values")),
+        **{f"command.{k}": v for k, v in _mapping(found.get("command")).items()},
+    }
+    values = ", ".join(f"{name} {excerpt.number(value)}" for name, value in numbers.items() if value is not None)
+    return [f"first bad tick {found['tick']}{violated and f' ({violated})'}: {_capped(values)}"]
 
 
 def _counterexample(report: Any, control_hz: int) -> list[str]:

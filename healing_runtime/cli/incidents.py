@@ -34,7 +34,10 @@ def show_incident(
     out: output.RunsOption = None,
     as_json: output.JsonFlag = False,
 ) -> None:
-    """Show one incident with everything that was tried, and what each stage of the gate said of it."""
+    """Show one incident with everything that was tried.
+
+    Of each attempt, what every stage of the gate said, with its time and what it found.
+    """
     from healing_runtime.app import history
 
     document = history.incident(incident, out)

@@ -41,7 +41,10 @@ def list_patches(out: output.RunsOption = None, as_json: output.JsonFlag = False
 
 
 def show_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.JsonFlag = False) -> None:
-    """Show a patch with the evidence that it was accepted on, and the attempts before it."""
+    """Show a patch with the evidence that it was accepted on.
+
+    Every stage of the gate, with its time and what it found; and the attempts before it.
+    """
     from healing_runtime.app import history
 
     document = history.patch(patch, out)
@@ -95,17 +98,26 @@ def reject_patch(
 
 
 def export_patch(
-    patch: PatchId,
+    patch: Annotated[str, typer.Argument(help="A patch's hash, or its first characters; with --verify, a file.")],
     to: Annotated[Path, typer.Option(help="The folder that gets the files.")] = Path(),
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check an exported '*.evidence.json' and the patch beside it instead.")
+    ] = False,
     out: output.RunsOption = None,
     as_json: output.JsonFlag = False,
 ) -> None:
     """Write a patch and its evidence for review.
 
-    The patch is a diff that git applies in the workspace; the evidence is JSON.
+    The patch is a diff that git applies in the workspace; the evidence is JSON. With --verify, the two files that
+    somebody sent are checked.
     """
-    from healing_runtime.app import patches
+    from healing_runtime.app import package, patches
 
+    if verify:
+        found = package.verify(Path(patch))
+        said = [f"patch {found['sha256']} of {found['controller']}, written by {found['brain']}: the package is whole"]
+        output.emit(found, as_json, lambda: said + [f"  {check}" for check in found["checked"]])
+        return
     document = patches.export(patch, to, out)
     output.emit(document, as_json, lambda: document["files"])
 

@@ -28,6 +28,7 @@ from healing_runtime.gate.records import Candidate, Context, Course, Traced
 from healing_runtime.gate.tracing import TRACE_LIMITS, Promised, TraceRequest, ask_trace
 from healing_runtime.language import controller, passes, trace
 from healing_runtime.language import source as language_source
+from healing_runtime.language.passes import cost
 from healing_runtime.sandbox.messages import Job, Limits, Message
 from healing_runtime.sandbox.zygote import Sandbox
 
@@ -82,7 +83,8 @@ def trace_job(message: Message) -> Message:
     source = request.source
     parsed = language_source.parse(source.text, name=source.name, path=source.path)
     traced = trace.trace(controller.load(parsed), request.table, 1.0 / request.control_hz, request.dtype)
-    header: dict[str, Any] = {"findings": passes.run(traced)}
+    priced = cost.estimate(traced.jaxpr)
+    header: dict[str, Any] = {"findings": passes.run(traced), "cost": priced._asdict()}
     try:
         exported = export.export_controller(traced, None, request.control_hz, owned=request.owned)
     except SubsetError as error:
@@ -235,13 +237,16 @@ def tracer(sandbox: Sandbox, original: Source, course: Course, table: SignalTabl
 
 
 def check_passes(candidate: Candidate) -> Candidate:
-    """Stage 5: the verification passes found no error."""
-    findings = candidate.traced.findings if candidate.traced else ()
+    """Stage 5: the verification passes found no error; one of them holds the static cost inside the control period."""
+    traced = candidate.traced
+    findings = traced.findings if traced else ()
+    priced = {"cost": dict(traced.cost)} if traced and traced.cost else {}
     for finding in findings:
         if finding.severity == "error":
-            return candidate.stopped(Stage.PASSES, f"{finding.pass_name}: {finding.message}", finding.line)
+            reason = f"{finding.pass_name}: {finding.message}"
+            return candidate.stopped(Stage.PASSES, reason, finding.line, facts={"pass": finding.pass_name, **priced})
     warnings = [{"pass": f.pass_name, "message": f.message, "line": f.line} for f in findings]
-    return candidate.passed(Stage.PASSES, {"warnings": warnings})
+    return candidate.passed(Stage.PASSES, {"warnings": warnings, **priced})
 
 
 def exporter(

@@ -42,7 +42,7 @@ class Flown(_Strict):
 
 
 class Examined(_Strict):
-    """Counts of the held-out examination."""
+    """Counts of the held-out examination, and the hash over the flights that were counted."""
 
     accepted: Literal[True]
     number: int = Field(ge=1, le=2)
@@ -52,6 +52,7 @@ class Examined(_Strict):
     needed: int = Field(ge=0)
     confidence: float = Field(gt=0, lt=1)
     lower_bound: float = Field(ge=0, le=1)
+    digest: str = Field(pattern=_HASH)
 
 
 class FlightsFacts(_Strict):

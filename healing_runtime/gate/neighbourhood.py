@@ -11,7 +11,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -21,9 +21,12 @@ from healing_runtime.core.errors import InputError, WorkerFailed
 from healing_runtime.core.records import Acceptance, Scenario
 from healing_runtime.gate import statistics
 from healing_runtime.gate.flights import Leg, ask_flights, reports_of
+from healing_runtime.gate.report import FlightReport
 from healing_runtime.sandbox.leash import call_off
 from healing_runtime.sandbox.messages import Message
 from healing_runtime.sandbox.zygote import Sandbox
+
+T = TypeVar("T")
 
 CHUNK = 12
 """Flights a worker gets at a time: few enough to stop soon, enough to pay for the fork."""
@@ -38,7 +41,8 @@ _ENDS = re.compile(
 class Examination(NamedTuple):
     """Counts of one examination, and nothing that tells which neighbours failed.
 
-    `flown` is the number at which the verdict became certain; `lower_bound` counts what was not flown as failed.
+    `flown` is the number at which the verdict became certain; `lower_bound` counts what was not flown as failed;
+    `digest` is over the digests of the flights that were counted, in their order.
     """
 
     accepted: bool
@@ -49,6 +53,12 @@ class Examination(NamedTuple):
     needed: int
     confidence: float
     lower_bound: float
+    digest: str
+
+    @property
+    def counts(self) -> dict[str, object]:
+        """What may be told of an examination that was not passed."""
+        return {name: value for name, value in self._asdict().items() if name != "digest"}
 
 
 def generator(run_seed: int, incident: str, candidate: str, examination: int) -> np.random.Generator:
@@ -78,21 +88,28 @@ def examine(
     allowed = samples - needed
 
     started: list[Future[Message]] = []
+    digests: list[str] = []
 
-    def start(chunk: Sequence[Scenario]) -> Callable[[], list[bool]]:
+    def start(chunk: Sequence[Scenario]) -> Callable[[], Sequence[FlightReport]]:
         legs = [Leg(scenario) for scenario in chunk]
         future = ask_flights(
             sandbox, program, legs, sim_root, until="failures", allowed_failures=max(allowed, 0), with_log=False
         )
         started.append(future)
-        return lambda: [report.kept for report in reports_of(future.result(), legs)]
+        return lambda: reports_of(future.result(), legs)
+
+    def counted() -> Iterator[bool]:
+        for report in _in_order(start, scenarios, sandbox.workers):
+            digests.append(report.digest)
+            yield report.kept
 
     try:
-        flown, passed = decide(_in_order(start, scenarios, sandbox.workers), samples, needed)
+        flown, passed = decide(counted(), samples, needed)
     finally:  # what is in the air when the verdict is certain counts for nothing
         call_off(started)
     bound = statistics.lower_bound(passed, samples, confidence) if samples else 0.0
-    return Examination(passed >= needed, number, samples, flown, passed, needed, confidence, bound)
+    digest = codec.digest(digests)
+    return Examination(passed >= needed, number, samples, flown, passed, needed, confidence, bound, digest)
 
 
 def end_of(error: InputError | WorkerFailed) -> str:
@@ -114,11 +131,11 @@ def decide(results: Iterable[bool], samples: int, needed: int) -> tuple[int, int
 
 
 def _in_order(
-    start: Callable[[Sequence[Scenario]], Callable[[], list[bool]]], scenarios: Sequence[Scenario], workers: int
-) -> Iterator[bool]:
+    start: Callable[[Sequence[Scenario]], Callable[[], Iterable[T]]], scenarios: Sequence[Scenario], workers: int
+) -> Iterator[T]:
     """Results in the order of the scenarios; as many chunks are in flight as there are workers."""
     pending = deque(scenarios[i : i + CHUNK] for i in range(0, len(scenarios), CHUNK))
-    running: deque[Callable[[], list[bool]]] = deque()
+    running: deque[Callable[[], Iterable[T]]] = deque()
     while pending or running:
         while pending and len(running) < workers:
             running.append(start(pending.popleft()))

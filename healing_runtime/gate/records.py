@@ -140,12 +140,16 @@ class Resume:
 
 @dataclasses.dataclass(frozen=True)
 class Traced:
-    """What came back from a trace worker: findings, and the exported controller or the reason why there is none."""
+    """What came back from a trace worker.
+
+    Findings, the static bounds on one tick, and the exported controller or the reason why there is none.
+    """
 
     findings: tuple[Finding, ...]
     exported: ExportedController | None
     export_error: str = ""
     export_line: int | None = None
+    cost: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

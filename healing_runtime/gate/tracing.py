@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from concurrent.futures import Future
 
@@ -22,6 +23,7 @@ from healing_runtime.gate.records import MAX_REASON, Course, Traced
 from healing_runtime.language import controller
 from healing_runtime.language import source as language_source
 from healing_runtime.language.findings import Finding
+from healing_runtime.language.passes.cost import Cost
 from healing_runtime.language.trace import MAX_STATE_ELEMENTS
 from healing_runtime.sandbox.messages import Job, Limits, Message
 from healing_runtime.sandbox.zygote import Sandbox
@@ -127,11 +129,12 @@ def _read(answer: Message, source: Source, dtype: str, owned: tuple[str, ...]) -
         if len(findings) > MAX_FINDINGS:
             raise ValueError(f"{len(findings)} findings")
         findings = tuple(dataclasses.replace(f, message=_printable(f.message)) for f in findings)
+        priced = {name: _finite(answer.header["cost"][name]) for name in Cost._fields}
         if "exported" not in answer.header:
-            return Traced(findings, None, str(answer.header["error"]), answer.header["line"])
+            return Traced(findings, None, str(answer.header["error"]), answer.header["line"], priced)
         exported = wire.read_exported_message(answer.header["exported"], answer.blobs)
         _must_be_of(exported, source, dtype, owned)
-        return Traced(findings, exported)
+        return Traced(findings, exported, cost=priced)
 
 
 def _must_be_of(exported: ExportedController, source: Source, dtype: str, owned: tuple[str, ...]) -> None:
@@ -158,6 +161,12 @@ def _must_be_of(exported: ExportedController, source: Source, dtype: str, owned:
         raise ValueError("memory of a size that cannot be")
     if tuple(part.size for part in exported.state) != Packing(said.state, None).sizes:
         raise ValueError("memory of another size")
+
+
+def _finite(figure: object) -> float:
+    if isinstance(figure, bool) or not isinstance(figure, int | float) or not math.isfinite(figure):
+        raise ValueError("a cost that is none")
+    return float(figure)
 
 
 def _printable(text: str) -> str:

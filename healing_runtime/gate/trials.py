@@ -175,14 +175,14 @@ class Trials:
         except (InputError, WorkerFailed) as error:  # what the worker said of it may tell which neighbour it flew
             reason = f"held-out neighbours: a flight did not end well ({neighbourhood.end_of(error)})."
             return before.stopped(Stage.FLIGHTS, reason, facts={"flight": "neighbourhood", **left})
-        facts = {"neighbourhood": result._asdict(), **left}
         if not result.accepted:
+            facts = {"neighbourhood": result.counts, **left}
             reason = (
                 f"held-out neighbours: {result.passed} of {result.flown} flown kept every promise, "
                 f"{result.needed} of {result.samples} are needed."
             )
             return before.stopped(Stage.FLIGHTS, reason, facts={"flight": "neighbourhood", **facts})
-        return before.passed(Stage.FLIGHTS, {**nominal, **facts})
+        return before.passed(Stage.FLIGHTS, {**nominal, "neighbourhood": result._asdict(), **left})
 
 
 def _refused(candidate: Candidate, reason: str, flight: str, report: FlightReport) -> Candidate:
@@ -192,6 +192,7 @@ def _refused(candidate: Candidate, reason: str, flight: str, report: FlightRepor
 
 
 def brief(report: FlightReport) -> dict[str, object]:
+    """What evidence holds of a flight."""
     return {
         "from_tick": report.first_tick,
         "last_tick": report.last_tick,

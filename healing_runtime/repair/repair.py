@@ -94,7 +94,10 @@ def from_memory(
     for proposal in remembered[: budget.attempts]:
         if budget.wall_spent():
             break
-        decision = judge(proposal)
+        try:
+            decision = judge(proposal)
+        except BudgetSpent:  # no attempt, and `repair` finds the budget spent
+            break
         attempt = Attempt(MEMORY, proposal, decision.stages)
         told(Judged(attempt, decision, look_up_s))
         look_up_s = 0.0

@@ -58,6 +58,7 @@ _LEASHES: weakref.WeakKeyDictionary[Future[Any], Leash] = weakref.WeakKeyDiction
 
 def call_off(futures: Iterable[Future[Any]]) -> None:
     """Let go of jobs whose answers nobody wants: waiting ones never start, workers of running ones are killed."""
-    for future in futures:
-        if not future.cancel() and not future.done() and future in _LEASHES:
+    begun = [future for future in futures if not future.cancel()]  # first of all, or what waits takes the places
+    for future in begun:
+        if not future.done() and future in _LEASHES:
             _LEASHES[future].pull()

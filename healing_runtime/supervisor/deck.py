@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from healing_runtime.compile.carry import migrate
 from healing_runtime.compile.programs import Program
 from healing_runtime.compile.vectors import Vectors
+from healing_runtime.core.codec import plain
 from healing_runtime.core.plant import Plant
 from healing_runtime.core.records import FinalVerdict, Scenario, Snapshot, Trace
 from healing_runtime.core.status import Severity, Status
+from healing_runtime.gate.report import counterexample
 from healing_runtime.loop.recorder import Recorder
 from healing_runtime.loop.rollout import Stop, advance, bring_to, evaluate, final_verdicts
 from healing_runtime.loop.slot import Slot
@@ -132,6 +134,11 @@ class Deck:
             if (r.mission and ended[r.id].status != Status.TRUE)
             or (r.severity == Severity.CRITICAL and ended[r.id].status.violated)
         )
+
+    def counterexample(self, tick: int, broken: tuple[str, ...]) -> dict[str, Any]:
+        """A tick at which something was broken, in numbers, as a report of the gate's flights has it."""
+        command = self.recorder.packed[tick, self.slot.live.interface.slices["action"]]
+        return plain(counterexample(self.plant.signals, tick, broken, self.recorder.observed[tick], command))
 
     # ------------------------------------------------------------ freezing
     def carry_before(self, tick: int) -> tuple[Program, Vectors]:

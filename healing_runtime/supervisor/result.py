@@ -154,5 +154,7 @@ def _attempt(attempt: Attempt, accepted: bool) -> dict[str, Any]:
         "verdict": "accepted" if accepted else "refused",
         "stage": last.stage.value,
         "reason": last.reason,
+        "line": last.line,
+        "counterexample": plain(last.counterexample),
         "diagnosis": attempt.proposal.diagnosis,
     }

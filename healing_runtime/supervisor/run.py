@@ -328,7 +328,8 @@ class Run:
             deck.slot.settle()
             return True
         self.machine.fire(Event.ROLLED_BACK, stop.tick)
-        result = StageResult(Stage.PROBATION, False, f"{broken[0]} was violated at tick {stop.tick}")
+        facts = {"flight": "probation", "counterexample": deck.counterexample(stop.tick, broken)}
+        result = StageResult(Stage.PROBATION, False, f"{broken[0]} was violated at tick {stop.tick}", facts=facts)
         self.remembering.forget(story.patch or "")
         self.memoir.probation_failed(story, result)
         self.narrate(f"rolled back: {result.reason}")

@@ -94,8 +94,16 @@ class TestAttempts:
             "robustness": -0.4,
             "log": {"ticks": [331, 332, 333], "signals": {"altitude_m": [3.0, 2.0, 1.0]}},
         }
-        attempt = refused(stage=Stage.FLIGHTS, line=None, facts={"flight": "scenario", "report": report})
+        bad = {
+            "tick": 333,
+            "violated": ["soft_touchdown"],
+            "values": {"altitude_m": 1.0},
+            "command": {"thrust_n": None},
+        }
+        facts = {"flight": "scenario", "report": report, "counterexample": bad}
+        attempt = refused(stage=Stage.FLIGHTS, line=None, facts=facts)
         text = prompt.render(ask(attempts=(attempt,)), table)
+        assert "first bad tick 333 (soft_touchdown): altitude_m 1\n" in text
         assert "trip_tick 333, robustness -0.4, weakest soft_touchdown" in text
         assert "tick: 331 332 333" in text
         assert "altitude_m: 3 2 1" in text
@@ -114,11 +122,12 @@ class TestAttempts:
             "examinations_left": 1,
             "report": {"trip_tick": 515151, "log": {"ticks": [515151], "signals": {"altitude_m": [616161.0]}}},
             "faults": "rotor_efficiency",
+            "counterexample": {"tick": 717171, "violated": ["x"], "values": {"altitude_m": 818181.0}},
         }
         attempt = refused(stage=Stage.FLIGHTS, line=None, facts=facts)
         text = prompt.render(ask(attempts=(attempt,)), table)
         assert "counts: passed 50, flown 58, needed 93, samples 96, examinations_left 1" in text
-        for secret in ("424242", "0.777", "515151", "616161", "rotor_efficiency"):
+        for secret in ("424242", "0.777", "515151", "616161", "717171", "818181", "rotor_efficiency"):
             assert secret not in text
 
     def test_older_attempts_are_short(self, ask, table, refused):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,11 @@ def scenario(
         policy=Policy(on_violation=policy),
         acceptance=Acceptance(**wanted),
     )
+
+
+def troubled(scenario, trouble):
+    """The same scenario on a plant that misbehaves."""
+    return dataclasses.replace(scenario, environment={**scenario.environment, "trouble": trouble})
 
 
 def course(files=None, **kwargs):

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+from typing import Any
+
 import gate_kit as kit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from healing_runtime.core import codec
+from healing_runtime.core.errors import InputError, WorkerFailed
+from healing_runtime.core.status import Stage
 from healing_runtime.gate import neighbourhood
+from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.neighbourhood import decide, generator, must_be_provable, neighbours
+from healing_runtime.gate.records import Candidate
+from healing_runtime.gate.trials import Trials
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60), st.data())
@@ -61,3 +69,29 @@ def test_an_acceptance_nobody_can_pass_is_said_to_be_one():
 @pytest.mark.parametrize("samples", [0, 5])
 def test_neighbours_are_as_many_as_asked_for(samples):
     assert len(neighbours(kit.scenario(samples=samples), generator(1, "i", "c", 1))) == samples
+
+
+@pytest.mark.parametrize(
+    ("error", "end"),
+    [
+        (WorkerFailed("killed by SIGABRT", "altitude -0.31415"), "killed by SIGABRT"),
+        (WorkerFailed("timed out", "fly_job took more than 120 s"), "timed out"),
+        (WorkerFailed("fly_job raised", "ValueError: altitude -0.31415"), "it failed"),
+        (WorkerFailed("killed by SIGABRT at altitude -0.31415"), "it failed"),
+        (InputError("altitude -0.31415"), "it failed"),
+    ],
+)
+def test_a_held_out_flight_that_ends_badly_tells_nothing_of_the_neighbour(monkeypatch, error, end):
+    """A worker's last words may hold what it flew: none of them reaches a record or a brain."""
+
+    def examine(*_):
+        raise error
+
+    monkeypatch.setattr(neighbourhood, "examine", examine)
+    source = kit.source(kit.GOOD)
+    candidate = Candidate(kit.proposal(kit.GOOD), source, source, kit.incident(), ()).passed(Stage.FLIGHTS)
+    nobody: Any = None
+    found = Trials(nobody, kit.context(), KeptPrograms.none())._held_out(candidate, nobody).stages[-1]
+    assert not found.accepted and f"did not end well ({end})" in found.reason
+    assert "31415" not in codec.canonical(found).decode()
+    assert found.facts == {"flight": "neighbourhood", "examinations_left": 1}

@@ -1,6 +1,6 @@
 import time
 
-from healing_runtime.core.errors import BrainUnavailable
+from healing_runtime.core.errors import BrainUnavailable, BudgetSpent
 from healing_runtime.core.records import Decision, Proposal, RepairRequest, StageResult
 from healing_runtime.core.status import Stage
 from healing_runtime.repair.repair import Budget, Reason, Refused, Repaired, from_memory, repair
@@ -82,6 +82,19 @@ def test_a_spent_wall_budget_aborts_before_the_next_question():
     brain = Scripted(proposals("a"), proposals("b"))
     assert run(brain, judge_accepting("b"), deadline=time.monotonic() - 1)[0] == Refused(Reason.WALL_BUDGET_SPENT)
     assert brain.requests == []
+
+
+def test_a_judgement_that_the_budget_cuts_off_is_no_attempt():
+    """Neither an acceptance nor a refusal: nothing is told of it, and the brain is asked no more."""
+
+    def judge(proposal):
+        raise BudgetSpent("fly_job was cut off")
+
+    brain = Scripted(proposals("a", "b"))
+    outcome, told = run(brain, judge)
+    assert isinstance(outcome, Refused) and outcome.reason is Reason.WALL_BUDGET_SPENT
+    assert "neither accepted nor refused" in outcome.detail and "fly_job was cut off" in outcome.detail
+    assert told == [] and len(brain.requests) == 1
 
 
 # ---------------------------------------------------------------- the patch memory

@@ -14,12 +14,15 @@ import pytest
 
 from healing_runtime import workspace
 from healing_runtime.core.errors import InputError, RecordError, SandboxFailed
+from healing_runtime.gate import attempt_document, evidence_document
+from healing_runtime.ledger.store import Ledger
 from healing_runtime.repair.request import brain_seed
 from healing_runtime.supervisor.channels import Channels
 from healing_runtime.supervisor.preparation import prepare
 from healing_runtime.supervisor.replay import replay
 from healing_runtime.supervisor.runtime import Runtime
 from healing_runtime.telemetry.mcap import read_log, repair_log
+from healing_runtime.telemetry.record import RunFolder
 from tests.supervisor.conftest import schema_errors
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +72,26 @@ def test_the_record_holds_what_a_reviewer_needs(healed):
     neighbourhood = evidence["stages"][-1]["facts"]["neighbourhood"]
     assert neighbourhood["passed"] >= neighbourhood["needed"]
     assert evidence["controller_after"] == healed.document["controller"]["final"]
+    assert evidence["takeover"]["resume_tick"] == healed.document["incidents"][0]["resume_tick"]
+
+
+def test_the_whole_chain_is_in_the_run_and_in_the_ledger(healed):
+    """Every attempt with each stage and its time; the evidence under its own hash, the same in both places."""
+    folder = RunFolder.open(healed.folder)
+    with Ledger(healed.folder.parent / "ledger.sqlite3") as ledger:
+        for incident in healed.document["incidents"]:
+            written = folder.read_attempts(incident["id"])
+            kept = ledger.incident(f"{healed.document['run_id']}/{incident['id']}")["attempts"]
+            assert len(written) == len(kept) == len(incident["attempts"])
+            for attempt, entry in zip(written, kept, strict=True):
+                found = attempt_document.read(attempt)
+                assert set(found.stage_s) == {stage.stage for stage in found.stages}
+                assert attempt == {key: entry[key] for key in attempt}
+            evidence = folder.read_incident(incident["id"], "evidence.json")
+            proven = evidence_document.read(evidence)
+            assert ledger.patch(incident["patch"])["evidence"] == evidence
+            assert proven.brain == "embedded" and proven.latency is not None and proven.program_sha256
+            assert proven.stages[-1].facts.examinations_left is not None
 
 
 def test_the_topics_are_those_of_the_design(healed):

@@ -30,8 +30,11 @@ PASSES: tuple[Pass, ...] = (
 
 
 def run(traced: Traced, budget: Budget | None = None) -> tuple[Finding, ...]:
-    """Every finding of every pass, errors and warnings, each said once, in the order of the passes."""
-    budget = budget or Budget()
+    """Every finding of every pass, errors and warnings, each said once, in the order of the passes.
+
+    The budget left out is that of the control period for which the controller was traced.
+    """
+    budget = budget or Budget.inside(traced.dt_s)
     return tuple(dict.fromkeys(finding for check in PASSES for finding in check(traced, budget)))
 
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 Position = tuple[int, int]
 
+FLOPS_PER_S = 1e9
+BYTES_PER_S = 1e10
+"""What one core manages of what the `cost` pass counts, low on purpose: fusion makes the traffic less than counted."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
@@ -38,6 +42,19 @@ class Budget:
     live_bytes: float = 1.6e7
     constant_bytes: float = 1e6
     equations: int = 20_000
+
+    @classmethod
+    def inside(cls, period_s: float) -> Budget:
+        """The budget of one tick at a control period: what one slow core surely does in it, and never more than ever.
+
+        Counted before anything is compiled, on the pace of `FLOPS_PER_S` and `BYTES_PER_S`; nothing is measured.
+        """
+        ever = cls()
+        return dataclasses.replace(
+            ever,
+            flops=min(ever.flops, FLOPS_PER_S * period_s),
+            traffic_bytes=min(ever.traffic_bytes, BYTES_PER_S * period_s),
+        )
 
 
 @dataclasses.dataclass(frozen=True)

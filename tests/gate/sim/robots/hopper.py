@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -61,6 +62,8 @@ class Hopper:
         self._ticks += 1
         if self._trouble == "dies" and self._ticks == 5:
             os.abort()
+        if self._trouble == "hangs" and self._ticks == 5:
+            time.sleep(100)
         if self._trouble == "unrepeatable":
             self._state[1] += int.from_bytes(os.urandom(1), "big") * 1e-9
         self._state[1] += (self._thrust - self._gravity) * self._dt_s

@@ -1,0 +1,58 @@
+"""An attempt on record: strictly read, one chain of stages, every refusal with its reason."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from healing_runtime.core.errors import RecordError
+from healing_runtime.gate import attempt_document
+
+SCHEMA = Path(__file__).parents[2] / "docs/attempt.schema.json"
+
+
+def stage(name, accepted=True, reason="", line=None):
+    return {"stage": name, "accepted": accepted, "reason": reason, "line": line, "facts": {}}
+
+
+ATTEMPT = {
+    "brain": "gemini:gemini-3-pro-preview",
+    "proposal": {"diagnosis": "d", "edit_kind": "file", "source": "x", "changed_assumptions": []},
+    "policy": "full",
+    "accepted": False,
+    "stages": [stage("contract"), stage("syntax", False, "imports os", 1)],
+    "wall_s": {"verify": 0.1},
+    "stage_s": {"contract": 0.05, "syntax": 0.05},
+}
+
+
+def test_an_attempt_is_read_as_it_was_written():
+    found = attempt_document.read(ATTEMPT)
+    assert found.model_dump() == ATTEMPT and found.stages[-1].line == 1
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda d: d["stages"].reverse(), "not in the order of the gate"),
+        (lambda d: d["stages"].append(stage("trace")), "judged after a refusal"),
+        (lambda d: d.update(accepted=True), "not that of its last stage"),
+        (lambda d: d["stages"][-1].update(reason=""), "a refusal has no reason"),
+        (lambda d: d["stages"][-1].update(stage="guess"), "stages.1.stage"),
+        (lambda d: d.pop("policy"), "policy: field required"),
+        (lambda d: d["stages"][0].update(accepted=1), "valid boolean"),
+        (lambda d: d.update(stages=[]), "at least 1 item"),
+        (lambda d: d.update(more=1), "extra inputs"),
+    ],
+)
+def test_what_contradicts_itself_is_no_attempt(edit, said):
+    document = copy.deepcopy(ATTEMPT)
+    edit(document)
+    with pytest.raises(RecordError, match="this is no attempt") as caught:
+        attempt_document.read(document)
+    assert said in str(caught.value)
+
+
+def test_the_documented_schema_is_that_of_the_reader():
+    assert json.loads(SCHEMA.read_text()) == attempt_document.schema()
