@@ -20,8 +20,8 @@ from healing_runtime.gate import statistics
 from healing_runtime.gate.flights import Leg, ask_flights, reports_of
 from healing_runtime.sandbox.zygote import Sandbox
 
-CHUNK = 12
-"""Flights a worker gets at a time: few enough to stop soon, enough to pay for the fork."""
+CHUNK = 24
+"""Flights a worker gets at a time: few enough to stop soon, enough that its fork and the program's loading cost little."""
 
 
 class Examination(NamedTuple):
