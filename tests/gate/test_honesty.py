@@ -123,7 +123,9 @@ FLIGHTS = 256
 MEMORISING = '''"""Hold an altitude where the flight is one of those that are known; else let go."""
 import jax.numpy as jnp
 
-KNOWN_M = ({known})
+KNOWN_M = (
+{known}
+)
 
 
 def init(params):
@@ -159,7 +161,9 @@ def foreseeable(scenarios, needed):
     def judge(sandbox, case, name, text):
         stages = full(sandbox, case.context, KeptPrograms.none())[:-1]
         candidate = candidate_of(kit.proposal(text), case.incident, case.resumes, case.context.original)
-        program = decide("foreseeable", stages, candidate)[1].program
+        judged = decide("foreseeable", stages, candidate)[1]
+        program = judged.program
+        assert program is not None, judged.stages[-1]
         passed = sum(r.kept for r in gate_honesty.flown(sandbox, program, case.context, scenarios))
         claimed = max(0.9, lower_bound(passed, len(scenarios), 0.975)) if passed >= needed else 0.0
         return Tried(name, "" if claimed else "neighbourhood", "", 1, claimed), program
@@ -167,9 +171,10 @@ def foreseeable(scenarios, needed):
     return judge
 
 
-def known_neighbours(count):
+def known_neighbours(count, number=1):
+    """Those on which another candidate of the incident was examined."""
     scenario = CASE.context.course.scenario
-    rng = np.random.default_rng(5)
+    rng = neighbourhood.generator(scenario.seed, f"{CASE.incident.id} of 0", "sha256:another", number)
     return neighbourhood.neighbours(dataclasses.replace(scenario, acceptance=Acceptance(samples=count)), rng)
 
 
@@ -185,9 +190,9 @@ def test_the_gate_keeps_its_bound_in_flight(sandbox):
 
 
 def test_what_knows_its_neighbours_passes_only_where_they_can_be_foreseen(sandbox):
-    neighbours = known_neighbours(96)
-    altitudes = ", ".join(f"{s.initial['altitude_m']!r}" for s in neighbours)
-    text = MEMORISING.format(known=f"2.0, {altitudes}")
+    neighbours = known_neighbours(RULE.samples)
+    known = [s.initial["altitude_m"] for s in (*neighbours, *known_neighbours(RULE.samples, 2))]
+    text = MEMORISING.format(known="\n".join(f"    {altitude!r}," for altitude in (2.0, *known)))
     (foreseen,) = tried(sandbox, [text], foreseeable(neighbours, RULE.needed))
     assert foreseen.accepted and foreseen.claimed > 0.9
     assert audit([foreseen], RULE).broken
@@ -211,9 +216,8 @@ def test_many_patches_in_flight(sandbox):
 @pytest.mark.timeout(1800)
 def test_too_few_samples_are_noticed_in_flight(sandbox):
     """32 neighbours, and the rate at which they pass taken for the bound."""
-    found = tried(
-        sandbox, [sinking(rate) for rate in np.linspace(0.8, 0.95, 40)], foreseeable(known_neighbours(32), 29)
-    )
+    texts = [sinking(rate) for rate in np.linspace(0.8, 0.95, 24)]
+    found = tried(sandbox, texts, foreseeable(known_neighbours(32), 29))
     assert not audit(found, RULE).honest
 
 
