@@ -21,7 +21,7 @@ from healing_runtime.gate.flights import Leg, ask_flights, reports_of
 from healing_runtime.sandbox.zygote import Sandbox
 
 CHUNK = 24
-"""Flights a worker gets at a time: few enough to stop soon, enough that its start and loading the program cost little."""
+"""Flights a worker gets at a time: few enough to stop soon, enough that starting it costs little beside them."""
 
 
 class Examination(NamedTuple):
