@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
+
 import gate_kit as kit
 import numpy as np
 import pytest
-from gate_cases import ROOT, sound_variants
 
 from healing_runtime import workspace
 from healing_runtime.core.records import Scenario
@@ -14,7 +16,8 @@ from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.policy import candidate_of, decide, full
 from healing_runtime.gate.records import Context, Course
 
-VARIANTS = {name: (of, text) for name, of, text in sound_variants()}
+ROOT = Path(__file__).parents[2]
+VARIANTS = {name: (of, text) for name, of, text in importlib.import_module("gate_cases").sound_variants()}
 MEDIAN = kit.controller().replace(
     '    error = params["target_m"] - obs["altitude_m"]\n',
     '    middle_m = jnp.median(jnp.stack([obs["altitude_m"], state["previous_m"], params["target_m"]]))\n'

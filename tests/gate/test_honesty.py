@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import itertools
 import json
 
-import gate_honesty
 import gate_kit as kit
 import numpy as np
 import pytest
-from gate_cases import Case, Patch
-from honesty import ERROR, Rule, Tried, audit, characteristic, holm
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, norm
@@ -23,7 +21,16 @@ from healing_runtime.gate.policy import candidate_of, decide, full
 from healing_runtime.gate.records import Resume
 from healing_runtime.gate.statistics import lower_bound
 
-RULE = gate_honesty.rule_of(Acceptance())
+gate_honesty, honesty = importlib.import_module("gate_honesty"), importlib.import_module("honesty")
+Case, Patch = gate_honesty.Case, gate_honesty.Patch
+Rule, Tried, audit, characteristic, holm = (
+    honesty.Rule,
+    honesty.Tried,
+    honesty.audit,
+    honesty.characteristic,
+    honesty.holm,
+)
+ERROR, RULE = honesty.ERROR, gate_honesty.rule_of(Acceptance())
 
 
 # ---------------------------------------------------------------- the tests themselves, on numbers
