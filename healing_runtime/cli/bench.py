@@ -21,7 +21,7 @@ def register(program: typer.Typer) -> None:
 
 def speed(
     only: Annotated[
-        list[str] | None, typer.Option(help="A subject by its number (P1, P4, P6, P7); repeatable.")
+        list[str] | None, typer.Option(help="A subject by its number (P1, P4, P10, P15); repeatable.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the JSON document here too.")] = None,
     as_json: output.JsonFlag = False,

@@ -50,6 +50,8 @@ __all__ = [
 
 BUILD_LIMITS = Limits(wall_s=30.0, cpu_s=60.0, memory_bytes=6 << 30)
 LOAD_LIMITS = Limits(wall_s=10.0, cpu_s=15.0, memory_bytes=6 << 30)
+_NOT_EMITTED = ("SIGABRT", "JaxRuntimeError")
+"""How XLA ends where it cannot emit a program as one kernel: it aborts, or it says so (of a sort, for one)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,9 +161,9 @@ def ask_build(
     except SandboxFailed:
         raise
     except WorkerFailed as failure:
-        if "SIGABRT" not in str(failure):
+        if not any(sign in str(failure) for sign in _NOT_EMITTED):
             raise
-        # The quick way leans on XLA's internals, and XLA aborts on what it cannot emit so: compile the usual way.
+        # The quick way leans on XLA's internals, and what it cannot emit so it does not compile: take the usual way.
         return built(one_kernel=False)
 
 

@@ -28,8 +28,8 @@ from healing_runtime.sandbox.zygote import Sandbox
 
 T = TypeVar("T")
 
-CHUNK = 12
-"""Flights a worker gets at a time: few enough to stop soon, enough to pay for the fork."""
+CHUNK = 24
+"""Flights a worker gets at a time: few enough to stop soon, enough that starting it costs little beside them."""
 
 
 _ENDS = re.compile(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import itertools
+import json
 
-import gate_honesty
 import gate_kit as kit
 import numpy as np
 import pytest
-from gate_cases import Case, Patch
-from honesty import ERROR, Rule, Tried, audit, characteristic, holm
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, norm
@@ -22,7 +21,16 @@ from healing_runtime.gate.policy import candidate_of, decide, full
 from healing_runtime.gate.records import Resume
 from healing_runtime.gate.statistics import lower_bound
 
-RULE = gate_honesty.rule_of(Acceptance())
+gate_honesty, honesty = importlib.import_module("gate_honesty"), importlib.import_module("honesty")
+Case, Patch = gate_honesty.Case, gate_honesty.Patch
+Rule, Tried, audit, characteristic, holm = (
+    honesty.Rule,
+    honesty.Tried,
+    honesty.audit,
+    honesty.characteristic,
+    honesty.holm,
+)
+ERROR, RULE = honesty.ERROR, gate_honesty.rule_of(Acceptance())
 
 
 # ---------------------------------------------------------------- the tests themselves, on numbers
@@ -122,7 +130,9 @@ FLIGHTS = 256
 MEMORISING = '''"""Hold an altitude where the flight is one of those that are known; else let go."""
 import jax.numpy as jnp
 
-KNOWN_M = ({known})
+KNOWN_M = (
+{known}
+)
 
 
 def init(params):
@@ -158,7 +168,9 @@ def foreseeable(scenarios, needed):
     def judge(sandbox, case, name, text):
         stages = full(sandbox, case.context, KeptPrograms.none())[:-1]
         candidate = candidate_of(kit.proposal(text), case.incident, case.resumes, case.context.original)
-        program = decide("foreseeable", stages, candidate)[1].program
+        judged = decide("foreseeable", stages, candidate)[1]
+        program = judged.program
+        assert program is not None, judged.stages[-1]
         passed = sum(r.kept for r in gate_honesty.flown(sandbox, program, case.context, scenarios))
         claimed = max(0.9, lower_bound(passed, len(scenarios), 0.975)) if passed >= needed else 0.0
         return Tried(name, "" if claimed else "neighbourhood", "", 1, claimed), program
@@ -166,9 +178,10 @@ def foreseeable(scenarios, needed):
     return judge
 
 
-def known_neighbours(count):
+def known_neighbours(count, number=1):
+    """Those on which another candidate of the incident was examined."""
     scenario = CASE.context.course.scenario
-    rng = np.random.default_rng(5)
+    rng = neighbourhood.generator(scenario.seed, f"{CASE.incident.id} of 0", "sha256:another", number)
     return neighbourhood.neighbours(dataclasses.replace(scenario, acceptance=Acceptance(samples=count)), rng)
 
 
@@ -184,9 +197,9 @@ def test_the_gate_keeps_its_bound_in_flight(sandbox):
 
 
 def test_what_knows_its_neighbours_passes_only_where_they_can_be_foreseen(sandbox):
-    neighbours = known_neighbours(96)
-    altitudes = ", ".join(f"{s.initial['altitude_m']!r}" for s in neighbours)
-    text = MEMORISING.format(known=f"2.0, {altitudes}")
+    neighbours = known_neighbours(RULE.samples)
+    known = [s.initial["altitude_m"] for s in (*neighbours, *known_neighbours(RULE.samples, 2))]
+    text = MEMORISING.format(known="\n".join(f"    {altitude!r}," for altitude in (2.0, *known)))
     (foreseen,) = tried(sandbox, [text], foreseeable(neighbours, RULE.needed))
     assert foreseen.accepted and foreseen.claimed > 0.9
     assert audit([foreseen], RULE).broken
@@ -198,19 +211,66 @@ def test_what_knows_its_neighbours_passes_only_where_they_can_be_foreseen(sandbo
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_many_patches_in_flight(sandbox):
-    found = tried(sandbox, [sinking(rate) for rate in np.linspace(0.8, 0.999, 60)])
+    found = tried(sandbox, [sinking(rate) for rate in np.linspace(0.8, 0.999, 40)])
     result = audit(found, RULE)
     assert result.honest and min(result.binomial.values()) >= ERROR / 2
-    assert sum(t.accepted for t in found) >= 20 and sum(not t.accepted for t in found) >= 20
+    assert sum(t.accepted for t in found) >= 10 and sum(not t.accepted for t in found) >= 10
     expected = sum(band.expected for band in characteristic(found, RULE))
-    assert sum(t.accepted for t in found) == pytest.approx(expected, abs=3 * 15**0.5)
+    assert sum(t.accepted for t in found) == pytest.approx(expected, abs=3 * 10**0.5)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_too_few_samples_are_noticed_in_flight(sandbox):
     """32 neighbours, and the rate at which they pass taken for the bound."""
-    found = tried(
-        sandbox, [sinking(rate) for rate in np.linspace(0.8, 0.95, 40)], foreseeable(known_neighbours(32), 29)
-    )
+    texts = [sinking(rate) for rate in np.linspace(0.8, 0.95, 24)]
+    found = tried(sandbox, texts, foreseeable(known_neighbours(32), 29))
     assert not audit(found, RULE).honest
+
+
+# ---------------------------------------------------------------- what it tells
+FOUND = [
+    Tried("good", "", "", 1, RULE.claim, (True,) * 256, 250),
+    Tried("near", "neighbourhood", "held-out neighbours", 2, 0.0, (True,) * 235 + (False,) * 21, 235),
+    Tried("weak", "scenario", "too little margin", 1, 0.0, (True,) * 256, 12),
+    Tried("wrong", "syntax", "no", 1, 0.0),
+]
+
+
+def told_of(monkeypatch, capsys, found, *arguments, interrupted=False):
+    def study(plan, into):
+        into.extend(found)
+        if interrupted:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(gate_honesty, "study", study)
+    status = gate_honesty.main(arguments)
+    return status, capsys.readouterr()
+
+
+def test_the_document_holds_what_was_found(monkeypatch, capsys):
+    status, out = told_of(monkeypatch, capsys, FOUND, "--json")
+    told = json.loads(out.out)
+    assert status == 0 and told["honest"] and (told["patches"], told["accepted"]) == (4, 1)
+    assert [(band["patches"], band["accepted"]) for band in told["characteristic"]] == [(1, 0), (1, 1)]
+    assert told["good"]["patches"] == told["good"]["accepted"] == 0, "250 of 256 are less than 99 %"
+    assert [t["passed"] for t in told["tried"]] == [256, 235, 256, 0]
+
+
+def test_a_rejected_gate_is_exit_code_1(monkeypatch, capsys):
+    lies = [Tried("bad", "", "", 1, RULE.claim, (False,) * 256)]
+    status, out = told_of(monkeypatch, capsys, lies)
+    assert status == 1 and "REJECTED" in out.out
+
+
+def test_an_interrupt_leaves_what_was_found(monkeypatch, capsys):
+    status, out = told_of(monkeypatch, capsys, FOUND[:2], interrupted=True)
+    assert status == 130 and "2 patches" in out.err
+    assert "1 of 2 accepted" in out.out
+
+
+@pytest.mark.parametrize("arguments", [("--flights", "100"), ("--patches", "-1"), ("--seed", "x")])
+def test_bad_numbers_are_one_line(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        gate_honesty.main(arguments)
+    assert ended.value.code == 2 and "Traceback" not in capsys.readouterr().err
