@@ -146,7 +146,8 @@ def _must_be_of(exported: ExportedController, source: Source, dtype: str, owned:
         raise ValueError("a program of another controller")
     if exported.promises is not None:
         raise ValueError("promises are not for a worker to make that ran a patch")
-    params = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), controller.arrays(parsed.params))
+    with np.errstate(over="ignore"):  # what is too large for the dtype is refused in the worker
+        params = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), controller.arrays(parsed.params))
     packing = packing_of(params)
     if (
         said.params != packing.leaves
