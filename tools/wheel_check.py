@@ -55,9 +55,11 @@ def _inspect(wheel: Path) -> None:
 
 
 def _install(wheel: Path, folder: Path) -> Path:
-    venv.create(folder, with_pip=True)
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
-    subprocess.run([*pip, "-c", str(ROOT / "constraints.txt"), str(wheel)], check=True)
+    """An environment without pip, filled by ours; modules are compiled when `heal` imports them, and most never are."""
+    venv.create(folder)
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "--disable-pip-version-check"]
+    command = [*pip, "--quiet", "install", "--no-compile", "-c", str(ROOT / "constraints.txt"), str(wheel)]
+    subprocess.run(command, check=True)
     return folder / "bin" / "heal"
 
 

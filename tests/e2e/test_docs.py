@@ -3,15 +3,16 @@
 A page is executed from top to bottom. A block ```` ```yaml file=PATH ```` (any language) is written to that path. In a
 ```` ```console ```` block each line after `$ ` is a command, and the lines below it are what it must print (`…` stands
 for anything); `# exit N` after a command is its exit code. A ```` ```python ```` block without a file is executed.
-`make` is what a page cannot do inside a test: its targets are checked elsewhere.
+`make` is what a page cannot do inside a test: its targets are checked elsewhere. `heal` is that of `warm_heal.py`.
 """
 
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -52,9 +53,23 @@ def assert_printed(command: Command, printed: str) -> None:
             pytest.fail(f"{command.line}\ndoes not print\n{expected}\nbut\n{printed}")
 
 
-def execute(page: Path, folder: Path) -> None:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory) -> Iterator[dict[str, str]]:
+    """One in which `heal` starts at once."""
+    programs = tmp_path_factory.mktemp("heal")
+    path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
     environment.pop("GEMINI_API_KEY", None)
+    command = [sys.executable, str(Path(__file__).with_name("warm_heal.py")), str(programs)]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as server:
+        assert server.stdin is not None and server.stdout is not None
+        assert server.stdout.readline().strip() == str(programs / "heal")
+        yield environment
+        server.stdin.close()
+
+
+def execute(page: Path, folder: Path, environment: dict[str, str]) -> None:
     for block in BLOCK.finditer(page.read_text()):
         if block["file"]:
             target = folder / block["file"]
@@ -74,8 +89,8 @@ def execute(page: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_page_runs_as_written(page, tmp_path):
-    execute(page, tmp_path)
+def test_page_runs_as_written(page, tmp_path, environment):
+    execute(page, tmp_path, environment)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
@@ -85,15 +100,15 @@ def test_links_of_a_page_lead_somewhere(page):
         assert (page.parent / target).exists(), target
 
 
-def test_a_page_with_a_wrong_line_fails(tmp_path):
+def test_a_page_with_a_wrong_line_fails(tmp_path, environment):
     page = tmp_path / "page.md"
     page.write_text("```console\n$ echo one\ntwo\n```\n")
     with pytest.raises(pytest.fail.Exception, match="does not print"):
-        execute(page, tmp_path)
+        execute(page, tmp_path, environment)
 
 
-def test_a_page_with_a_wrong_exit_code_fails(tmp_path):
+def test_a_page_with_a_wrong_exit_code_fails(tmp_path, environment):
     page = tmp_path / "page.md"
     page.write_text("```console\n$ false\n```\n")
     with pytest.raises(AssertionError, match="false"):
-        execute(page, tmp_path)
+        execute(page, tmp_path, environment)

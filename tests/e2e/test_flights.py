@@ -26,22 +26,15 @@ def heal(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[st
 
 
 @pytest.fixture(scope="module")
-def flown(tmp_path_factory) -> tuple[subprocess.CompletedProcess[str], Path]:
-    out = tmp_path_factory.mktemp("runs")
-    return heal("run", "lander/neuro_lander", "--out", out, "--json"), out
-
-
-@pytest.fixture(scope="module")
 def document(flown) -> dict[str, Any]:
-    done, _ = flown
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    assert flown.returncode == 0, flown.stderr
+    return json.loads(flown.stdout)
 
 
 @pytest.fixture
 def record(flown, document, tmp_path) -> Path:
     """A copy of the healed run that a test may damage."""
-    return Path(shutil.copytree(flown[1] / document["run_id"], tmp_path / document["run_id"]))
+    return Path(shutil.copytree(flown.out / document["run_id"], tmp_path / document["run_id"]))
 
 
 # ---------------------------------------------------------------- the healed run
@@ -59,13 +52,12 @@ def test_the_document_is_the_one_that_is_promised(document):
 
 
 def test_progress_goes_to_stderr_and_the_result_stands_in_the_record(flown, document):
-    done, out = flown
-    assert "flying lander/neuro_lander" in done.stderr
-    assert json.loads((out / document["run_id"] / "result.json").read_text()) == document
+    assert "flying lander/neuro_lander" in flown.stderr
+    assert json.loads((flown.out / document["run_id"] / "result.json").read_text()) == document
 
 
 def test_the_ledger_shows_incident_and_patch(flown, document):
-    out = flown[1]
+    out = flown.out
     (incident,) = json.loads(heal("incidents", "list", "--out", out, "--json").stdout)["incidents"]
     assert (incident["run"], incident["healed"]) == (document["run_id"], True)
     shown = json.loads(heal("incidents", "show", incident["id"], "--out", out, "--json").stdout)
@@ -77,7 +69,7 @@ def test_the_ledger_shows_incident_and_patch(flown, document):
 
 
 def test_the_diff_applies_to_the_controller_that_it_repairs(flown, document, tmp_path):
-    diff = heal("patches", "diff", document["controller"]["final"], "--out", flown[1]).stdout
+    diff = heal("patches", "diff", document["controller"]["final"], "--out", flown.out).stdout
     shutil.copytree(ROOT / "controllers", tmp_path / "controllers", ignore=shutil.ignore_patterns("__pycache__"))
     subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=diff, text=True, check=True)
     patched = (tmp_path / "controllers/lander/neuro_pilot.py").read_bytes()

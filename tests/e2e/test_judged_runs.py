@@ -34,9 +34,9 @@ def unhealed(tmp_path_factory):
     return fly(tmp_path_factory.mktemp("unhealed"), "--brain", "none")
 
 
-@pytest.fixture(scope="module")
-def healed(tmp_path_factory):
-    return fly(tmp_path_factory.mktemp("healed"))
+@pytest.fixture
+def healed(flown):
+    return flown.out / json.loads(flown.stdout)["run_id"]
 
 
 def assert_judged_as_it_was_flown(folder):

@@ -45,7 +45,7 @@ def everything(a, b, right, spd):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n", range(1, 9))
+@pytest.mark.parametrize("n", [1, 2, 3, 8, *(pytest.param(n, marks=pytest.mark.slow) for n in range(4, 8))])
 def test_against_numpy_at_every_condition(n, dtype):
     """Errors grow with the condition number, as NumPy's own do, and no faster; in batches."""
     rng, unit = np.random.default_rng(n), np.finfo(dtype).eps

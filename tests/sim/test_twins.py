@@ -27,12 +27,17 @@ HOVER = 1515.6443359717355
 _flights = {}
 
 
+def settled(tree):
+    """Arrays whose types are all their own: one made of a Python number has a weak one, and is compiled for anew."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype), tree)
+
+
 def run_twin(bench, chosen, actions, disturb=lambda d: d):
     """Truth rows of the undisturbed twin, one a tick and one after the last. One compilation a robot and length."""
     twin = bench.robot.make_twin(chosen)
     key = jax.random.key(0)
-    disturbance = disturb(twin.draw(key, 0.0))
-    state = twin.init(key, disturbance)
+    disturbance = settled(disturb(twin.draw(key, 0.0)))
+    state = settled(twin.init(key, disturbance))
     known = (bench.robot.name, len(actions), str(state.tick.dtype))
     if known not in _flights:
 
@@ -265,9 +270,10 @@ def cartpole_pair(cartpole, start, amplitude, faults=(), field=(), seed=0, secon
     twin = cartpole.robot.make_twin(cartpole.scenario(seconds=seconds))
     key = jax.random.key(0)
     given = {name: jnp.asarray(value) for name, value in dict(field).items()}
-    disturbance = twin.draw(key, 0.0)._replace(onset_s=jnp.zeros(()), **given)
-    x, v, angle, rate = (jnp.asarray(value, twin.init(key, disturbance).tick.dtype) for value in log.truth[0, :4])
-    state = twin.init(key, disturbance)._replace(position_m=x, velocity_mps=v, angle_rad=angle, rate_radps=rate)
+    disturbance = settled(twin.draw(key, 0.0)._replace(onset_s=jnp.zeros(()), **given))
+    state = settled(twin.init(key, disturbance))
+    x, v, angle, rate = (jnp.asarray(value, state.tick.dtype) for value in log.truth[0, :4])
+    state = state._replace(position_m=x, velocity_mps=v, angle_rad=angle, rate_radps=rate)
     known = ("cartpole", len(actions), str(state.tick.dtype))
     if known not in _flights:
 
