@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ from jax import export as jax_export
 from jax.experimental import checkify
 from measuring import Result, in_turns, main, spread
 
-from healing_runtime.compile import export
+from healing_runtime.compile import export, inlet
 from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.programs import Program
 from healing_runtime.compile.vectors import join, part
@@ -92,13 +93,15 @@ def checked_alone(flown: Course) -> Program:
 
 
 def ticking(flown: Program, sample: np.ndarray) -> Callable[[], None]:
-    """A run of ticks as the loop does them: call, then one packed read."""
-    memory = flown.start().joined()
+    """A run of ticks as the loop does them: the sample written where the executable reads it, call, one packed read."""
+    memory, flown = flown.start().joined(), dataclasses.replace(flown, params=jax.device_put(flown.params))
+    values, given = inlet.inlet_for(sample.size, sample.dtype, flown.params)
 
     def run() -> None:
         nonlocal memory
         for _ in range(TICKS):
-            memory, packed = flown.tick(flown.params, memory, sample)
+            values[:] = sample
+            memory, packed = flown.call(flown.params, memory, given)
             np.asarray(packed)
 
     return run

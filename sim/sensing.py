@@ -105,11 +105,12 @@ class Sensors:
         for fault, _ in faults.holding:
             if tick:  # the first sample has nothing before it
                 reading[fault.columns] = self.reading[fault.columns]
-        self._missed = [
-            count + 1 if columns.start in silent else 0
-            for count, columns in zip(self._missed, self._columns, strict=True)
-        ] if silent else [0] * len(self._columns)
-        self._age()
+        if silent or self.ages_s is not self.no_ages:
+            self._missed = [
+                count + 1 if columns.start in silent else 0
+                for count, columns in zip(self._missed, self._columns, strict=True)
+            ]
+            self._age()
         self.reading = tuple(reading)
 
     def _arrive(self, tick: int, faults: Faults) -> list[float]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from healing_runtime.compile import portable, programs
 from healing_runtime.compile import tick as ticks
-from healing_runtime.compile.devices import checked
+from healing_runtime.compile.devices import checked, run_in_calling_thread
 from healing_runtime.compile.export import flatten
 from healing_runtime.compile.portable import Portable
 from healing_runtime.compile.vectors import Vectors
@@ -45,6 +45,7 @@ def export_lanes(
     """
     if isinstance(lanes, bool) or not isinstance(lanes, int) or not 1 <= lanes <= MAX_LANES:
         raise InputError(f"a batch has 1 to {MAX_LANES} lanes, a whole number, not {lanes!r}.")
+    run_in_calling_thread()  # exporting starts the backend, and what is exported may be compiled in this process next
     step, controller, params, state = flatten(traced, original, control_hz)
     composed = ticks.compose(step, controller, requirements, traced.table, control_hz)
     single = programs.first_carry(state, composed)

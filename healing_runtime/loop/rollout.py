@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from healing_runtime.compile.carry import migrate, restart
+from healing_runtime.compile.inlet import Inlet, inlet_for
 from healing_runtime.compile.programs import Program
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.plant import Plant
@@ -59,7 +60,7 @@ def advance(
     rate = np.concatenate([np.full(s.size, s.rate_per_s) for s in layout]) / recorder.scenario.control_hz
     limited = bool(np.isfinite(rate).any())
     held = recorder.action[first - 1].copy() if first > 0 and np.isfinite(recorder.action[first - 1]).all() else None
-    flown = _Flown.by(slot.live)
+    flown = _Flown.by(slot.live, recorder)
     recorder.fit(flown.program.interface.packed_size)
     every, ringing, memory = recorder.every, keyframes, carry.joined()
     waiting = triggers.waiting(recorder.scenario, recorder)
@@ -69,13 +70,13 @@ def advance(
             return Stop(tick, False, flown.program.carried(memory), paused=True)
         program = slot.live  # the one read of this tick
         if program is not flown.program:
-            memory, flown = _taken_over(flown.program, program, memory), _Flown.by(program)
+            memory, flown = _taken_over(flown.program, program, memory), _Flown.by(program, recorder)
             recorder.fit(program.interface.packed_size)
         observed, true = plant.observe(), plant.truth()
         if ringing and tick % every == 0:
             recorder.keep(Keyframe(tick, plant.snapshot(), plant.state_hash(), program.carried(memory)))
-        sample = recorder.sense(tick, observed, true)
-        memory, packed = program.tick(program.params, memory, sample.astype(flown.dtype))
+        flown.inlet.values[:] = recorder.sense(tick, observed, true)
+        memory, packed = program.call(program.params, memory, flown.inlet.sample)
         row = np.asarray(packed)
         recorder.write(tick, row)
         if row[flown.tripped] != 0.0:
@@ -103,16 +104,16 @@ class _Flown(NamedTuple):
     """The program of the last tick, and how its rows are read."""
 
     program: Program
-    dtype: np.dtype
+    inlet: Inlet
     action: slice
     tripped: int
 
     @classmethod
-    def by(cls, program: Program) -> _Flown:
-        """A program's own reading."""
+    def by(cls, program: Program, recorder: Recorder) -> _Flown:
+        """A program's own reading, and what it reads."""
         interface = program.interface
-        dtype = np.dtype(interface.controller.dtype)
-        return cls(program, dtype, interface.slices["action"], interface.columns["tripped"][0])
+        inlet = inlet_for(recorder.samples.shape[1], interface.controller.dtype, program.params)
+        return cls(program, inlet, interface.slices["action"], interface.columns["tripped"][0])
 
 
 def _taken_over(old: Program, new: Program, memory: Any) -> np.ndarray:
@@ -181,7 +182,11 @@ class Flight(NamedTuple):
     robustness: float
     finite: bool
     within_limits: bool
-    digest: str
+
+    @property
+    def digest(self) -> str:
+        """`trace_digest` of its trace; computed anew whenever it is asked for."""
+        return trace_digest(self.trace)
 
     @property
     def kept(self) -> bool:
@@ -231,7 +236,6 @@ def flight_of(program: Program, plant: Plant, trace: Trace, stop: Stop) -> Fligh
         robustness=float(np.min([v.robustness_scaled for v in verdicts], initial=np.inf)),
         finite=bool(np.isfinite(commands).all() and np.isfinite(trace.true).all()),
         within_limits=within,
-        digest=trace_digest(trace),
     )
 
 

@@ -32,7 +32,10 @@ MOST_BYTES = 4 * 2**30
 
 
 class Glimpse(NamedTuple):
-    """What a lane showed: enough to search by, and nothing that a verdict may rest on."""
+    """What a lane showed: enough to search by, and nothing that a verdict may rest on.
+
+    The rows of a trace lie in those of all lanes that flew together: copy what is kept for longer than they are.
+    """
 
     trace: Trace
     verdicts: tuple[FinalVerdict, ...]
@@ -176,10 +179,10 @@ class Batch:
         limited = bool(np.isfinite(rate).any())
         # A lane that does not fly, or no longer, is ticked on zeros and never read.
         rows = max(s.duration_ticks for s in scenarios) + 1
-        samples = np.zeros((rows, lanes, table.observed.size + table.true.size))
+        samples = np.zeros((lanes, rows, table.observed.size + table.true.size))
         observed, true = np.split(samples, [table.observed.size], axis=2)
-        applied = np.full((rows, lanes, table.action.size), np.nan)
-        packed = np.empty((rows, lanes, interface.packed_size))
+        applied = np.full((lanes, rows, table.action.size), np.nan)
+        packed = np.empty((lanes, rows, interface.packed_size))
         flying: list[tuple[int, Plant]] = list(enumerate(self._plants[: len(scenarios)]))
         last = np.full(lanes, -1)
         for lane, plant in flying:
@@ -188,13 +191,13 @@ class Batch:
         ended = [(0, False)] * len(scenarios)
         memory, tick, held = program.start().joined(), 0, None
         while True:
-            sensed, real = observed[tick], true[tick]
+            sensed, real = observed[:, tick], true[:, tick]
             for lane, plant in flying:
                 sensed[lane] = plant.observe()
                 real[lane] = plant.truth()
-            memory, out = program.tick(program.params, memory, samples[tick].astype(dtype))
+            memory, out = program.tick(program.params, memory, samples[:, tick].astype(dtype))
             row = np.asarray(out)
-            packed[tick] = row
+            packed[:, tick] = row
             stops = (row[:, trip] != 0.0) | (last <= tick)
             staying = []
             for lane, plant in flying:
@@ -208,7 +211,7 @@ class Batch:
             command = np.minimum(np.maximum(row[:, action], low), high)
             if limited and held is not None:
                 command = np.minimum(np.maximum(command, held - rate), held + rate)
-            held = applied[tick] = command
+            held = applied[:, tick] = command
             for lane, plant in flying:
                 plant.apply(command[lane])
                 plant.step()
@@ -219,7 +222,7 @@ class Batch:
     def _glimpse(
         self, scenario: Scenario, lane: int, arrays: tuple[np.ndarray, ...], tick: int, tripped: bool
     ) -> Glimpse:
-        observed, true, applied, packed = (array[: tick + 1, lane].copy() for array in arrays)
+        observed, true, applied, packed = (array[lane, : tick + 1] for array in arrays)
         applied[-1] = np.nan  # the last sample's action is never applied
         trace = Trace(scenario.name, scenario.control_hz, 0, observed, true, applied, packed)
         violated = self._program.interface.violated(packed[-1]) if tripped else ()

@@ -256,11 +256,12 @@ class QuadrotorPlant(BodyPlant):
             w3 += follow * (c3 - w3)
             t0, t1, t2, t3 = k0 * w0 * w0, k1 * w1 * w1, k2 * w2 * w2, k3 * w3 * w3
             yaw_torque = twisting * (t1 + t3 - t0 - t2)
-            if nx * position[0] + nz * position[2] < reach_m:
-                g0, g1, g2, g3 = self._ground_effect(position, qx, qy, qz, qw)
-                t0, t1, t2, t3 = t0 * g0, t1 * g1, t2 * g2, t3 * g3
             # Third column of the rotation: the body's up in the world; all that thrust and drag need.
             ux, uy, uz = 2.0 * (qx * qz + qw * qy), 2.0 * (qy * qz - qw * qx), 1.0 - 2.0 * (qx * qx + qy * qy)
+            height = position[2] if level else nx * position[0] + nz * position[2]
+            if height < reach_m and uz > 0.0:
+                g0, g1, g2, g3 = self._ground_effect(height, qx, qy, qz, qw)
+                t0, t1, t2, t3 = t0 * g0, t1 * g1, t2 * g2, t3 * g3
             rx, ry, rz = vx - ax, vy - ay, vz - az
             total = w0 + w1 + w2 + w3
             drag = drag_xy * total
@@ -272,7 +273,8 @@ class QuadrotorPlant(BodyPlant):
                 arm * (t2 + t3 - t0 - t1) - oy * thrust, arm * (t1 + t2 - t0 - t3) + ox * thrust, yaw_torque,
             )  # fmt: skip
             twist(body, -1, torque, link, client)
-            if spin[0] * spin[0] + spin[1] * spin[1] + spin[2] * spin[2] > FAST_RADPS2:
+            sx, sy, sz = spin
+            if sx * sx + sy * sy + sz * sz > FAST_RADPS2:
                 twist(body, -1, self._precession_nm(spin, qx, qy, qz, qw), link, client)
             advance(client)
             down, free = -vz, vz + gain * lift - fall
@@ -310,18 +312,19 @@ class QuadrotorPlant(BodyPlant):
         return sum(shares) * MASS_KG * self._gravity_mps2
 
     def _ground_effect(
-        self, position: tuple[float, ...], qx: float, qy: float, qz: float, qw: float
+        self, height_m: float, qx: float, qy: float, qz: float, qw: float
     ) -> tuple[float, float, float, float]:
-        """Factor on each rotor's thrust, by its distance from the pad along the normal; none if upside down."""
+        """Factor on each rotor's thrust, by its distance from the pad along the normal."""
         nx, _, nz = self._normal
-        dx = nx * (1.0 - 2.0 * (qy * qy + qz * qz)) + nz * 2.0 * (qx * qz - qw * qy)
-        dy = nx * 2.0 * (qx * qy - qw * qz) + nz * 2.0 * (qy * qz + qw * qx)
-        if 1.0 - 2.0 * (qx * qx + qy * qy) <= 0.0:
-            return (1.0, 1.0, 1.0, 1.0)
-        h = nx * position[0] + nz * position[2]
+        dx, dy = 2.0 * (qx * qz - qw * qy), 2.0 * (qy * qz + qw * qx)
+        if nx != 0.0:
+            dx = nx * (1.0 - 2.0 * (qy * qy + qz * qz)) + nz * dx
+            dy = nx * 2.0 * (qx * qy - qw * qz) + nz * dy
         a, b = ROTOR_ARM_M * (dx + dy), ROTOR_ARM_M * (dx - dy)
         ground, floor = self._ground, GROUND_EFFECT_FLOOR_M
-        h0, h1, h2, h3 = max(h + b, floor), max(h - a, floor), max(h - b, floor), max(h + a, floor)
+        h0, h1, h2, h3 = height_m + b, height_m - a, height_m - b, height_m + a
+        if h0 < floor or h1 < floor or h2 < floor or h3 < floor:
+            h0, h1, h2, h3 = max(h0, floor), max(h1, floor), max(h2, floor), max(h3, floor)
         return (
             1.0 + ground / (h0 * h0),
             1.0 + ground / (h1 * h1),
