@@ -87,10 +87,11 @@ class KeptPrograms:
         return False
 
     def admit(self, key: str) -> None:
-        """Remember that a fallback was admitted under this key."""
-        with self._lock:
-            self._admissions.append(key)
-            self.settle()
+        """Remember that a fallback was admitted under this key; of no use where its program is not kept."""
+        if self._cache is not None:
+            with self._lock:
+                self._admissions.append(key)
+                self.settle()
 
     def settle(self) -> None:
         """Put away what waits for the ledger, if that is there by now."""

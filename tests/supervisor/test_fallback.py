@@ -265,6 +265,7 @@ def test_refused_patches_end_under_the_fallback(fallen, made, tmp_path, monkeypa
     assert [e["before"] for e in events(result, "fall_back")] == ["held"]
 
 
+@pytest.mark.slow
 def test_where_the_workers_are_gone_the_fallback_flies_and_the_reason_is_kept(fallen, made, tmp_path, monkeypatch):
     def gone(*_):
         raise SandboxFailed("the zygote died")
@@ -275,6 +276,15 @@ def test_where_the_workers_are_gone_the_fallback_flies_and_the_reason_is_kept(fa
     assert result.document["fallback"]["cause"] == "aborted" and "the zygote died" in result.document["reason"]
     monkeypatch.undo()
     assert replay(result.folder, verify=True, home=made()).exit_code == 0
+
+
+@pytest.mark.slow
+def test_a_brain_that_cannot_be_reached_leaves_the_flight_to_the_fallback(fallen, made, monkeypatch):
+    monkeypatch.delenv("GEMINI_API_KEY", raising=False)
+    result = run(made(), brain="gemini", brain_fallback=False)
+    assert (result.document["outcome"], result.exit_code) == ("fallback", 1)
+    assert result.document["fallback"]["cause"] == "brain_unavailable"
+    assert "GEMINI_API_KEY" in result.document["incidents"][0]["detail"]
 
 
 # ---------------------------------------------------------------- after a swap
@@ -289,7 +299,7 @@ def trusting(monkeypatch):
     """A gate that takes whatever builds, from the trip on; `trusting(last)` says up to which tick it had flown."""
 
     def trust(last):
-        def judge(self, proposal, incident, resumes, flying):
+        def judge(self, proposal, incident, resumes, flying, *_, **__):
             source, context = Source(flying.name, "patch", proposal.source, digest(proposal.source)), self._context
             self.program = policy.admit(self._sandbox, source, context.course, context.table, self._kept)
             flights = StageResult(Stage.FLIGHTS, True, facts={"scenario": {"last_tick": last}})
@@ -326,6 +336,7 @@ def test_beyond_the_validated_ticks_the_fallback_takes_over(fallen, made, tmp_pa
     assert [e["before"] for e in events(result, "fall_back")] == ["nominal"]
 
 
+@pytest.mark.slow
 def test_without_a_fallback_the_run_ends_there_with_that_reason(fallen, made, tmp_path, trusting):
     trusting(120)
     result = run(made(fallback=None), brain=script(tmp_path, LANDS))

@@ -46,3 +46,12 @@ def test_a_journal_that_fails_stops_the_transition():
     with pytest.raises(OSError, match="disk full"):
         machine.fire(Event.VIOLATION, 3)
     assert machine.mode is Mode.NOMINAL
+
+
+def test_the_fallback_takes_over_from_anywhere_and_keeps_the_robot_to_the_end():
+    for mode in Mode:
+        flies = mode not in (Mode.FALLBACK, Mode.ENDED)
+        assert ((mode, Event.FALL_BACK) in TRANSITIONS) == flies
+    assert {event: after for (mode, event), after in TRANSITIONS.items() if mode is Mode.FALLBACK} == {
+        Event.FINISH: Mode.ENDED
+    }
