@@ -9,14 +9,17 @@ from __future__ import annotations
 import dataclasses
 import getpass
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
+from healing_runtime.compile import wire
+from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.codec import digest, plain, read
-from healing_runtime.core.errors import InputError, RecordError
+from healing_runtime.core.errors import InputError, RecordError, WorkerFailed
 from healing_runtime.gate.evidence import seal_of
 from healing_runtime.ledger.approvals import APPROVED, REJECTED, Approvals
 from healing_runtime.ledger.store import Ledger
-from healing_runtime.telemetry.record import RunFolder
+from healing_runtime.telemetry.record import RunFolder, write_whole
 
 AWAITING = "awaiting_approval"
 """Ending of an incident whose patch waits for a decision; such an incident has no `ending.json` yet."""
@@ -64,6 +67,9 @@ class Reject:
     reason: str
     by: str = ""
 
+
+_PROGRAMS = "waiting-*.program"
+"""Executables of patches that wait, in their run's folder until it ends: a build gives other bytes at times."""
 
 Ask = Callable[[Review], Approve | Reject | None]
 """Asks a person. None is later: the run saves itself and ends as `awaiting_approval`."""
@@ -170,6 +176,33 @@ def review_of(patch: Mapping[str, Any]) -> Review:
         **{key: asked[key] for key in ("assertion", "english", "t_s", "number")},
         bound=bound,
     )
+
+
+def keep_program(folder: RunFolder, program: ProgramBlob) -> None:
+    """Keep the executable that a decision will be for."""
+    write_whole(_program_path(folder, program.sha256), wire.blob_file(program, program.sha256))
+
+
+def kept_program(folder: RunFolder, sha256: str) -> ProgramBlob | None:
+    """The executable with this sha256, if it is what was kept; nothing in it is trusted but for its hash."""
+    path = _program_path(folder, sha256)
+    if path.is_symlink() or not path.is_file():
+        return None
+    try:
+        program = wire.read_blob_file(path.read_bytes(), sha256)
+    except (OSError, WorkerFailed):
+        return None
+    return program if program.sha256 == sha256 else None
+
+
+def forget_program(folder: RunFolder) -> None:
+    """No patch of this run waits any more."""
+    for path in folder.path.glob(_PROGRAMS):
+        path.unlink()
+
+
+def _program_path(folder: RunFolder, sha256: str) -> Path:
+    return folder.path / _PROGRAMS.replace("*", sha256.removeprefix("sha256:")[:16])
 
 
 def _evidence(folder: RunFolder, incident: str, number: int) -> Any:

@@ -268,7 +268,12 @@ class Memoir:
             self.ledger.record_patch(sources[1].sha256, {**document, **self._asked, "state": "probation"})
 
     def asked(
-        self, story: IncidentStory, outcome: Repaired, sources: tuple[Source, Source], evidence: Evidence
+        self,
+        story: IncidentStory,
+        outcome: Repaired,
+        sources: tuple[Source, Source],
+        evidence: Evidence,
+        program: ProgramBlob,
     ) -> Review:
         """A patch that waits for a person: as durable as one that flies, and what there is to decide on."""
         document = self._write_patch(story, outcome, sources, evidence)
@@ -288,12 +293,13 @@ class Memoir:
                 sources[1].sha256,
                 document["evidence"][SEAL],
                 digest(scenario),
-                str(outcome.decision.program_sha256),
+                program.sha256,
             ),
         )
         self._asked = {"approval": approval.document_of(review)}
         self._tell_approval(story, "pending")
         if self.ledger is not None:
+            approval.keep_program(self.folder, program)
             Approvals(self.ledger).ask(review.bound.patch, {**document, **self._asked})
         return review
 
@@ -400,6 +406,8 @@ class Memoir:
         for assertion, tick in () if fallback is None else fallback.violated:
             self.journal.event(tick, "violation_recorded", assertion=assertion)
         self._close_log()
+        if outcome is not Outcome.AWAITING_APPROVAL:
+            approval.forget_program(self.folder)
         result = document(
             run_id=self.folder.run_id,
             scenario=self.prepared.scenario,

@@ -26,7 +26,7 @@ from healing_runtime.core.status import Outcome
 from healing_runtime.gate.evidence import unsealed
 from healing_runtime.gate.policy import candidate_of
 from healing_runtime.ledger.store import Ledger
-from healing_runtime.supervisor.approval import AWAITING, Ask, by_people, review_of
+from healing_runtime.supervisor.approval import AWAITING, Ask, by_people, kept_program, review_of
 from healing_runtime.supervisor.continued import ContinuedLog
 from healing_runtime.supervisor.memoir import LEDGER, Memoir
 from healing_runtime.supervisor.preparation import Prepared
@@ -84,7 +84,7 @@ def resume(
                 return RunResult(record.result, Outcome.AWAITING_APPROVAL, record.folder.path, strict)
             entries = _entries(record, ledger)
         narrate(f"going on with {record.folder.run_id}")
-        resumption = Resumption(_recorded(record, prepared), entries)
+        resumption = Resumption(record.folder, _recorded(record, prepared), entries)
         log = ContinuedLog(record.folder, record.log.messages)
         settings = Settings(
             brain=brain,
@@ -210,7 +210,10 @@ class Entry:
 class Resumption:
     """What a run that goes on takes over from its record (see `recall.TakenOver`). One object a resumption."""
 
-    def __init__(self, incidents: tuple[Recalled, ...], entries: Mapping[str, list[Entry]]) -> None:
+    def __init__(
+        self, folder: RunFolder, incidents: tuple[Recalled, ...], entries: Mapping[str, list[Entry]]
+    ) -> None:
+        self._folder = folder
         self._incidents, self._entries = incidents, entries
         self._met = 0
         self._judging_anew = False
@@ -273,10 +276,10 @@ class Resumption:
         return dict(self._examined)
 
     def _holds(self, decision: Decision, source: Source, build: Build) -> bool:
-        """Whether the accepted executable is to be had: from the cache, or built again to the same bytes."""
+        """Whether the accepted executable is to be had: as it waited, from the cache, or built to those bytes."""
         if not decision.accepted:
             return True
-        program = build(source)
+        program = kept_program(self._folder, str(decision.program_sha256)) or build(source)
         self._programs[program.sha256] = program
         return program.sha256 == decision.program_sha256
 

@@ -280,7 +280,9 @@ class Run:
         """What a person decided on an accepted patch; None if nobody did, and the run ends awaiting it."""
         tick = self.deck.tick
         self.machine.fire(Event.ASK, tick)
-        review = self.memoir.asked(story, outcome, (self.source, patched), evidence)
+        review = self.memoir.asked(
+            story, outcome, (self.source, patched), evidence, self.examiner.program(outcome.decision)
+        )
         self.memoir.journal.flush()
         decision = self.decide(review)
         if decision is None:

@@ -88,8 +88,6 @@ def test_what_is_not_built_does_not_appear(capsys):
     main.execute(["--help"])
     listed = {line.split()[0] for line in capsys.readouterr().out.splitlines() if re.match(r"  [a-z]", line)}
     assert not listed & set(NOT_BUILT)
-    main.execute(["run", "--help"])
-    assert "--resume" not in capsys.readouterr().out
 
 
 def test_version(capsys):
@@ -101,7 +99,8 @@ def test_version(capsys):
     ("arguments", "words"),
     [
         (["rum"], "No such command 'rum'. Did you mean 'run'?"),
-        (["run"], "Missing argument"),
+        (["run"], "name a scenario to fly, or a run to go on with"),
+        (["replay"], "Missing argument"),
         (["run", "x", "--sed", "1"], "No such option"),
         (["run", "x", "--seed", "one"], "Invalid value for '--seed'"),
     ],

@@ -28,10 +28,13 @@ def test_a_warning_is_an_error():
 
 def test_public_names_are_those_that_are_promised():
     assert set(healing_runtime.__all__) == {
+        "Approve",
+        "Reject",
         "RunResult",
         "Runtime",
         "__version__",
         "load_scenario",
+        "resume",
         "stl",
         "tensorlang",
     }

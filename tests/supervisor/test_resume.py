@@ -13,6 +13,9 @@ import pytest
 
 from healing_runtime import Approve, Runtime, resume, workspace
 from healing_runtime.core.errors import InputError, RecordError, ReplayDivergence
+from healing_runtime.gate import policy
+from healing_runtime.ledger.store import Ledger
+from healing_runtime.supervisor.approval import settle
 from healing_runtime.supervisor.continued import ContinuedLog
 from healing_runtime.supervisor.replay import replay
 from healing_runtime.telemetry.mcap import LogWriter, read_log
@@ -115,13 +118,27 @@ def test_a_resumption_that_is_killed_goes_on_too(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_executable_that_the_cache_lost_is_built_again_to_the_same_hash(tmp_path, monkeypatch):
+def test_without_a_cache_the_executable_that_was_approved_flies_or_somebody_is_asked_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("HEALING_RUNTIME_CACHE", "off")
     brain = reviewed.made(tmp_path)
     home = workspace.open(tmp_path)
     run = Runtime(reviewed.SCENARIO, brain=brain, workspace=home).run().folder
-    monkeypatch.setenv("HEALING_RUNTIME_CACHE", "off")
-    monkeypatch.setattr("healing_runtime.gate.policy.Gate.judge", None)  # the gate is not asked again
+    other = reviewed.copied(run, tmp_path / "other")
+    judge = policy.Gate.judge
+    monkeypatch.setattr(policy.Gate, "judge", None)  # the gate is not asked again
     assert resume(run, approve=lambda _: Approve("ann"), home=home).document["outcome"] == "healed"
+    assert not list(run.glob("*.program"))
+    monkeypatch.setattr(policy.Gate, "judge", judge)
+    (kept,) = other.glob("*.program")
+    kept.write_bytes(kept.read_bytes()[:-1] + b"x")
+    approved = reviewed.review(other).bound.program
+    with Ledger(other.parent / "ledger.sqlite3") as ledger:
+        settle(ledger, reviewed.review(other), Approve("ann"))
+    again = resume(other, home=home)
+    if again.exit_code == 5:
+        assert reviewed.review(other).bound.program != approved
+    else:
+        assert again.document["outcome"] == "healed"
 
 
 # ---------------------------------------------------------------- what cannot go on
@@ -237,6 +254,7 @@ def test_what_a_run_folder_claims_to_have_been_accepted_is_judged_again(tmp_path
         entry["proposal"]["source"] = "import os\n"
 
     edit(incident, "attempt-01.json", forged)
+    (run / "log.mcap").unlink()  # which would tell that it was another one
     result = resume(run, home=workspace.open(tmp_path))
     attempt = result.document["incidents"][0]["attempts"][0]
     assert (attempt["verdict"], attempt["stage"]) == ("refused", "syntax")
