@@ -17,8 +17,9 @@ from p7_heal import spread_out
 from healing_runtime import Runtime, workspace
 from healing_runtime.compile.cache import Cache
 from healing_runtime.core.codec import digest
-from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, Snapshot, Source
+from healing_runtime.core.records import Decision, Incident, Proposal, Snapshot, Source
 from healing_runtime.core.status import Severity, Status
+from healing_runtime.gate.evidence import evidence
 from healing_runtime.gate.records import Context, Course, Surroundings
 from healing_runtime.ledger.patch_memory import PatchMemory
 from healing_runtime.ledger.sealed import SealedEvidence
@@ -49,8 +50,11 @@ def remembered(ledger: Ledger, sealed: SealedEvidence) -> tuple[Remembering, Inc
         failed = dataclasses.replace(failed, sha256=digest(f"controller {n}"))
         text = f"{flown.source.text}\n# {n}\n"
         proposal = Proposal("the thrust is zero", "file", text)
-        evidence = Evidence("full", "embedded", failed.sha256, digest(text), {}, "", (), {}, {}, {}, "")
-        memory.hold(Repaired(proposal, Decision("full", True, ()), "embedded"), incident, failed, evidence, "run")
+        decision = Decision("full", True, ())
+        stood = evidence(
+            decision, context, incident, proposal, failed, brain="embedded", confinement="", fingerprint={}
+        )
+        memory.hold(Repaired(proposal, decision, "embedded"), incident, failed, stood, "run")
         memory.keep()
     return memory, incident, failed
 

@@ -12,6 +12,8 @@ from healing_runtime.gate.records import Course
 from healing_runtime.supervisor.preparation import Prepared, judged_by, refuse_bad_triggers
 from healing_runtime.telemetry.record import RunFolder
 
+_WITHOUT = (GatePolicy.REMEMBERED, "")
+"""By what an attempt may have been judged without regressions; nothing is what refused a source for the second time."""
 SHOWN = 5
 """So many names are told of scenarios that are left out; of others, how many they are."""
 
@@ -90,7 +92,7 @@ def recorded(folder: RunFolder, wanted: bool) -> tuple[Mapping[str, Any], ...]:
     document = folder.read_regressions()
     if document is None:
         judged = (attempt for incident in folder.incident_ids() for attempt in folder.read_attempts(incident))
-        if wanted and any(attempt.get("policy") == GatePolicy.FULL for attempt in judged):
+        if wanted and any(attempt.get("policy") not in _WITHOUT for attempt in judged):
             raise RecordError(f"{folder.path}: regressions.json is missing, with which its patches were judged.")
         return ()
     courses = document.get("courses")

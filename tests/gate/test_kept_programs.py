@@ -185,10 +185,10 @@ def test_another_line_of_the_runtime_itself_builds(builders, exported, home, mon
     for changed, builds in ((None, 1), ("compile/tick.py", 2), ("supervisor/run.py", 2)):
         if changed:
             (copied / changed).write_text((copied / changed).read_text() + "# another line\n")
-        key._code.cache_clear()
+        key.code_sha256.cache_clear()
         ask(builders, exported, home)
         assert len(builders.jobs) == builds, changed
-    key._code.cache_clear()
+    key.code_sha256.cache_clear()
 
 
 def test_the_way_of_lowering_is_part_of_the_key(exported, builders, home):

@@ -40,7 +40,13 @@ def proposal(text="b\n"):
 
 
 def evidence(text="b\n", policy="full"):
-    return Evidence(policy, "embedded", "sha256:c", codec.digest(text), {}, "sha256:s", (), {}, {}, {}, "none")
+    return Evidence(
+        policy=policy, brain="embedded", edit_kind="file", diagnosis="", changed_assumptions=(), controller="c",
+        controller_before="sha256:c", controller_after=codec.digest(text), program_sha256="sha256:p", robot="r",
+        simulation="", incident={}, assertions={}, mission=None, scenario="sha256:s", scenario_document={}, limits={},
+        limits_sha256="", regressions=(), stages=(), seeds={}, takeover={}, versions={}, fingerprint={},
+        confinement="none", workers={}, latency=None,
+    )  # fmt: skip
 
 
 def remember(memory, text="b\n", binding=BINDING, policy="full"):
