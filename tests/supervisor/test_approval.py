@@ -79,6 +79,7 @@ def test_an_approved_patch_flies_and_the_run_stays_one(flown, run):
         resume(run, home=flown[1])
 
 
+@pytest.mark.slow
 def test_a_rejected_patch_is_a_refusal_with_the_reason_and_the_brain_goes_on(flown, run):
     refused = resume(run, approve=lambda r: Reject("too fast", "ann") if r.number == 1 else None, home=flown[1])
     first, second = refused.document["incidents"][0]["attempts"]
