@@ -236,7 +236,7 @@ def inside_limits(commands: np.ndarray, layout: Layout) -> np.ndarray:
     """For each row of commands, whether all entries lie within their limits, but for rounding. NaN does not."""
     slack = 1e-6 * np.maximum(1.0, np.maximum(np.abs(layout.low), np.abs(layout.high)))
     slack[~np.isfinite(slack)] = 0.0
-    return ((commands >= layout.low - slack) & (commands <= layout.high + slack)).all(axis=1)
+    return np.all((commands >= layout.low - slack) & (commands <= layout.high + slack), axis=1)
 
 
 def final_verdicts(program: Program, trace: Trace) -> tuple[FinalVerdict, ...]:
