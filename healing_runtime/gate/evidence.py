@@ -12,6 +12,7 @@ from healing_runtime.gate import neighbourhood
 from healing_runtime.gate.build import BUILD_LIMITS, LOAD_LIMITS, TRACE_LIMITS
 from healing_runtime.gate.flights import FLIGHT_LIMITS
 from healing_runtime.gate.records import Context
+from healing_runtime.gate.trials import MAX_REGRESSIONS
 from healing_runtime.sandbox.messages import Limits
 
 SEAL = "evidence_sha256"
@@ -47,6 +48,7 @@ def evidence(
     scenario = context.course.scenario
     after = codec.digest(proposal.source)
     limits = limits_of(context.table)
+    regressions = context.regressions[:MAX_REGRESSIONS] if scenario.acceptance.regressions else ()
     flights = decision.stages[-1].facts if decision.stages else {}
     examined = flights.get("neighbourhood")
     step = next((f["action_step"] for f in reversed(flights.get("incident") or ()) if f["kept"]), {})
@@ -69,7 +71,7 @@ def evidence(
         scenario_document=codec.plain(scenario),
         limits=limits,
         limits_sha256=codec.digest(limits),
-        regressions=tuple({"scenario": c.scenario.name, "sha256": c.sha256} for c in context.regressions),
+        regressions=tuple({"scenario": c.scenario.name, "sha256": c.sha256} for c in regressions),
         stages=decision.stages,
         seeds={
             "run": scenario.seed,

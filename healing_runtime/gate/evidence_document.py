@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from healing_runtime.core import codec
 from healing_runtime.core.errors import RecordError
@@ -18,6 +18,7 @@ from healing_runtime.gate.evidence import SEAL, seal_of
 Number = float | Literal["inf", "-inf"] | None
 """JSON has no infinities and no NaN: they are words, and null."""
 
+_CHAIN = ["contract", "syntax", "ownership", "trace", "passes", "export", "flights"]
 _HASH = r"^sha256:[0-9a-f]{64}$"
 
 
@@ -62,8 +63,8 @@ class FlightsFacts(_Strict):
 
     incident: list[Flown] = Field(min_length=1)
     scenario: Flown
-    repeated: Literal[True]
-    regressions: list[Flown] | None
+    repeated: bool = False
+    regressions: list[Flown] | None = Field(default_factory=list)
     neighbourhood: Examined | None
     examinations_left: int | None = Field(None, ge=0)
 
@@ -180,6 +181,22 @@ class EvidenceDocument(_Strict):
     stands_on: str = Field(pattern=r"^$|" + _HASH)
     valid_until_tick: int | None = Field(ge=0)
 
+    @model_validator(mode="after")
+    def _holds_the_whole_chain(self) -> EvidenceDocument:
+        """What the policy `full` asks for is there, all of it; other policies say themselves what they left out."""
+        if self.policy != "full":
+            return self
+        if [stage.stage for stage in self.stages] != _CHAIN:
+            raise ValueError("not every stage of the gate is there, in its order")
+        flown = self.stages[-1].facts
+        if not isinstance(flown, FlightsFacts) or not flown.repeated or not flown.scenario.kept:
+            raise ValueError("the flights are not all there")
+        if {r.scenario for r in self.regressions} != {f.scenario for f in flown.regressions or ()}:
+            raise ValueError("not every regression was flown")
+        if (flown.neighbourhood is None) != (self.seeds.neighbourhood is None):
+            raise ValueError("the held-out examination and its seeds are not both there")
+        return self
+
 
 def read(document: Mapping[str, Any]) -> EvidenceDocument:
     """Read an evidence document strictly, and hold its hashes against what they are of.
@@ -208,7 +225,8 @@ def read(document: Mapping[str, Any]) -> EvidenceDocument:
 def _first(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"
+        at = ".".join(map(str, first["loc"]))
+        return f"{at and f'{at}: '}{first['msg'].lower()}"
     return str(error).splitlines()[0]
 
 

@@ -15,6 +15,7 @@ from healing_runtime.ledger.store import Ledger
 from healing_runtime.supervisor.sources import patch_diff
 
 CATALOGUE = "lander/soft_landing"
+STAGES = ("contract", "syntax", "ownership", "trace", "passes", "export")
 BEFORE, AFTER = '"""Mine."""\nGAIN = 1.0\n', '"""Mine."""\nGAIN = 2.0\n'
 
 
@@ -128,6 +129,7 @@ def proven(before=BEFORE, after=AFTER):
     }  # fmt: skip
     facts = {"incident": [flown], "scenario": flown, "repeated": True, "regressions": [], "neighbourhood": None}
     stage = {"accepted": True, "reason": "", "line": None}
+    before_it = [{"stage": name, **stage, "facts": {}} for name in STAGES]
     scenario = plain(
         Scenario("lander/s", "lander", "lander/mine", (), None, 9, 10, 100, 1, {}, {}, perturb=Perturbation())
     )
@@ -137,7 +139,7 @@ def proven(before=BEFORE, after=AFTER):
         "program_sha256": digest("program"), "robot": "lander", "simulation": "", "mission": None,
         "incident": {"id": "i1", "assertion": "soft", "tick": 5}, "assertions": {}, "scenario": digest(scenario),
         "scenario_document": scenario, "limits": {}, "limits_sha256": digest({}), "regressions": [],
-        "stages": [{"stage": "contract", **stage, "facts": {}}, {"stage": "flights", **stage, "facts": facts}],
+        "stages": [*before_it, {"stage": "flights", **stage, "facts": facts}],
         "seeds": {"run": 1, "neighbourhood": None}, "versions": {}, "fingerprint": {}, "confinement": "process",
         "takeover": {"resume_tick": 0, "bracket": [0, None], "action_step": {}}, "workers": {}, "latency": None,
     }  # fmt: skip

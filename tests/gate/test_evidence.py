@@ -82,6 +82,10 @@ def test_it_is_read_back_as_it_was_written(document):
         (lambda d: d.update(more=1), "more: extra inputs"),
         (lambda d: d["stages"][-1]["facts"]["scenario"].update(kept=1), "kept: input should be a valid boolean"),
         (lambda d: d["stages"][0].update(accepted=False), "accepted: input should be true"),
+        (lambda d: d["stages"].pop(3), "not every stage of the gate is there"),
+        (lambda d: d["stages"][-1]["facts"].pop("repeated"), "the flights are not all there"),
+        (lambda d: d["stages"][-1]["facts"]["regressions"].clear(), "not every regression was flown"),
+        (lambda d: d["seeds"].update(neighbourhood=None), "and its seeds are not both there"),
         (lambda d: d["scenario_document"].pop("name"), "name: field required"),
     ],
 )
