@@ -8,7 +8,8 @@ import pytest
 from healing_runtime.sandbox.zygote import Sandbox
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "benchmarks")]
+sys.path.insert(0, str(HERE))
+sys.path.append(str(HERE.parents[1] / "benchmarks"))
 
 
 @pytest.fixture(scope="session")
