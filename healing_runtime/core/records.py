@@ -413,7 +413,7 @@ class Evidence:
     mission: str | None
     scenario: str
     scenario_document: Mapping[str, Json]
-    limits: Mapping[str, Mapping[str, float]]
+    limits: Mapping[str, Mapping[str, Json]]
     limits_sha256: str
     regressions: tuple[Mapping[str, str], ...]
     stages: tuple[StageResult, ...]
@@ -422,7 +422,7 @@ class Evidence:
     versions: Mapping[str, str]
     fingerprint: Mapping[str, Json]
     confinement: str
-    workers: Mapping[str, Mapping[str, float]]
+    workers: Mapping[str, Mapping[str, Json]]
     latency: Mapping[str, float] | None
     bound_to: Mapping[str, str] = dataclasses.field(default_factory=dict)
     stands_on: str = ""

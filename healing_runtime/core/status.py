@@ -64,6 +64,10 @@ class Stage(enum.StrEnum):
     PROBATION = "probation"
 
 
+AFTER_THE_GATE = (Stage.APPROVAL, Stage.PROBATION)
+"""Stages that may refuse what the gate had accepted."""
+
+
 class GatePolicy(enum.StrEnum):
     """The policies of the gate; each writes evidence under its name, and nothing else accepts.
 

@@ -13,12 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 from healing_runtime.core import codec
 from healing_runtime.core.errors import RecordError
 from healing_runtime.core.records import Scenario
+from healing_runtime.core.status import AFTER_THE_GATE, Stage
 from healing_runtime.gate.evidence import SEAL, seal_of
 
 Number = float | Literal["inf", "-inf"] | None
 """JSON has no infinities and no NaN: they are words, and null."""
 
-_CHAIN = ["contract", "syntax", "ownership", "trace", "passes", "export", "flights"]
+_CHAIN = [stage.value for stage in Stage if stage not in AFTER_THE_GATE]
 _HASH = r"^sha256:[0-9a-f]{64}$"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from healing_runtime.core import codec
 from healing_runtime.core.records import Acceptance, Evidence
-from healing_runtime.core.status import GatePolicy, Stage
+from healing_runtime.core.status import AFTER_THE_GATE, GatePolicy, Stage
 from healing_runtime.gate import statistics
 from healing_runtime.gate.records import Candidate, Context, Standing
 
@@ -70,7 +70,7 @@ def _differing(evidence: Evidence, candidate: Candidate, context: Context) -> st
 
 def _standing(sha256: str, evidence: Evidence, acceptance: Acceptance) -> Standing | str:
     """What the stages of the evidence hold, if it is all that an acceptance by `full` holds."""
-    judged = [stage for stage in Stage if stage is not Stage.PROBATION]
+    judged = [stage for stage in Stage if stage not in AFTER_THE_GATE]
     if [result.stage for result in evidence.stages] != judged or not all(r.accepted for r in evidence.stages):
         return "its evidence does not hold every stage of the gate"
     facts = {result.stage: result.facts for result in evidence.stages}

@@ -17,13 +17,11 @@ from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.codec import digest, plain, read
 from healing_runtime.core.errors import InputError, RecordError
 from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, Source, StageResult
-from healing_runtime.core.status import Stage
+from healing_runtime.core.status import AFTER_THE_GATE, Stage
 from healing_runtime.supervisor.comparing import content_of
 from healing_runtime.supervisor.record import Record, RecordedBrain, cause
 
 Build = Callable[[Source], ProgramBlob]
-AFTER_THE_GATE = (Stage.APPROVAL, Stage.PROBATION)
-"""Stages that may refuse what the gate had accepted."""
 
 
 class SnapshotDiffers(Exception):

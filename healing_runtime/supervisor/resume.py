@@ -22,7 +22,7 @@ from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.codec import plain, read
 from healing_runtime.core.errors import InputError, NotFoundInCatalogue, OutsideError, RecordError, ReplayDivergence
 from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, RepairRequest, Source, StageResult
-from healing_runtime.core.status import Outcome
+from healing_runtime.core.status import AFTER_THE_GATE, Outcome
 from healing_runtime.gate.evidence import unsealed
 from healing_runtime.gate.policy import candidate_of
 from healing_runtime.ledger.store import Ledger
@@ -30,7 +30,7 @@ from healing_runtime.supervisor.approval import AWAITING, Ask, by_people, kept_p
 from healing_runtime.supervisor.continued import ContinuedLog
 from healing_runtime.supervisor.memoir import LEDGER, Memoir
 from healing_runtime.supervisor.preparation import Prepared
-from healing_runtime.supervisor.recall import AFTER_THE_GATE, Build, Recalled, SnapshotDiffers, must_agree, recalled
+from healing_runtime.supervisor.recall import Build, Recalled, SnapshotDiffers, must_agree, recalled
 from healing_runtime.supervisor.record import Record, RecordedBrain
 from healing_runtime.supervisor.replay import conditions
 from healing_runtime.supervisor.result import RunResult

@@ -104,16 +104,16 @@ def commanding(commands, contract=()):
     interface = dataclasses.replace(plain.interface, controller=told, packed_size=6) if contract else plain.interface
     interface = dataclasses.replace(interface, columns=columns) if contract else interface
 
-    def tick(params, carry, observed, true):
-        carry, packed = plain.tick(params, carry, observed, true)
-        now = int(carry.floats[0]) - 1
+    def tick(params, memory, sample):
+        memory, packed = plain.tick(params, memory, sample)
+        now = int(plain.carried(memory).floats[0]) - 1
         packed[0] = commands(now)
         packed[1], packed[2] = float(not np.isfinite(packed[0])), float(np.isfinite(packed[0]))
         if contract:
             fine = contract[0] != now
             packed[1] = float(not fine)
             packed = np.concatenate([packed, [1.0 if fine else -1.0, float(fine)]])
-        return carry, packed
+        return memory, packed
 
     return dataclasses.replace(plain, tick=tick, interface=interface)
 

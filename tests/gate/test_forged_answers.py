@@ -125,11 +125,11 @@ def test_an_error_of_any_kind_is_a_refusal_of_a_build(sandbox):
 
 
 def test_more_reports_than_flights_pass_no_examination(monkeypatch):
-    """Twelve neighbours fit a worker; one that reports a thousand kept flights has not flown them."""
+    """A worker gets so many neighbours; one that reports a thousand kept flights has not flown them."""
     monkeypatch.setattr("healing_runtime.gate.flights.wire.blob_message", lambda program: ({}, ()))
     acceptance = kit.scenario().acceptance
     drawn = neighbourhood.neighbours(kit.scenario(), neighbourhood.generator(1, "i", "c", 1))
-    with pytest.raises(WorkerFailed, match="1000 reports of 12 flights"):
+    with pytest.raises(WorkerFailed, match=f"1000 reports of {neighbourhood.CHUNK} flights"):
         neighbourhood.examine(Answering(answer(*[KEPT] * 1000)), Built(), drawn, acceptance, 1, "")
 
 

@@ -15,7 +15,7 @@ from healing_runtime.core.status import Severity, Status
 from healing_runtime.gate.report import report
 from healing_runtime.loop.rollout import Flight, inside_limits
 
-INTERFACE: Any = SimpleNamespace(slices={"action": slice(0, 1)})
+INTERFACE: Any = SimpleNamespace(slices={"action": slice(0, 1), "state_floats": slice(1, None)})
 
 
 def verdict(id="floor", status=Status.TRUE, rho=1.0, severity=Severity.CRITICAL, mission=False, broken=None):
@@ -36,7 +36,6 @@ def flight(*verdicts, commands=(5.0, 5.0, 5.0, 5.0), true=0.0, first=0, trip=Non
         robustness=1.0,
         finite=bool(np.isfinite(packed).all() and np.isfinite(trace.true).all()),
         within_limits=bool(inside_limits(packed, kit.TABLE.action).all()),
-        digest="sha256:0",
     )
 
 
