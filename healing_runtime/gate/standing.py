@@ -102,7 +102,12 @@ def _examined(found: Any, acceptance: Acceptance) -> Mapping[str, Any] | None:
         raise ValueError(f"{passed} of {samples} neighbours prove a pass rate of {bound:.4g}")
     needed = statistics.passes_needed(samples, acceptance.min_pass_rate, confidence)
     counts = {"accepted": True, "number": number, "samples": samples, "flown": flown, "passed": passed}
-    return counts | {"needed": needed, "confidence": confidence, "lower_bound": bound}
+    return counts | {
+        "needed": needed,
+        "confidence": confidence,
+        "lower_bound": bound,
+        "digest": _text(found["digest"]),
+    }
 
 
 def _count(value: Any) -> int:
