@@ -186,15 +186,24 @@ def decide(policy: str, stages: Stages, candidate: Candidate) -> tuple[Decision,
     return decision, candidate
 
 
-def admit(sandbox: Sandbox, source: Source, course: Course, table: SignalTable, kept: KeptPrograms) -> ProgramBlob:
+def admit(
+    sandbox: Sandbox,
+    source: Source,
+    course: Course,
+    table: SignalTable,
+    kept: KeptPrograms,
+    original: Source | None = None,
+) -> ProgramBlob:
     """Build the program of an initial controller: syntax, trace, passes, export. It is the user's own file.
+
+    With `original` it is that of a patch which was accepted before, with the asserts of its original.
 
     Raises:
         SubsetError: a stage refuses it; with file, line and column.
         WorkerFailed: a worker did not survive it.
     """
     language_source.parse(source.text, name=source.name, path=source.path)
-    traced = ask_trace(sandbox, source, source, course, table)
+    traced = ask_trace(sandbox, source, original or source, course, table)
     for finding in traced.findings:
         if finding.severity == "error":
             where = Location(source.path, finding.line, finding.column)

@@ -81,8 +81,9 @@ class Examiner:
             self._narrate(f"{source.name} flew well from {fallback.STATES} drawn states")
         return admitted
 
-    def _build(self, source: Source) -> ProgramBlob:
-        return policy.admit(self.sandbox, source, self.course, self.prepared.table, self._kept)
+    def _build(self, source: Source, patch: bool = False) -> ProgramBlob:
+        original = self.prepared.source if patch else None
+        return policy.admit(self.sandbox, source, self.course, self.prepared.table, self._kept, original)
 
     # ------------------------------------------------------------ judging
     def judge_for(

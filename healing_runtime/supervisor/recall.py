@@ -21,7 +21,8 @@ from healing_runtime.core.status import AFTER_THE_GATE, Stage
 from healing_runtime.supervisor.comparing import content_of
 from healing_runtime.supervisor.record import Record, RecordedBrain, cause
 
-Build = Callable[[Source], ProgramBlob]
+Build = Callable[[Source, bool], ProgramBlob]
+"""The program of a controller; True says that it is a patch, with which the asserts of its original fly."""
 
 
 class SnapshotDiffers(Exception):
@@ -145,7 +146,7 @@ class Recall:
                 return decision
             text = proposal.source
             source = other or dataclasses.replace(flying, text=text, sha256=digest(text))
-            program = build(source)
+            program = build(source, other is None)
             self._programs[program.sha256] = program
             return dataclasses.replace(decision, program_sha256=program.sha256)
 

@@ -279,7 +279,7 @@ class Resumption:
         """Whether the accepted executable is to be had: as it waited, from the cache, or built to those bytes."""
         if not decision.accepted:
             return True
-        program = kept_program(self._folder, str(decision.program_sha256)) or build(source)
+        program = kept_program(self._folder, str(decision.program_sha256)) or build(source, True)
         self._programs[program.sha256] = program
         return program.sha256 == decision.program_sha256
 
