@@ -66,7 +66,7 @@ def run(
     from healing_runtime.app import flights
 
     chosen = {"SCENARIO": scenario, "--brain": brain, "--policy": policy, "--seed": seed}
-    given = [name for name, value in chosen.items() if value is not None]
+    given = [name for name, value in chosen.items() if value is not None] + ["--no-memory"] * no_memory
     if resume is not None and given:
         raise InputError(f"a run goes on as it began; leave {' and '.join(given)} out beside --resume.")
     if resume is None and scenario is None:
@@ -76,14 +76,14 @@ def run(
             "brain_fallback": not no_brain_fallback,
             "out": out,
             "strict": strict,
-            "memory": not no_memory,
             "approve": reviewing.asker(progress) if output.on_terminal() and not as_json else None,
             "narrate": progress.phase,
         }
         if resume is not None:
             result = flights.resume(resume, **choices)
         else:
-            result = flights.run(str(scenario), brain=brain or "embedded", policy=policy, seed=seed, **choices)
+            asked = {"brain": brain or "embedded", "policy": policy, "seed": seed, "memory": not no_memory}
+            result = flights.run(str(scenario), **asked, **choices)
     document = dict(result.document)
     output.emit(document, as_json, lambda: summary(document, result.folder))
     raise typer.Exit(result.exit_code)

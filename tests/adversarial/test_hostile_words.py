@@ -10,6 +10,7 @@ from healing_runtime.cli import incidents, output
 from healing_runtime.core.codec import digest
 from healing_runtime.core.records import Attempt, Decision, Proposal, StageResult
 from healing_runtime.core.status import Stage
+from healing_runtime.gate.standing import nothing_kept
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.repair.repair import Judged
 from healing_runtime.supervisor.memoir import Memoir
@@ -23,6 +24,7 @@ WORDS = ("half of a pair: \ud800", "\x1b[2J\x1b]0;healed\x07", "right \u202e to 
 def test_a_refused_proposal_is_on_record_whatever_it_holds(tmp_path, capsys, words):
     memoir: Any = Memoir.__new__(Memoir)
     memoir.folder, memoir.journal = RunFolder.create(tmp_path, "r/s"), SimpleNamespace(event=lambda *a, **facts: None)
+    memoir.evidence_of = nothing_kept
     story = IncidentStory(SimpleNamespace(id="0001-x", tick=7))  # type: ignore[arg-type]
     stages = (StageResult(Stage.CONTRACT, False, "no"),)
     attempt = Attempt("b", Proposal(words, "file", f"x = 1  # {words}", (words,)), stages)

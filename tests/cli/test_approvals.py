@@ -51,7 +51,7 @@ def waiting(home, run="r1"):
     """A run's record with a patch that waits, as far as a decision looks at it; gives the hash."""
     bound = {
         "patch": digest(AFTER),
-        "evidence": digest(EVIDENCE),
+        "evidence": EVIDENCE["evidence_sha256"],
         "scenario": digest(read(Scenario, SCENARIO)),
         "program": "sha256:p",
     }
@@ -89,7 +89,7 @@ def test_approved_by_name_with_a_note_and_shown(home, capsys):
     assert execute(["patches", "approve", patch, "--by", "ann", "--note", "read it", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["decision"], document["by"], document["note"]) == ("approved", "ann", "read it")
-    assert document["bound"]["evidence"] == digest(EVIDENCE) and states(home) == ["approved"]
+    assert document["bound"]["evidence"] == EVIDENCE["evidence_sha256"] and states(home) == ["approved"]
     assert execute(["patches", "show", patch]) == 0
     shown = capsys.readouterr().out
     assert "state: approved" in shown and "approved: ann at " in shown and ": read it\n" in shown

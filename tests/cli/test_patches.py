@@ -142,6 +142,7 @@ def proven(before=BEFORE, after=AFTER):
         "stages": [*before_it, {"stage": "flights", **stage, "facts": facts}],
         "seeds": {"run": 1, "neighbourhood": None}, "versions": {}, "fingerprint": {}, "confinement": "process",
         "takeover": {"resume_tick": 0, "bracket": [0, None], "action_step": {}}, "workers": {}, "latency": None,
+        "bound_to": {}, "stands_on": "", "valid_until_tick": 0,
     }  # fmt: skip
     return {"evidence_sha256": seal_of(document), **document}
 
