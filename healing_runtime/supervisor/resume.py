@@ -25,6 +25,7 @@ from healing_runtime.core.records import Decision, Evidence, Incident, Proposal,
 from healing_runtime.core.status import AFTER_THE_GATE, Outcome
 from healing_runtime.gate.evidence import unsealed
 from healing_runtime.gate.policy import candidate_of
+from healing_runtime.gate.trials import spent
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.supervisor.approval import AWAITING, Ask, by_people, kept_program, review_of
 from healing_runtime.supervisor.continued import ContinuedLog
@@ -267,8 +268,7 @@ class Resumption:
             decision, evidence = found
             if evidence is not None:
                 self._evidence[str(decision.program_sha256)] = evidence
-            examined = decision.stages[-1].facts.get("neighbourhood") or {}
-            self._examined[incident.id] = max(self._examined.get(incident.id, 0), examined.get("number", 0))
+            self._examined[incident.id] = max(self._examined.get(incident.id, 0), spent(decision))
             return decision
 
         return judge
