@@ -391,7 +391,7 @@ class Evidence:
         versions, fingerprint: of packages, and of the machine.
         confinement: what workers were confined by.
         workers: kind of job -> what its worker might use.
-        latency: what a tick took in a worker; not part of the hash.
+        latency: what a tick took in a worker; the hash is over None in its place.
         bound_to: hashes of what else the verdict hangs on (`gate.records.Context.bound_to`).
         stands_on: hash of the evidence whose neighbourhood bound was taken over; empty where the neighbours were flown.
         valid_until_tick: the last tick that the flight of the whole scenario covered: beyond it the patch does not fly.

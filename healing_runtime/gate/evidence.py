@@ -16,8 +16,6 @@ from healing_runtime.gate.trials import MAX_REGRESSIONS
 from healing_runtime.sandbox.messages import Limits
 
 SEAL = "evidence_sha256"
-UNSEALED = (SEAL, "latency")
-"""What the hash does not cover: itself, and what a clock said. Equal work has equal hashes."""
 
 _VERSIONS = ("python", "jax", "jaxlib", "numpy", "pybullet", "healing_runtime")
 _WORKERS: Mapping[str, Limits] = {
@@ -122,11 +120,10 @@ def unsealed(document: Any) -> Evidence:
 
 
 def seal_of(document: Any) -> str:
-    """The hash of an evidence document: over the canonical JSON of all that it says, without a latency.
+    """The hash of an evidence document: over the canonical JSON of all that it says, with no value for its latency.
 
+    So equal work has equal hashes, and it is the hash by which the patch memory keeps the record (`ledger/sealed.py`).
     Empty where it is no document at all.
-
-    So it is the hash by which the patch memory keeps the record (`ledger/sealed.py`).
     """
     if not isinstance(document, Mapping):
         return ""
