@@ -378,7 +378,7 @@ class Evidence:
         edit_kind, diagnosis, changed_assumptions: the proposal's own words.
         controller, controller_before, controller_after: its name, and the sources by hash.
         program_sha256: the executable that flies, and no other.
-        robot, simulation: its name, and one hash over the code that simulates it.
+        robot: its name.
         incident: `id`, `assertion` and `tick` of what the patch mends.
         assertions: file -> hash.
         mission: the id that was to be accomplished.
@@ -407,7 +407,6 @@ class Evidence:
     controller_after: str
     program_sha256: str | None
     robot: str
-    simulation: str
     incident: Mapping[str, Json]
     assertions: Mapping[str, str]
     mission: str | None

@@ -36,7 +36,6 @@ def evidence(
     brain: str,
     confinement: str,
     fingerprint: Mapping[str, Json],
-    simulation: str = "",
 ) -> Evidence:
     """The record of an acceptance: what was run, with what, by whom it was written.
 
@@ -48,7 +47,6 @@ def evidence(
     limits = limits_of(context.table)
     regressions = context.regressions[:MAX_REGRESSIONS] if scenario.acceptance.regressions else ()
     flights = decision.stages[-1].facts if decision.stages else {}
-    examined = flights.get("neighbourhood")
     step = next((f["action_step"] for f in reversed(flights.get("incident") or ()) if f["kept"]), {})
     return Evidence(
         policy=decision.policy,
@@ -61,7 +59,6 @@ def evidence(
         controller_after=after,
         program_sha256=decision.program_sha256,
         robot=scenario.robot,
-        simulation=simulation,
         incident={"id": incident.id, "assertion": incident.assertion, "tick": incident.tick},
         assertions={file.name: file.sha256 for file in context.course.files},
         mission=scenario.mission,
@@ -73,7 +70,7 @@ def evidence(
         stages=decision.stages,
         seeds={
             "run": scenario.seed,
-            "neighbourhood": [scenario.seed, incident.id, after, examined["number"]] if examined else None,
+            "neighbourhood": _key(flights, scenario.seed, incident.id, after),
         },
         takeover={"resume_tick": decision.resume_tick, "bracket": decision.bracket, "action_step": step},
         versions={name: str(fingerprint.get(name)) for name in _VERSIONS},
@@ -85,6 +82,13 @@ def evidence(
         stands_on=str(flights.get("stands_on", "")),
         valid_until_tick=_valid_until(decision),
     )
+
+
+def _key(flights: Mapping[str, Any], seed: int, incident: str, patch: str) -> list[Json] | None:
+    """The key of the held-out draws; those that a remembered patch stands on were made for the incident of then."""
+    if (examined := flights.get("neighbourhood")) is None:
+        return None
+    return [seed, flights.get("drawn_for", incident), patch, examined["number"]]
 
 
 def _valid_until(decision: Decision) -> int | None:
