@@ -89,13 +89,13 @@ class Cassette:
         """
         asked = question(request)
         key = codec.digest(asked)
-        asked_before = len(request.attempts)
+        asked_before, said = len(request.attempts), ProposalModel.model_fields
         line = {
             "format": FORMAT,
             "brain": brain,
             "key": key,
             "about": {"assertion": request.assertion, "controller": request.controller, "attempt": asked_before + 1},
-            "proposals": [{name: codec.plain(getattr(p, name)) for name in ProposalModel.model_fields} for p in proposals],
+            "proposals": [{name: codec.plain(getattr(p, name)) for name in said} for p in proposals],
         }
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

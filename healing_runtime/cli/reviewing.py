@@ -53,8 +53,11 @@ def in_short(evidence: Mapping[str, Any]) -> Iterator[str]:
     yield f"passed {names} (policy {evidence.get('policy', '?')}, confinement {evidence.get('confinement', '?')})"
     facts = next((s["facts"] for s in reversed(stages) if s.get("facts", {}).get("scenario")), {})
     if facts:
-        regressions = output.count(len(facts.get("regressions", ())), "regression")
-        yield f"flown: the incident, the whole scenario twice, {regressions}"
+        flown = facts.get("regressions", ())
+        regressions = "; regressions: those of the evidence"
+        if flown is not None:
+            regressions = f", {output.count(len(flown), 'regression')}"
+        yield f"flown: the incident, the whole scenario twice{regressions}"
     if held := facts.get("neighbourhood"):
         yield (
             f"held-out neighbours: {held['passed']} of {held['flown']} flown kept every promise, {held['needed']} of "

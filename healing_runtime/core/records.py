@@ -378,7 +378,7 @@ class Evidence:
         edit_kind, diagnosis, changed_assumptions: the proposal's own words.
         controller, controller_before, controller_after: its name, and the sources by hash.
         program_sha256: the executable that flies, and no other.
-        robot, simulation: its name, and one hash over the code that simulates it.
+        robot: its name.
         incident: `id`, `assertion` and `tick` of what the patch mends.
         assertions: file -> hash.
         mission: the id that was to be accomplished.
@@ -391,7 +391,7 @@ class Evidence:
         versions, fingerprint: of packages, and of the machine.
         confinement: what workers were confined by.
         workers: kind of job -> what its worker might use.
-        latency: what a tick took in a worker; not part of the hash.
+        latency: what a tick took in a worker; the hash is over None in its place.
         bound_to: hashes of what else the verdict hangs on (`gate.records.Context.bound_to`).
         stands_on: hash of the evidence whose neighbourhood bound was taken over; empty where the neighbours were flown.
         valid_until_tick: the last tick that the flight of the whole scenario covered: beyond it the patch does not fly.
@@ -407,7 +407,6 @@ class Evidence:
     controller_after: str
     program_sha256: str | None
     robot: str
-    simulation: str
     incident: Mapping[str, Json]
     assertions: Mapping[str, str]
     mission: str | None

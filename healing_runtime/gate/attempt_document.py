@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
@@ -14,7 +14,7 @@ from healing_runtime.core import codec
 from healing_runtime.core.errors import RecordError
 from healing_runtime.core.status import Stage
 
-STAGES = tuple(stage.value for stage in Stage)
+_ORDER = list(Stage)
 
 
 class _Strict(BaseModel):
@@ -22,18 +22,19 @@ class _Strict(BaseModel):
 
 
 class ProposalDocument(_Strict):
-    """What a brain wrote; nothing of it is trusted."""
+    """What a brain wrote, or what the patch memory offered (`stands_on`); nothing of it is trusted."""
 
     diagnosis: str
     edit_kind: str
     source: str
     changed_assumptions: list[str]
+    stands_on: str
 
 
 class StageResultDocument(_Strict):
     """What one stage said: why it refused, at which line, and with which counterexample (`facts.counterexample`)."""
 
-    stage: Literal["contract", "syntax", "ownership", "trace", "passes", "export", "flights", "probation"]
+    stage: Stage
     accepted: bool
     reason: str
     line: int | None
@@ -41,7 +42,10 @@ class StageResultDocument(_Strict):
 
 
 class AttemptDocument(_Strict):
-    """`attempt-NN.json`. Stages stand in the order of the gate; the last one alone may have refused."""
+    """`attempt-NN.json`. Stages stand in the order of the gate; the last one alone may have refused.
+
+    `not_remembered` is there where a patch that named evidence was judged in full all the same.
+    """
 
     brain: str
     proposal: ProposalDocument
@@ -50,10 +54,11 @@ class AttemptDocument(_Strict):
     stages: list[StageResultDocument] = Field(min_length=1)
     wall_s: dict[str, float]
     stage_s: dict[str, float]
+    not_remembered: str = ""
 
     @model_validator(mode="after")
     def _is_one_chain(self) -> AttemptDocument:
-        order = [STAGES.index(stage.stage) for stage in self.stages]
+        order = [_ORDER.index(stage.stage) for stage in self.stages]
         if order != sorted(set(order)):
             raise ValueError("its stages are not in the order of the gate")
         if not all(stage.accepted for stage in self.stages[:-1]):

@@ -16,8 +16,6 @@ from healing_runtime.gate.trials import MAX_REGRESSIONS
 from healing_runtime.sandbox.messages import Limits
 
 SEAL = "evidence_sha256"
-UNSEALED = (SEAL, "latency")
-"""What the hash does not cover: itself, and what a clock said. Equal work has equal hashes."""
 
 _VERSIONS = ("python", "jax", "jaxlib", "numpy", "pybullet", "healing_runtime")
 _WORKERS: Mapping[str, Limits] = {
@@ -38,7 +36,6 @@ def evidence(
     brain: str,
     confinement: str,
     fingerprint: Mapping[str, Json],
-    simulation: str = "",
 ) -> Evidence:
     """The record of an acceptance: what was run, with what, by whom it was written.
 
@@ -50,7 +47,6 @@ def evidence(
     limits = limits_of(context.table)
     regressions = context.regressions[:MAX_REGRESSIONS] if scenario.acceptance.regressions else ()
     flights = decision.stages[-1].facts if decision.stages else {}
-    examined = flights.get("neighbourhood")
     step = next((f["action_step"] for f in reversed(flights.get("incident") or ()) if f["kept"]), {})
     return Evidence(
         policy=decision.policy,
@@ -63,7 +59,6 @@ def evidence(
         controller_after=after,
         program_sha256=decision.program_sha256,
         robot=scenario.robot,
-        simulation=simulation,
         incident={"id": incident.id, "assertion": incident.assertion, "tick": incident.tick},
         assertions={file.name: file.sha256 for file in context.course.files},
         mission=scenario.mission,
@@ -75,7 +70,7 @@ def evidence(
         stages=decision.stages,
         seeds={
             "run": scenario.seed,
-            "neighbourhood": [scenario.seed, incident.id, after, examined["number"]] if examined else None,
+            "neighbourhood": _key(flights, scenario.seed, incident.id, after),
         },
         takeover={"resume_tick": decision.resume_tick, "bracket": decision.bracket, "action_step": step},
         versions={name: str(fingerprint.get(name)) for name in _VERSIONS},
@@ -87,6 +82,13 @@ def evidence(
         stands_on=str(flights.get("stands_on", "")),
         valid_until_tick=_valid_until(decision),
     )
+
+
+def _key(flights: Mapping[str, Any], seed: int, incident: str, patch: str) -> list[Json] | None:
+    """The key of the held-out draws; those that a remembered patch stands on were made for the incident of then."""
+    if (examined := flights.get("neighbourhood")) is None:
+        return None
+    return [seed, flights.get("drawn_for", incident), patch, examined["number"]]
 
 
 def _valid_until(decision: Decision) -> int | None:
@@ -122,11 +124,10 @@ def unsealed(document: Any) -> Evidence:
 
 
 def seal_of(document: Any) -> str:
-    """The hash of an evidence document: over the canonical JSON of all that it says, without a latency.
+    """The hash of an evidence document: over the canonical JSON of all that it says, with no value for its latency.
 
+    So equal work has equal hashes, and it is the hash by which the patch memory keeps the record (`ledger/sealed.py`).
     Empty where it is no document at all.
-
-    So it is the hash by which the patch memory keeps the record (`ledger/sealed.py`).
     """
     if not isinstance(document, Mapping):
         return ""

@@ -161,7 +161,6 @@ class EvidenceDocument(_Strict):
     controller_after: str = Field(pattern=_HASH)
     program_sha256: str = Field(pattern=_HASH)
     robot: str
-    simulation: str
     incident: IncidentDocument
     assertions: dict[str, str]
     mission: str | None

@@ -91,6 +91,7 @@ class FlownAgain:
             "regressions": None,
             "neighbourhood": stood.neighbourhood,
             "stands_on": stood.sha256,
+            "drawn_for": stood.drawn_for,
         }
         bracket = (ticks[-1], ticks[-2] if len(ticks) > 1 else None)
         return dataclasses.replace(candidate.passed(Stage.FLIGHTS, facts), resume_tick=ticks[-1], bracket=bracket)

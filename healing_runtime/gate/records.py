@@ -82,12 +82,14 @@ class Standing:
         flown: digests of the flights of the incident, and of that of the scenario.
         neighbourhood: the counts of the held-out examination, its bound calculated from them here; None where the
             scenario asks for none.
+        drawn_for: id of the incident that was mended then; it is in the key of the neighbours that were counted.
     """
 
     sha256: str
     exported: str
     flown: tuple[tuple[str, ...], str]
     neighbourhood: Mapping[str, Any] | None
+    drawn_for: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from healing_runtime.core import codec
-from healing_runtime.core.records import Acceptance, Evidence
+from healing_runtime.core.records import Acceptance, Evidence, Scenario
 from healing_runtime.core.status import AFTER_THE_GATE, GatePolicy, Stage
 from healing_runtime.gate import statistics
 from healing_runtime.gate.records import Candidate, Context, Standing
@@ -47,7 +47,7 @@ def standing(candidate: Candidate, context: Context, find: Find) -> Standing | s
         return _NOT_STOOD_ON.get(evidence.policy, "its evidence is by no policy of the gate")
     if (differing := _differing(evidence, candidate, context)) is not None:
         return f"{differing} is not what its evidence is about"
-    return _standing(named, evidence, context.course.scenario.acceptance)
+    return _standing(named, evidence, context.course.scenario)
 
 
 def _differing(evidence: Evidence, candidate: Candidate, context: Context) -> str | None:
@@ -68,7 +68,7 @@ def _differing(evidence: Evidence, candidate: Candidate, context: Context) -> st
     return next((what for what, then, now in pairs if not then or then != now), None)
 
 
-def _standing(sha256: str, evidence: Evidence, acceptance: Acceptance) -> Standing | str:
+def _standing(sha256: str, evidence: Evidence, scenario: Scenario) -> Standing | str:
     """What the stages of the evidence hold, if it is all that an acceptance by `full` holds."""
     judged = [stage for stage in Stage if stage not in AFTER_THE_GATE]
     if [result.stage for result in evidence.stages] != judged or not all(r.accepted for r in evidence.stages):
@@ -81,10 +81,11 @@ def _standing(sha256: str, evidence: Evidence, acceptance: Acceptance) -> Standi
             tuple(_text(flight["digest"]) for flight in flights["incident"]),
             _text(flights["scenario"]["digest"]),
         )
-        neighbourhood = _examined(flights["neighbourhood"], acceptance)
+        neighbourhood = _examined(flights["neighbourhood"], scenario.acceptance)
+        drawn_for = _drawn_for(evidence, scenario.seed, neighbourhood)
     except (KeyError, TypeError, ValueError) as error:
         return f"its evidence does not prove what the scenario asks ({error})"
-    return Standing(sha256, exported, flown, neighbourhood)
+    return Standing(sha256, exported, flown, neighbourhood, drawn_for)
 
 
 def _examined(found: Any, acceptance: Acceptance) -> Mapping[str, Any] | None:
@@ -108,6 +109,15 @@ def _examined(found: Any, acceptance: Acceptance) -> Mapping[str, Any] | None:
         "lower_bound": bound,
         "digest": _text(found["digest"]),
     }
+
+
+def _drawn_for(evidence: Evidence, seed: int, counts: Mapping[str, Any] | None) -> str:
+    """The incident that was mended then. ValueError where the counted neighbours were not drawn for it."""
+    incident = _text(evidence.incident["id"])
+    key = None if counts is None else [seed, incident, evidence.controller_after, counts["number"]]
+    if evidence.seeds["neighbourhood"] != key:
+        raise ValueError("its neighbours were drawn with another key")
+    return incident
 
 
 def _count(value: Any) -> int:

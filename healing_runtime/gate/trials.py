@@ -9,8 +9,8 @@ from concurrent.futures import Future
 
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.errors import InputError, SandboxFailed, WorkerFailed
-from healing_runtime.core.records import Scenario
-from healing_runtime.core.status import Stage
+from healing_runtime.core.records import Decision, Scenario
+from healing_runtime.core.status import GatePolicy, Stage
 from healing_runtime.gate import neighbourhood
 from healing_runtime.gate.build import Garage
 from healing_runtime.gate.flights import Leg, ask_flights, latency_of, reports_of
@@ -24,6 +24,8 @@ from healing_runtime.sandbox.messages import Message
 from healing_runtime.sandbox.zygote import Sandbox
 
 MAX_REGRESSIONS = 10
+LEFT = "examinations_left"
+"""Fact of a candidate that came as far as its neighbours: how often its incident may still be examined."""
 
 
 def resume_ticks(scenario: Scenario, trip_tick: int) -> tuple[int, ...]:
@@ -40,6 +42,18 @@ def resume_ticks(scenario: Scenario, trip_tick: int) -> tuple[int, ...]:
         ticks.append(number * every)
         back = 2 * back + 1
     return (*ticks, 0)
+
+
+def spent(decision: Decision) -> int:
+    """Examinations that a decision's incident had spent after it: however they ended, and only `full` examines.
+
+    It may have been read from somewhere: what is no such count stands for all of them.
+    """
+    facts = decision.stages[-1].facts if decision.stages else {}
+    if decision.policy != GatePolicy.FULL or LEFT not in facts:
+        return 0
+    left = facts[LEFT]
+    return EXAMINATIONS - left if type(left) is int and 0 <= left <= EXAMINATIONS else EXAMINATIONS
 
 
 class Trials:
@@ -162,12 +176,12 @@ class Trials:
             return before.passed(Stage.FLIGHTS, {**nominal, "neighbourhood": None})
         if self._examined[incident] >= EXAMINATIONS:
             reason = f"the incident's {EXAMINATIONS} examinations on held-out neighbours are spent."
-            return before.stopped(Stage.FLIGHTS, reason, facts={"flight": "neighbourhood", "examinations_left": 0})
+            return before.stopped(Stage.FLIGHTS, reason, facts={"flight": "neighbourhood", LEFT: 0})
         self._examined[incident] += 1
         number = self._examined[incident]
         rng = neighbourhood.generator(scenario.seed, incident, candidate.source.sha256, number)
         drawn = neighbourhood.neighbours(scenario, rng)
-        left = {"examinations_left": EXAMINATIONS - number}
+        left = {LEFT: EXAMINATIONS - number}
         try:
             result = neighbourhood.examine(self._sandbox, program, drawn, acceptance, number, context.sim_root)
         except SandboxFailed:

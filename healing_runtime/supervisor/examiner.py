@@ -144,7 +144,6 @@ class Examiner:
             brain=outcome.brain,
             confinement=self.sandbox.confinement,
             fingerprint=fingerprint(),
-            simulation=self._surroundings.simulation,
         )
 
     def _resumes(self, incident: Incident, deck: Deck) -> tuple[Resume, ...]:

@@ -25,6 +25,7 @@ from healing_runtime.core.records import Decision, Evidence, Incident, Proposal,
 from healing_runtime.core.status import AFTER_THE_GATE, Outcome
 from healing_runtime.gate.evidence import unsealed
 from healing_runtime.gate.policy import candidate_of
+from healing_runtime.gate.trials import spent
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.supervisor.approval import AWAITING, Ask, by_people, kept_program, review_of
 from healing_runtime.supervisor.continued import ContinuedLog
@@ -194,14 +195,24 @@ class Entry:
         try:
             stages = tuple(read(StageResult, stage) for stage in self.attempt["stages"])
             judged = tuple(stage for stage in stages if stage.stage not in AFTER_THE_GATE)
-            policy, wall_s = str(self.attempt["policy"]), dict(self.attempt["wall_s"])
-            if not all(stage.accepted for stage in judged):
-                return Decision(policy, False, judged, wall_s=wall_s), None
+            decision = Decision(
+                str(self.attempt["policy"]),
+                all(stage.accepted for stage in judged),
+                judged,
+                wall_s=dict(self.attempt["wall_s"]),
+                stage_s=dict(self.attempt["stage_s"]),
+                not_remembered=str(self.attempt.get("not_remembered", "")),
+            )
+            if not decision.accepted:
+                return decision, None
             patch = self.patches[source.sha256]
             where = patch["decision"]
-            bracket = None if where["bracket"] is None else tuple(where["bracket"])
-            program = str(where["program_sha256"])
-            accepted = Decision(policy, True, judged, int(where["resume_tick"]), bracket, program, wall_s)
+            accepted = dataclasses.replace(
+                decision,
+                resume_tick=int(where["resume_tick"]),
+                bracket=None if where["bracket"] is None else tuple(where["bracket"]),
+                program_sha256=str(where["program_sha256"]),
+            )
             return accepted, unsealed(patch["evidence"])
         except (KeyError, TypeError, ValueError):
             return None
@@ -257,8 +268,7 @@ class Resumption:
             decision, evidence = found
             if evidence is not None:
                 self._evidence[str(decision.program_sha256)] = evidence
-            examined = decision.stages[-1].facts.get("neighbourhood") or {}
-            self._examined[incident.id] = max(self._examined.get(incident.id, 0), examined.get("number", 0))
+            self._examined[incident.id] = max(self._examined.get(incident.id, 0), spent(decision))
             return decision
 
         return judge

@@ -15,6 +15,7 @@ from healing_runtime.cli import reviewing
 from healing_runtime.cli.main import execute
 from healing_runtime.core.codec import digest, plain, read
 from healing_runtime.core.records import Scenario
+from healing_runtime.gate.evidence import seal_of
 from healing_runtime.ledger.approvals import Approvals
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.supervisor.approval import Approve, Reject, review_of
@@ -27,17 +28,19 @@ SCENARIO = {
     "duration_ticks": 10, "control_hz": 10, "physics_hz": 100, "seed": 1, "initial": {}, "environment": {},
 }  # fmt: skip
 HELD = {"passed": 96, "flown": 96, "needed": 93, "samples": 96, "confidence": 0.975, "lower_bound": 0.962, "number": 1}
-EVIDENCE = {
+FLOWN = {"from_tick": 0, "last_tick": 9, "kept": True, "fault": "", "robustness": 0.4, "weakest": "low"}
+DOCUMENT = {
     "policy": "full",
     "confinement": "process",
     "stages": [
         {"stage": "contract", "accepted": True, "reason": "", "facts": {}},
         {
             "stage": "flights", "accepted": True, "reason": "",
-            "facts": {"scenario": {"kept": True}, "regressions": [{}], "neighbourhood": HELD},
+            "facts": {"scenario": FLOWN, "regressions": [FLOWN], "neighbourhood": HELD},
         },
     ],
 }  # fmt: skip
+EVIDENCE = {"evidence_sha256": seal_of(DOCUMENT), **DOCUMENT}
 
 
 @pytest.fixture
@@ -174,6 +177,22 @@ def test_the_answers(review, typed, answer, monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert "+GAIN = 2.0" in shown and "diagnosis: too slow" in shown
     assert "96 of 96 flown kept every promise, 93 of 96 were needed; with 97.5% confidence at least 0.962" in shown
+
+
+@pytest.mark.parametrize(
+    ("regressions", "said"),
+    [
+        ([FLOWN], "the whole scenario twice, 1 regression"),
+        ([], "the whole scenario twice, 0 regressions"),
+        (None, "the whole scenario twice; regressions: those of the evidence"),
+    ],
+    ids=["one", "none", "remembered"],
+)
+def test_what_was_flown_is_shown_whichever_policy_accepted(review, regressions, said):
+    facts = {**EVIDENCE["stages"][-1]["facts"], "regressions": regressions}
+    evidence = {**EVIDENCE, "stages": [{**EVIDENCE["stages"][-1], "facts": facts}]}
+    shown = reviewing.shown(type(review)(**{**vars(review), "evidence": evidence}))
+    assert f"flown: the incident, {said}" in list(shown)
 
 
 def test_ctrl_c_is_later(review, monkeypatch):

@@ -136,7 +136,7 @@ def proven(before=BEFORE, after=AFTER):
     document = {
         "policy": "full", "brain": "embedded", "edit_kind": "file", "diagnosis": "too slow", "changed_assumptions": [],
         "controller": "lander/mine", "controller_before": digest(before), "controller_after": digest(after),
-        "program_sha256": digest("program"), "robot": "lander", "simulation": "", "mission": None,
+        "program_sha256": digest("program"), "robot": "lander", "mission": None,
         "incident": {"id": "i1", "assertion": "soft", "tick": 5}, "assertions": {}, "scenario": digest(scenario),
         "scenario_document": scenario, "limits": {}, "limits_sha256": digest({}), "regressions": [],
         "stages": [*before_it, {"stage": "flights", **stage, "facts": facts}],

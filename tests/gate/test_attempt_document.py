@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from healing_runtime.core.codec import plain
 from healing_runtime.core.errors import RecordError
+from healing_runtime.core.records import Proposal
+from healing_runtime.core.status import Stage
 from healing_runtime.gate import attempt_document
 
 SCHEMA = Path(__file__).parents[2] / "docs/attempt.schema.json"
@@ -18,7 +21,7 @@ def stage(name, accepted=True, reason="", line=None):
 
 ATTEMPT = {
     "brain": "gemini:gemini-3-pro-preview",
-    "proposal": {"diagnosis": "d", "edit_kind": "file", "source": "x", "changed_assumptions": []},
+    "proposal": plain(Proposal("d", "file", "x")),
     "policy": "full",
     "accepted": False,
     "stages": [stage("contract"), stage("syntax", False, "imports os", 1)],
@@ -29,7 +32,20 @@ ATTEMPT = {
 
 def test_an_attempt_is_read_as_it_was_written():
     found = attempt_document.read(ATTEMPT)
-    assert found.model_dump() == ATTEMPT and found.stages[-1].line == 1
+    assert found.model_dump(exclude_unset=True) == ATTEMPT and found.stages[-1].line == 1
+
+
+def test_every_stage_may_have_refused():
+    for refused in Stage:
+        before = [stage(name.value) for name in list(Stage)[: list(Stage).index(refused)]]
+        document = {**ATTEMPT, "stages": [*before, stage(refused.value, False, "no")]}
+        assert attempt_document.read(document).stages[-1].stage == refused
+
+
+def test_a_remembered_patch_says_what_it_stands_on_and_why_it_was_judged_in_full():
+    proposal = plain(Proposal("d", "file", "x", stands_on="sha256:e"))
+    document = {**ATTEMPT, "proposal": proposal, "not_remembered": "its evidence is not kept here"}
+    assert attempt_document.read(document).model_dump(exclude_unset=True) == document
 
 
 @pytest.mark.parametrize(
@@ -41,6 +57,7 @@ def test_an_attempt_is_read_as_it_was_written():
         (lambda d: d["stages"][-1].update(reason=""), "a refusal has no reason"),
         (lambda d: d["stages"][-1].update(stage="guess"), "stages.1.stage"),
         (lambda d: d.pop("policy"), "policy: field required"),
+        (lambda d: d["proposal"].pop("stands_on"), "proposal.stands_on: field required"),
         (lambda d: d["stages"][0].update(accepted=1), "valid boolean"),
         (lambda d: d.update(stages=[]), "at least 1 item"),
         (lambda d: d.update(more=1), "extra inputs"),

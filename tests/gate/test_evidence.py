@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
+import re
 from pathlib import Path
 
 import gate_kit as kit
@@ -12,15 +14,17 @@ import pytest
 from healing_runtime.compile.cache import Cache
 from healing_runtime.core import codec
 from healing_runtime.core.errors import RecordError
+from healing_runtime.core.status import Stage
 from healing_runtime.gate import evidence_document, neighbourhood
-from healing_runtime.gate.evidence import UNSEALED, evidence, held_out, sealed
+from healing_runtime.gate.evidence import evidence, held_out, seal_of, sealed
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.policy import Gate
 from healing_runtime.gate.records import Resume
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.sandbox.zygote import Sandbox
 
-SCHEMA = Path(__file__).parents[2] / "docs/evidence.schema.json"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, SCHEMA = DOCS / "evidence.md", DOCS / "evidence.schema.json"
 LOW = kit.course(name="hopper/low", altitude=1.6)
 
 
@@ -96,18 +100,25 @@ def test_what_was_changed_or_is_incomplete_is_no_evidence(document, edit, said):
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
+def by_the_page(document):
+    """The hash as docs/evidence.md says it is made, with what Python ships."""
+    said = {key: value for key, value in document.items() if key != "evidence_sha256"} | {"latency": None}
+    return "sha256:" + hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
 def test_the_hash_is_of_everything_but_the_clock(document):
     document["latency"]["p50_s"] = 1.0
     assert evidence_document.read(document).latency.p50_s == 1.0
-    for key in set(document) - {*UNSEALED}:
+    assert by_the_page(document) == document["evidence_sha256"]
+    for key in set(document) - {"evidence_sha256", "latency"}:
         other = {**document, key: "changed"}
-        assert sealed_hash(other) != document["evidence_sha256"], key
+        assert seal_of(other) == by_the_page(other) != document["evidence_sha256"], key
 
 
-def sealed_hash(document):
-    from healing_runtime.gate.evidence import seal_of
-
-    return seal_of(document)
+def test_the_page_names_every_field_and_every_stage():
+    page = PAGE.read_text()
+    named = {name for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    assert named == set(evidence_document.EvidenceDocument.model_fields) | {stage.value for stage in Stage}
 
 
 def test_the_neighbours_are_drawn_and_flown_again_from_the_record(one, document, sandbox):

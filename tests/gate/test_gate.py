@@ -14,13 +14,13 @@ from healing_runtime.compile.programs import load
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core import codec
 from healing_runtime.core.errors import FileFormatError, SandboxFailed, SubsetError
-from healing_runtime.core.records import Snapshot
+from healing_runtime.core.records import Decision, Snapshot
 from healing_runtime.gate.evidence import evidence
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.neighbourhood import generator, neighbours
 from healing_runtime.gate.policy import Gate, admit, candidate_of, decide, full
 from healing_runtime.gate.records import Resume
-from healing_runtime.gate.trials import resume_ticks
+from healing_runtime.gate.trials import resume_ticks, spent
 from healing_runtime.sandbox.zygote import Sandbox
 
 
@@ -196,6 +196,7 @@ def test_held_out_refusals_give_counts_only_and_two_examinations_are_all(sandbox
     assert second.facts["examinations_left"] == 0
     third = refusal(judge(sandbox, kit.controller(kp=5.7), gate=gate))
     assert "examinations on held-out neighbours are spent" in third.reason
+    assert [spent(Decision("full", False, (found,))) for found in (first, second, third)] == [1, 2, 2]
 
 
 def test_a_patch_that_breaks_another_scenario_is_refused(sandbox):

@@ -14,7 +14,7 @@ from healing_runtime.compile.cache import Cache
 from healing_runtime.core import codec
 from healing_runtime.core.errors import WorkerFailed
 from healing_runtime.core.records import Evidence
-from healing_runtime.gate.evidence import evidence
+from healing_runtime.gate.evidence import evidence, held_out
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.policy import Gate, candidate_of
 from healing_runtime.gate.records import Resume, Standing, Surroundings
@@ -60,9 +60,9 @@ def kept(tmp_path_factory):
         yield kept
 
 
-def evidence_of(decision, here, text=kit.GOOD):
+def evidence_of(decision, here, text=kit.GOOD, incident="i-1"):
     brain, level = "embedded", "none"
-    about = (decision, here, kit.incident(), kit.proposal(text), here.original)
+    about = (decision, here, kit.incident(id=incident), kit.proposal(text), here.original)
     record = evidence(*about, brain=brain, confinement=level, fingerprint=FINGERPRINT)
     return codec.plain(dataclasses.replace(record, latency=None))  # as it is kept
 
@@ -161,6 +161,18 @@ def test_what_only_flying_it_can_tell_is_found_out_and_it_is_judged_in_full(
     assert "stands_on" not in decision.stages[-1].facts
 
 
+def test_its_evidence_has_the_key_of_the_neighbours_that_were_flown(sandbox, kept, stored):
+    """They were drawn for the incident of that time; of this one, which has another name, none were."""
+    decision, _ = judge(sandbox, kept, stored)
+    now = evidence_of(decision, CONTEXT, incident="i-2")
+    assert (now["policy"], now["incident"]["id"]) == ("remembered", "i-2")
+    assert now["seeds"] == stored["seeds"] and held_out(now) == held_out(stored) != ()
+
+
+def test_what_simulates_is_named_once(stored):
+    assert stored["bound_to"]["simulation"] == SURROUNDINGS.simulation and "simulation" not in stored
+
+
 # ---------------------------------------------------------------- an attacker with the ledger
 def changed(document, path, value):
     """A copy of a document with another value somewhere; `...` takes it out."""
@@ -216,6 +228,12 @@ EDITS = {
     "with negative flights": ((*COUNTS, "flown"), -1),
     "with a third examination": ((*COUNTS, "number"), 3),
     "with a nought-th examination": ((*COUNTS, "number"), 0),
+    "with another examination than its key": ((*COUNTS, "number"), 2),
+    "with the key of another run": (("seeds", "neighbourhood", 0), 8),
+    "with the key of another incident": (("seeds", "neighbourhood", 1), "i-2"),
+    "with a key that is none": (("seeds", "neighbourhood"), "i-1"),
+    "without a key": (("seeds", "neighbourhood"), None),
+    "without seeds": (("seeds",), {}),
 }
 
 

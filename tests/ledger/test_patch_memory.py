@@ -43,7 +43,7 @@ def evidence(text="b\n", policy="full"):
     return Evidence(
         policy=policy, brain="embedded", edit_kind="file", diagnosis="", changed_assumptions=(), controller="c",
         controller_before="sha256:c", controller_after=codec.digest(text), program_sha256="sha256:p", robot="r",
-        simulation="", incident={}, assertions={}, mission=None, scenario="sha256:s", scenario_document={}, limits={},
+        incident={}, assertions={}, mission=None, scenario="sha256:s", scenario_document={}, limits={},
         limits_sha256="", regressions=(), stages=(), seeds={}, takeover={}, versions={}, fingerprint={},
         confinement="none", workers={}, latency=None,
     )  # fmt: skip

@@ -62,7 +62,10 @@ def test_a_run_that_still_waits_is_given_back_as_it_is(flown, run):
 
 def test_an_approved_patch_flies_and_the_run_stays_one(flown, run):
     early = read_log(run / "log.mcap").messages
+    incident = flown[0].document["incidents"][0]["id"]
+    attempts = RunFolder(run).read_attempts(incident)
     healed = resume(run, approve=lambda review: Approve("ann", "read it"), home=flown[1])
+    assert RunFolder(run).read_attempts(incident) == attempts
     assert (healed.document["outcome"], healed.exit_code) == ("healed", 0)
     assert healed.document["run_id"] == flown[0].document["run_id"]
     assert read_log(run / "log.mcap").messages[: len(early)] == early

@@ -3,11 +3,14 @@
 from types import SimpleNamespace
 from typing import Any
 
-from healing_runtime.core.records import Attempt, Proposal, StageResult
+from healing_runtime.core.records import Attempt, Decision, Proposal, Source, StageResult
 from healing_runtime.core.status import Stage
+from healing_runtime.gate.standing import nothing_kept
 from healing_runtime.ledger.store import Ledger
+from healing_runtime.repair.repair import Judged
 from healing_runtime.supervisor.memoir import PATCH_FILES, Memoir
 from healing_runtime.supervisor.result import IncidentStory
+from healing_runtime.supervisor.resume import Entry
 from healing_runtime.telemetry.record import RunFolder
 
 
@@ -34,3 +37,23 @@ def test_a_failed_probation_is_a_refusal_on_record(tmp_path):
     files = {p.name for p in (memoir.folder.path / "incidents/0001-x").iterdir()}
     assert files == {"attempt-01.json", *(f"attempt-01-rolled-back-{name}" for name in PATCH_FILES)}
     assert told[0][0] == (7, "probation_failed")
+
+
+def test_an_attempt_that_is_taken_over_is_written_as_it_was(tmp_path):
+    """A run that goes on writes its attempts again, from what the ledger has of them."""
+    memoir: Any = Memoir.__new__(Memoir)
+    memoir.folder, memoir.ledger, memoir.evidence_of = RunFolder.create(tmp_path, "r/s"), None, nothing_kept
+    memoir.journal = SimpleNamespace(event=lambda *_, **__: None)
+    incident: Any = SimpleNamespace(id="0001-x", tick=7)
+    proposal = Proposal("d", "file", "x", stands_on="sha256:e")
+
+    def written(decision):
+        story = IncidentStory(incident, breakdown_s={"propose": 0.0})
+        memoir.attempt(story, Judged(Attempt("memory", proposal, decision.stages), decision, 0.0))
+        return memoir.folder.read_incident("0001-x", "attempt-01.json")
+
+    stages = (StageResult(Stage.CONTRACT, True), StageResult(Stage.SYNTAX, False, "no", 3, {"a": 1.5}))
+    times = {"wall_s": {"verify": 0.25}, "stage_s": {"contract": 0.125, "syntax": 0.125}}
+    first = written(Decision("full", False, stages, **times, not_remembered="its evidence is not kept here"))
+    (decision, _) = Entry(first, {}).decision(Source("c", "c", "x", "sha256:x"))
+    assert written(decision) == first and first["not_remembered"] and first["stage_s"]

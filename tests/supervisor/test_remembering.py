@@ -10,6 +10,7 @@ import pytest
 
 from healing_runtime import workspace
 from healing_runtime.core.codec import digest
+from healing_runtime.gate.evidence import SEAL, seal_of
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.supervisor.replay import replay
 from healing_runtime.supervisor.runtime import Runtime
@@ -82,8 +83,10 @@ def test_the_second_run_is_healed_from_memory_and_replays_without_a_ledger(heale
     folder = second.folder / "incidents" / incident["id"]
     evidence = json.loads((folder / "evidence.json").read_text())
     then = json.loads((healed.folder / "incidents" / incident["id"] / "evidence.json").read_text())
-    assert (evidence["policy"], evidence["stands_on"], then["policy"]) == ("remembered", digest(then), "full")
-    assert json.loads((folder / "attempt-01-stands-on.json").read_text()) == then
+    assert (evidence["policy"], evidence["stands_on"], then["policy"]) == ("remembered", then[SEAL], "full")
+    stood = json.loads((folder / "attempt-01-stands-on.json").read_text())
+    assert stood == {name: then[name] for name in then if name != SEAL} | {"latency": None}
+    assert seal_of(stood) == digest(stood) == then[SEAL]
     with Ledger(ledger / "ledger.sqlite3") as store:
         assert store.patch(incident["patch"])["evidence"]["policy"] == "remembered"
     (ledger / "ledger.sqlite3").unlink()

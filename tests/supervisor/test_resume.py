@@ -8,16 +8,21 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from healing_runtime import Approve, Runtime, resume, workspace
+from healing_runtime.core.codec import plain
 from healing_runtime.core.errors import InputError, RecordError, ReplayDivergence
+from healing_runtime.core.records import Decision, Proposal, Source, StageResult
+from healing_runtime.core.status import Stage
 from healing_runtime.gate import policy
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.supervisor.approval import settle
 from healing_runtime.supervisor.continued import ContinuedLog
 from healing_runtime.supervisor.replay import replay
+from healing_runtime.supervisor.resume import Entry, Resumption
 from healing_runtime.telemetry.mcap import LogWriter, read_log
 from healing_runtime.telemetry.record import RunFolder
 from tests.supervisor import reviewed
@@ -139,6 +144,34 @@ def test_without_a_cache_the_executable_that_was_approved_flies_or_somebody_is_a
         assert reviewed.review(other).bound.program != approved
     else:
         assert again.document["outcome"] == "healed"
+
+
+# ---------------------------------------------------------------- examinations that were spent before
+COUNTS = {"number": 1, "passed": 3, "flown": 9}
+
+
+@pytest.mark.parametrize(
+    ("decided_by", "facts", "spent"),
+    [
+        ("full", {"flight": "neighbourhood", "neighbourhood": COUNTS, "examinations_left": 1}, 1),
+        ("full", {"flight": "neighbourhood", "examinations_left": 1}, 1),
+        ("full", {"flight": "neighbourhood", "examinations_left": 0}, 2),
+        ("full", {"flight": "scenario"}, 0),
+        ("full", {"flight": "neighbourhood", "examinations_left": "1"}, 2),
+        ("full", {"flight": "neighbourhood", "examinations_left": -7}, 2),
+        ("remembered", {"neighbourhood": {**COUNTS, "number": 2}, "stands_on": "sha256:e"}, 0),
+        ("remembered", {"examinations_left": 0}, 0),
+    ],
+    ids=["counts", "its worker died", "the second", "none", "no number", "too few", "remembered", "not its own"],
+)
+def test_what_was_spent_on_an_incident_stays_spent(decided_by, facts, spent):
+    proposal = Proposal("d", "file", "x")
+    decision = Decision(decided_by, False, (StageResult(Stage.FLIGHTS, False, "no", facts=facts),))
+    attempt = {"proposal": plain(proposal), **plain(decision)}
+    resumption = Resumption(None, (), {"0001-a": [Entry(attempt, {})]})
+    judge = resumption.judge_for(SimpleNamespace(id="0001-a"), None, Source("c", "c", "y", "sha256:y"))
+    assert judge(proposal).refusal is not None
+    assert resumption.examined().get("0001-a", 0) == spent
 
 
 # ---------------------------------------------------------------- what cannot go on
