@@ -106,11 +106,11 @@ def fault_of(flight: Flight, interface: ProgramInterface, table: SignalTable) ->
 
 
 # ---------------------------------------------------------------- asking for it
-def admit(sandbox: Sandbox, source: Source, context: Context, kept: KeptPrograms, sim_sha256: str) -> Admitted:
+def admit(sandbox: Sandbox, source: Source, context: Context, kept: KeptPrograms) -> Admitted:
     """The program of a fallback that passed syntax, trace, passes, export, and a flight from each drawn state.
 
     The states are the scenario's neighbours (`perturb`), keyed by the run's seed and the fallback. That these bytes
-    flew from these states is remembered in the ledger: the next run with the same hashes does not fly them again.
+    flew from these states is remembered in the user's cache: the next run with the same hashes does not fly them again.
 
     Raises:
         InputError: it does not pass; with the reason.
@@ -120,11 +120,12 @@ def admit(sandbox: Sandbox, source: Source, context: Context, kept: KeptPrograms
     try:
         program = policy.admit(sandbox, source, context.course, context.table, kept)
         draws = (scenario.seed, "fallback", source.sha256, STATES)
-        known = _key(program, context, sim_sha256, draws)
-        remembered = kept.admitted(known)
+        known = _key(program, context, draws)
+        remembered = known is not None and kept.admitted(known)
         if not remembered:
             _examine(sandbox, program, drawn(scenario, draws), context.sim_root)
-            kept.admit(known)
+            if known is not None:
+                kept.admit(known)
     except SandboxFailed:
         raise
     except WorkerFailed as error:
@@ -181,8 +182,10 @@ def faults_in(header: Mapping[str, Any], flights: int) -> list[str]:
     return faults
 
 
-def _key(program: ProgramBlob, context: Context, sim_sha256: str, draws: Sequence[Any]) -> str:
-    """Everything on which the outcome of the flights rests."""
-    course = context.course
-    told = [program.sha256, course.scenario, [file.sha256 for file in course.files], sim_sha256, list(draws)]
-    return digest(plain(["fallback", *told, key.machine()]))
+def _key(program: ProgramBlob, context: Context, draws: Sequence[Any]) -> str | None:
+    """Everything on which the outcome of the flights rests; None where some of it is not known."""
+    course, around = context.course, context.surroundings
+    if not (around.runtime and around.simulation and around.exact):
+        return None
+    told = [program.sha256, course.scenario, [file.sha256 for file in course.files], list(draws)]
+    return digest(plain(["fallback", *told, around.runtime, around.simulation, key.machine()]))

@@ -11,6 +11,7 @@ from healing_runtime.compile.cache import Cache
 from healing_runtime.core.errors import InputError, SandboxFailed, WorkerFailed
 from healing_runtime.gate import fallback
 from healing_runtime.gate.kept_programs import KeptPrograms
+from healing_runtime.gate.records import Surroundings
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.loop.rollout import FlightPlan, fly
 from healing_runtime.sandbox.zygote import Sandbox
@@ -23,6 +24,7 @@ LOST = source(controller(output=ROOT_OF_LESS), "hopper/lost")
 """Not finite below 1.95 m: where some of the drawn states are, and the scenario's own is not."""
 FALLS = source(DROPS, "hopper/falls")
 """It breaks the scenario's assertions and misses its mission, with a finite action inside the limits."""
+AROUND = Surroundings("sha256:runtime", "sha256:sim")
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +38,8 @@ def kept(tmp_path_factory):
 
 @pytest.fixture
 def admit(sandbox, kept):
-    def admit(chosen, sim_sha256="sha256:sim", **how):
-        return fallback.admit(sandbox, chosen, context(**how), kept, sim_sha256)
+    def admit(chosen, around=AROUND, **how):
+        return fallback.admit(sandbox, chosen, dataclasses.replace(context(**how), surroundings=around), kept)
 
     return admit
 
@@ -63,7 +65,7 @@ def test_the_same_flight_refuses_however_many_workers_fly(kept):
     said = []
     for workers in (1, 3):
         with Sandbox(workers) as sandbox, pytest.raises(InputError) as refused:
-            fallback.admit(sandbox, LOST, context(), kept, "sha256:sim")
+            fallback.admit(sandbox, LOST, context(), kept)
         said.append(str(refused.value))
     assert said[0] == said[1]
 
@@ -93,7 +95,7 @@ def test_no_worker_to_be_had_is_no_fault_of_the_fallback(kept):
     sandbox = Sandbox(1)
     sandbox.close()
     with pytest.raises(SandboxFailed):
-        fallback.admit(sandbox, FALLS, context(), kept, "sha256:sim")
+        fallback.admit(sandbox, FALLS, context(), kept)
 
 
 def commanding(commands, contract=()):
@@ -169,8 +171,17 @@ def test_what_flew_once_is_not_flown_again_while_every_hash_is_the_same(admit, m
     assert admit(FALLS).remembered and flown == []
     assert not admit(FALLS, seed=8).remembered and len(flown) == 1, "other states"
     assert not admit(FALLS, spread=0.06).remembered and len(flown) == 2, "another scenario"
-    assert not admit(FALLS, sim_sha256="sha256:another").remembered and len(flown) == 3, "another simulation"
-    assert admit(FALLS, seed=8).remembered and len(flown) == 3
+    for number, (name, value) in enumerate((("simulation", "sha256:2"), ("runtime", "sha256:2")), 3):
+        around = dataclasses.replace(AROUND, **{name: value})
+        assert not admit(FALLS, around).remembered and len(flown) == number, f"another {name}"
+    assert admit(FALLS, seed=8).remembered and len(flown) == 4
+
+
+@pytest.mark.parametrize("unknown", [{"simulation": ""}, {"runtime": ""}, {"exact": False}])
+def test_what_is_not_known_is_equal_to_nothing(admit, monkeypatch, unknown):
+    monkeypatch.setattr(fallback, "_examine", lambda *_: None)
+    for _ in range(2):
+        assert not admit(FALLS, dataclasses.replace(AROUND, **unknown)).remembered
 
 
 def test_a_refusal_is_not_remembered_as_an_admission(admit):
