@@ -1,8 +1,8 @@
 """What a fallback controller must show before take-off: the static stages, and flights from drawn states.
 
 It need not keep the scenario's assertions, nor its mission: it flies when those are lost. It keeps what makes it fit to
-take over from anywhere: an action in every tick that is finite, within limits and rates, values that stay finite, and
-whatever its own source asserts.
+take over from anywhere: an action in every tick that is finite, within limits and rates, values that stay finite, no
+NaN in its memory, and whatever its own source asserts.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from healing_runtime.gate.answers import in_the_schema
 from healing_runtime.gate.flights import FLIGHT_LIMITS
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import MAX_REASON, Context
+from healing_runtime.gate.report import NAN_IN_MEMORY, OUTSIDE_LIMITS, TOO_FAST, nan_in_memory, within_rates
 from healing_runtime.loop.rollout import Flight, FlightPlan, fly
 from healing_runtime.sandbox.messages import Job, Message
 from healing_runtime.sandbox.zygote import Sandbox
@@ -92,11 +93,13 @@ def fault_of(flight: Flight, interface: ProgramInterface, table: SignalTable) ->
     if not np.isfinite(flight.trace.true).all():
         tick = int(np.argmax(~np.isfinite(flight.trace.true).all(axis=1)))
         return f"the robot's state is not finite at tick {tick}"
+    lost = nan_in_memory(rows, interface)
+    if lost.any():
+        return f"{NAN_IN_MEMORY} (tick {int(np.argmax(lost))})"
     if not flight.within_limits:
-        return "an action lies outside its limits; clip it in the controller"
-    rate = np.concatenate([np.full(s.size, s.rate_per_s) for s in table.action]) / flight.trace.control_hz
-    if np.any(np.abs(np.diff(commands, axis=0)) > rate * (1 + 1e-6)):
-        return "an action changes faster than its rate limit; limit the rate in the controller"
+        return OUTSIDE_LIMITS
+    if not within_rates(commands, table.action, flight.trace.control_hz).all():
+        return TOO_FAST
     broken = ~(rows[:, at["contract_ok"]] > 0.0)
     if broken.any():
         tick = int(np.argmax(broken.any(axis=1)))

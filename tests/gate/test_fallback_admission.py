@@ -9,6 +9,7 @@ from gate_kit import DROPS, context, controller, scenario, source
 
 from healing_runtime.compile.cache import Cache
 from healing_runtime.core.errors import InputError, SandboxFailed, WorkerFailed
+from healing_runtime.core.signals import Layout, Signal
 from healing_runtime.gate import fallback
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Surroundings
@@ -137,6 +138,35 @@ def test_what_a_flight_shows(commands, contract, said):
     program = commanding(commands, contract)
     flight = fly(Integrator(), program, FlightPlan(SCENARIO, 3, trips=False))
     fault = fallback.fault_of(flight, program.interface, LINE)
+    assert fault.startswith(said) and bool(fault) == bool(said)
+
+
+def test_nan_kept_in_the_memory_refuses():
+    program = commanding(lambda tick: 0.1)
+
+    def tick(params, memory, sample):
+        memory, packed = program.tick(params, memory, sample)
+        packed[3] = np.nan if packed[3] == 6.0 else packed[3]
+        return memory, packed
+
+    flight = fly(Integrator(), dataclasses.replace(program, tick=tick), FlightPlan(SCENARIO, 3, trips=False))
+    fault = fallback.fault_of(flight, program.interface, LINE)
+    assert fault.startswith("NaN is kept in the memory") and fault.endswith("(tick 5)")
+
+
+class Wide(Integrator):
+    """Follows 2.5 m/s in a second, which is 0.25 m/s in a tick, up to 20 m/s."""
+
+    signals = dataclasses.replace(LINE, action=Layout((Signal("velocity", "m/s", low=0.0, high=20.0, rate_per_s=2.5),)))
+
+
+@pytest.mark.parametrize(("step", "said"), [(0.25, ""), (0.2501, "an action changes faster than its rate limit")])
+def test_a_rate_that_is_kept_in_float32_is_kept(step, said):
+    """As the gate judges it: at 10 m/s a float32 is exact to 1e-6 m/s."""
+    commands = np.cumsum(np.full(SCENARIO.duration_ticks + 1, step, np.float32), dtype=np.float32) + np.float32(3.1)
+    program = commanding(lambda tick: float(commands[tick]))
+    flight = fly(Wide(), program, FlightPlan(SCENARIO, 3, trips=False))
+    fault = fallback.fault_of(flight, program.interface, Wide.signals)
     assert fault.startswith(said) and bool(fault) == bool(said)
 
 
