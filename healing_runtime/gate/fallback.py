@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import MAX_REASON, Context
 from healing_runtime.gate.report import NAN_IN_MEMORY, OUTSIDE_LIMITS, TOO_FAST, nan_in_memory, within_rates
 from healing_runtime.loop.rollout import Flight, FlightPlan, fly
+from healing_runtime.sandbox.leash import call_off
 from healing_runtime.sandbox.messages import Job, Message
 from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.workspace.plants import load_robot
@@ -161,16 +163,19 @@ class _Unfit(Exception):
 def _examine(sandbox: Sandbox, program: ProgramBlob, flights: Sequence[Scenario], sim_root: str) -> None:
     """Fly all; the first with a fault in the order of the draws refuses, however many workers fly them."""
     header, blobs = wire.blob_message(program)
-    jobs = []
-    for first in range(0, len(flights), CHUNK):
-        some = tuple(flights[first : first + CHUNK])
-        message = Message({"request": FallbackRequest(sim_root, some), "program": header}, blobs)
-        job = Job("healing_runtime.gate.fallback:fallback_job", message, FLIGHT_LIMITS.reading(sim_root))
-        jobs.append((first, some, sandbox.submit(job)))
-    for first, some, future in jobs:
-        faults = faults_in(future.result().header, len(some))
-        if faults[-1]:
-            raise _Unfit(f"flight {first + len(faults)} of {len(flights)} from drawn states: {faults[-1]}")
+    jobs: list[tuple[int, tuple[Scenario, ...], Future[Message]]] = []
+    try:
+        for first in range(0, len(flights), CHUNK):
+            some = tuple(flights[first : first + CHUNK])
+            message = Message({"request": FallbackRequest(sim_root, some), "program": header}, blobs)
+            job = Job("healing_runtime.gate.fallback:fallback_job", message, FLIGHT_LIMITS.reading(sim_root))
+            jobs.append((first, some, sandbox.submit(job)))
+        for first, some, future in jobs:
+            faults = faults_in(future.result().header, len(some))
+            if faults[-1]:
+                raise _Unfit(f"flight {first + len(faults)} of {len(flights)} from drawn states: {faults[-1]}")
+    finally:  # what is still flying after a refusal flies for nothing
+        call_off(future for *_, future in jobs)
 
 
 def faults_in(header: Mapping[str, Any], flights: int) -> list[str]:
