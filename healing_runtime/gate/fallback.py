@@ -1,14 +1,15 @@
 """What a fallback controller must show before take-off: the static stages, and flights from drawn states.
 
 It need not keep the scenario's assertions, nor its mission: it flies when those are lost. It keeps what makes it fit to
-take over from anywhere: an action in every tick that is finite, within limits and rates, values that stay finite, and
-whatever its own source asserts.
+take over from anywhere: an action in every tick that is finite, within limits and rates, values that stay finite, no
+NaN in its memory, and whatever its own source asserts.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +27,9 @@ from healing_runtime.gate.answers import in_the_schema
 from healing_runtime.gate.flights import FLIGHT_LIMITS
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import MAX_REASON, Context
+from healing_runtime.gate.report import NAN_IN_MEMORY, OUTSIDE_LIMITS, TOO_FAST, nan_in_memory, within_rates
 from healing_runtime.loop.rollout import Flight, FlightPlan, fly
+from healing_runtime.sandbox.leash import call_off
 from healing_runtime.sandbox.messages import Job, Message
 from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.workspace.plants import load_robot
@@ -92,11 +95,13 @@ def fault_of(flight: Flight, interface: ProgramInterface, table: SignalTable) ->
     if not np.isfinite(flight.trace.true).all():
         tick = int(np.argmax(~np.isfinite(flight.trace.true).all(axis=1)))
         return f"the robot's state is not finite at tick {tick}"
+    lost = nan_in_memory(rows, interface)
+    if lost.any():
+        return f"{NAN_IN_MEMORY} (tick {int(np.argmax(lost))})"
     if not flight.within_limits:
-        return "an action lies outside its limits; clip it in the controller"
-    rate = np.concatenate([np.full(s.size, s.rate_per_s) for s in table.action]) / flight.trace.control_hz
-    if np.any(np.abs(np.diff(commands, axis=0)) > rate * (1 + 1e-6)):
-        return "an action changes faster than its rate limit; limit the rate in the controller"
+        return OUTSIDE_LIMITS
+    if not within_rates(commands, table.action, flight.trace.control_hz).all():
+        return TOO_FAST
     broken = ~(rows[:, at["contract_ok"]] > 0.0)
     if broken.any():
         tick = int(np.argmax(broken.any(axis=1)))
@@ -106,11 +111,11 @@ def fault_of(flight: Flight, interface: ProgramInterface, table: SignalTable) ->
 
 
 # ---------------------------------------------------------------- asking for it
-def admit(sandbox: Sandbox, source: Source, context: Context, kept: KeptPrograms, sim_sha256: str) -> Admitted:
+def admit(sandbox: Sandbox, source: Source, context: Context, kept: KeptPrograms) -> Admitted:
     """The program of a fallback that passed syntax, trace, passes, export, and a flight from each drawn state.
 
     The states are the scenario's neighbours (`perturb`), keyed by the run's seed and the fallback. That these bytes
-    flew from these states is remembered in the ledger: the next run with the same hashes does not fly them again.
+    flew from these states is remembered in the user's cache: the next run with the same hashes does not fly them again.
 
     Raises:
         InputError: it does not pass; with the reason.
@@ -120,11 +125,12 @@ def admit(sandbox: Sandbox, source: Source, context: Context, kept: KeptPrograms
     try:
         program = policy.admit(sandbox, source, context.course, context.table, kept)
         draws = (scenario.seed, "fallback", source.sha256, STATES)
-        known = _key(program, context, sim_sha256, draws)
-        remembered = kept.admitted(known)
+        known = _key(program, context, draws)
+        remembered = known is not None and kept.admitted(known)
         if not remembered:
             _examine(sandbox, program, drawn(scenario, draws), context.sim_root)
-            kept.admit(known)
+            if known is not None:
+                kept.admit(known)
     except SandboxFailed:
         raise
     except WorkerFailed as error:
@@ -157,16 +163,19 @@ class _Unfit(Exception):
 def _examine(sandbox: Sandbox, program: ProgramBlob, flights: Sequence[Scenario], sim_root: str) -> None:
     """Fly all; the first with a fault in the order of the draws refuses, however many workers fly them."""
     header, blobs = wire.blob_message(program)
-    jobs = []
-    for first in range(0, len(flights), CHUNK):
-        some = tuple(flights[first : first + CHUNK])
-        message = Message({"request": FallbackRequest(sim_root, some), "program": header}, blobs)
-        job = Job("healing_runtime.gate.fallback:fallback_job", message, FLIGHT_LIMITS.reading(sim_root))
-        jobs.append((first, some, sandbox.submit(job)))
-    for first, some, future in jobs:
-        faults = faults_in(future.result().header, len(some))
-        if faults[-1]:
-            raise _Unfit(f"flight {first + len(faults)} of {len(flights)} from drawn states: {faults[-1]}")
+    jobs: list[tuple[int, tuple[Scenario, ...], Future[Message]]] = []
+    try:
+        for first in range(0, len(flights), CHUNK):
+            some = tuple(flights[first : first + CHUNK])
+            message = Message({"request": FallbackRequest(sim_root, some), "program": header}, blobs)
+            job = Job("healing_runtime.gate.fallback:fallback_job", message, FLIGHT_LIMITS.reading(sim_root))
+            jobs.append((first, some, sandbox.submit(job)))
+        for first, some, future in jobs:
+            faults = faults_in(future.result().header, len(some))
+            if faults[-1]:
+                raise _Unfit(f"flight {first + len(faults)} of {len(flights)} from drawn states: {faults[-1]}")
+    finally:  # what is still flying after a refusal flies for nothing
+        call_off(future for *_, future in jobs)
 
 
 def faults_in(header: Mapping[str, Any], flights: int) -> list[str]:
@@ -181,8 +190,10 @@ def faults_in(header: Mapping[str, Any], flights: int) -> list[str]:
     return faults
 
 
-def _key(program: ProgramBlob, context: Context, sim_sha256: str, draws: Sequence[Any]) -> str:
-    """Everything on which the outcome of the flights rests."""
-    course = context.course
-    told = [program.sha256, course.scenario, [file.sha256 for file in course.files], sim_sha256, list(draws)]
-    return digest(plain(["fallback", *told, key.machine()]))
+def _key(program: ProgramBlob, context: Context, draws: Sequence[Any]) -> str | None:
+    """Everything on which the outcome of the flights rests; None where some of it is not known."""
+    course, around = context.course, context.surroundings
+    if not (around.runtime and around.simulation and around.exact):
+        return None
+    told = [program.sha256, course.scenario, [file.sha256 for file in course.files], list(draws)]
+    return digest(plain(["fallback", *told, around.runtime, around.simulation, key.machine()]))

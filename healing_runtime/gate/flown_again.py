@@ -6,15 +6,17 @@ one. The repetition flies in another, beside it: the same twice in one process w
 
 from __future__ import annotations
 
-import dataclasses
+from concurrent.futures import Future
 from typing import NamedTuple
 
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.errors import InputError, SandboxFailed, WorkerFailed
 from healing_runtime.core.status import Stage
+from healing_runtime.gate import nominal
 from healing_runtime.gate.flights import FlightReport, Leg, ask_flights, reports_of
 from healing_runtime.gate.records import Candidate, Context, Standing
-from healing_runtime.gate.trials import brief
+from healing_runtime.sandbox.leash import call_off
+from healing_runtime.sandbox.messages import Message
 from healing_runtime.sandbox.zygote import Sandbox
 
 
@@ -53,45 +55,38 @@ class FlownAgain:
         start = [Leg(scenario)]
         resumes = candidate.resumes[: len(stood.flown[0])]
         legs = [Leg(scenario, r.tick, r.carry_for(program), r.pardoned) for r in resumes] + start
-        sim_root, recipe = self._context.sim_root, snapshot.recipe_actions
+        sim_root = self._context.sim_root
         least = scenario.acceptance.min_robustness
-        first = ask_flights(
-            self._sandbox, program, legs, sim_root, recipe=recipe, onsets=snapshot.onsets, min_robustness=least
-        )
-        again = ask_flights(self._sandbox, program, start, sim_root, min_robustness=least)
-        reports, repeated = reports_of(first.result(), legs), reports_of(again.result(), start)[0]
+        asked: list[Future[Message]] = []
+        try:
+            recipe, onsets = snapshot.recipe_actions, snapshot.onsets
+            asked.append(
+                ask_flights(self._sandbox, program, legs, sim_root, recipe=recipe, onsets=onsets, min_robustness=least)
+            )
+            asked.append(ask_flights(self._sandbox, program, start, sim_root, min_robustness=least))
+            reports, repeated = reports_of(asked[0].result(), legs), reports_of(asked[1].result(), start)[0]
+        finally:  # where one did not end well the other flies for nothing
+            call_off(asked)
         if len(reports) != len(legs):
             raise WorkerFailed("it flew less than it was asked for")
         return Flights(reports[:-1], reports[-1], repeated)
 
     def _judged(self, candidate: Candidate, stood: Standing, flights: Flights) -> Candidate:
-        """Judged in the order in which `full` judges them."""
         tried, whole, repeated = flights
-        least = self._context.course.scenario.acceptance.min_robustness
-        ticks = [report.first_tick for report in tried]
         if not tried:
             return candidate.differing(Stage.FLIGHTS, "there is no place to resume")
-        if complaint := tried[-1].complaint(least):
-            reason = f"from the incident (resumed at tick {', '.join(map(str, ticks))}): {complaint}."
-            return candidate.stopped(Stage.FLIGHTS, reason, facts={"flight": "incident", "report": tried[-1]})
-        if complaint := whole.complaint(least):
-            reason = f"the scenario from its start: {complaint}."
-            return candidate.stopped(Stage.FLIGHTS, reason, facts={"flight": "scenario", "report": whole})
-        if whole.digest != repeated.digest:
-            reason = "the same flight twice gave different results."
-            return candidate.stopped(Stage.FLIGHTS, reason, facts={"flight": "repetition"})
+        least = self._context.course.scenario.acceptance.min_robustness
+        passed = nominal.judged(candidate, least, tried, lambda: whole, lambda: repeated)
+        if passed.refused:
+            return passed
         flown = (tuple(report.digest for report in tried), whole.digest)
         sooner = any(not report.complaint(least) for report in tried[:-1])
         if sooner or (self._context.surroundings.exact and flown != stood.flown):
             return candidate.differing(Stage.FLIGHTS, "its flights did not come out as its evidence has them")
-        facts = {
-            "incident": [brief(report) for report in tried],
-            "scenario": brief(whole),
-            "repeated": True,
-            "regressions": None,
-            "neighbourhood": stood.neighbourhood,
-            "stands_on": stood.sha256,
-            "drawn_for": stood.drawn_for,
-        }
-        bracket = (ticks[-1], ticks[-2] if len(ticks) > 1 else None)
-        return dataclasses.replace(candidate.passed(Stage.FLIGHTS, facts), resume_tick=ticks[-1], bracket=bracket)
+        return nominal.with_facts(
+            passed,
+            regressions=None,
+            neighbourhood=stood.neighbourhood,
+            stands_on=stood.sha256,
+            drawn_for=stood.drawn_for,
+        )

@@ -2,7 +2,9 @@
 
 Only bytes that the ledger names for a build are ever used, and their hash is checked before anything in them is read.
 Whatever goes wrong here, the program is built as if nothing had been kept; so it is where a kept one does not load
-(`build.ask_build` tries that in a worker before it gives one out). What a kept fallback has flown is remembered too.
+(`build.ask_build` tries that in a worker before it gives one out).
+
+That a fallback was admitted is remembered in the cache alone: more people write in a workspace than in a user's cache.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Self
 from healing_runtime.compile import wire
 from healing_runtime.compile.cache import Cache, place
 from healing_runtime.compile.programs import ProgramBlob
+from healing_runtime.core import codec
 from healing_runtime.core.errors import RecordError, WorkerFailed
 from healing_runtime.ledger.store import Ledger
 
@@ -34,7 +37,6 @@ class KeptPrograms:
         self._lock = threading.RLock()
         self._ledger: Ledger | None = None
         self._waiting: list[tuple[str, ProgramBlob]] = []
-        self._admissions: list[str] = []
         self._told = False
 
     @classmethod
@@ -81,17 +83,15 @@ class KeptPrograms:
 
     def admitted(self, key: str) -> bool:
         """Whether an earlier run admitted a fallback under this key (`gate.fallback`)."""
-        with self._lock, contextlib.suppress(RecordError, OSError):
-            ledger = self._opened()
-            return ledger is not None and ledger.admitted(key)
-        return False
+        with self._lock:
+            return self._cache is not None and self._cache.fetch(codec.digest(_admission(key))) is not None
 
     def admit(self, key: str) -> None:
-        """Remember that a fallback was admitted under this key; of no use where its program is not kept."""
+        """Remember that a fallback was admitted under this key."""
         if self._cache is not None:
             with self._lock:
-                self._admissions.append(key)
-                self.settle()
+                self._cache.store(_admission(key))
+                self._tell()
 
     def settle(self) -> None:
         """Put away what waits for the ledger, if that is there by now."""
@@ -103,8 +103,6 @@ class KeptPrograms:
                 self._tell()
                 if sha256 is not None:
                     ledger.record_executable(sha256, key)
-            while ledger is not None and self._admissions:
-                ledger.record_admission(self._admissions.pop())
 
     def close(self) -> None:
         """Put away what can be, and let go of the ledger; idempotent."""
@@ -134,3 +132,8 @@ class KeptPrograms:
         if self._cache is not None and self._cache.trouble and not self._told:
             self._told = True
             self._narrate(self._cache.trouble)
+
+
+def _admission(key: str) -> bytes:
+    """What the cache holds, under its own hash, where a fallback was admitted under a key."""
+    return codec.canonical({"admission": key})

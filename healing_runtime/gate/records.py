@@ -117,6 +117,7 @@ class Context:
     def bound_to(self) -> dict[str, str]:
         """Hashes of what a verdict hangs on, besides those of scenario, assertions, and the two controllers."""
         return {"original": self.original.sha256, **self.surroundings.hashes}
+
     examined: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 

@@ -20,6 +20,10 @@ LOG_WINDOW_S = 2.0
 ROUNDING = 4.0 * float(np.finfo(np.float32).eps)
 """By how much of its size a command that keeps its rate exactly may seem to miss it: two roundings to float32."""
 
+NAN_IN_MEMORY = "NaN is kept in the memory; guard the division or the root it comes from"
+OUTSIDE_LIMITS = "an action lies outside its limits; clip it in the controller"
+TOO_FAST = "an action changes faster than its rate limit; limit the rate in the controller"
+
 
 @dataclasses.dataclass(frozen=True)
 class FlightReport:
@@ -148,17 +152,15 @@ def _fault(
     if not flight.finite:
         finite = np.isfinite(commands).all(axis=1) & np.isfinite(flight.trace.true).all(axis=1)
         return Fault("values are not finite", first + int(np.argmin(finite)))
-    kept = np.isnan(flight.trace.packed[:, interface.slices["state_floats"]]).any(axis=1)
-    if kept.any():
-        words = "NaN is kept in the memory; guard the division or the root it comes from"
-        return Fault(words, first + int(np.argmax(kept)))
+    lost = nan_in_memory(flight.trace.packed, interface)
+    if lost.any():
+        return Fault(NAN_IN_MEMORY, first + int(np.argmax(lost)))
     if not flight.within_limits:
         inside = inside_limits(commands, table.action)
-        return Fault("an action lies outside its limits; clip it in the controller", first + int(np.argmin(inside)))
-    slow = _within_rates(commands, table.action, flight.trace.control_hz)
-    if not slow.all():
-        words = "an action changes faster than its rate limit; limit the rate in the controller"
-        return Fault(words, first + 1 + int(np.argmin(slow)))
+        return Fault(OUTSIDE_LIMITS, first + int(np.argmin(inside)))
+    followed = within_rates(commands, table.action, flight.trace.control_hz)
+    if not followed.all():
+        return Fault(TOO_FAST, first + 1 + int(np.argmin(followed)))
     if not margins:
         return Fault("no critical assertion and no mission was decided: nothing shows that it is right")
     if not min(margins.values()) > -math.inf:
@@ -176,7 +178,12 @@ def _thin(
     return Fault("too thin", next(v.worst_tick for v in verdicts if v.id == weakest), (weakest,))
 
 
-def _within_rates(commands: np.ndarray, layout: Layout, control_hz: int) -> np.ndarray:
+def nan_in_memory(packed: np.ndarray, interface: ProgramInterface) -> np.ndarray:
+    """For each tick, whether the controller keeps NaN for the next one."""
+    return np.any(np.isnan(packed[:, interface.slices["state_floats"]]), axis=1)
+
+
+def within_rates(commands: np.ndarray, layout: Layout, control_hz: int) -> np.ndarray:
     """For each tick but the first, whether the command changes no faster than the actuator can follow."""
     rate = np.concatenate([np.full(s.size, s.rate_per_s) for s in layout]) / control_hz
     size = np.maximum(np.abs(commands[1:]), np.abs(commands[:-1]))

@@ -11,12 +11,11 @@ from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.errors import InputError, SandboxFailed, WorkerFailed
 from healing_runtime.core.records import Decision, Scenario
 from healing_runtime.core.status import GatePolicy, Stage
-from healing_runtime.gate import neighbourhood
+from healing_runtime.gate import neighbourhood, nominal
 from healing_runtime.gate.build import Garage
 from healing_runtime.gate.flights import Leg, ask_flights, latency_of, reports_of
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Candidate, Context, Course
-from healing_runtime.gate.report import FlightReport
 from healing_runtime.gate.statistics import EXAMINATIONS
 from healing_runtime.loop.recorder import keyframe_every
 from healing_runtime.sandbox.leash import call_off
@@ -80,59 +79,46 @@ class Trials:
         """The incident, the scenario, its repetition, the regressions: flown side by side, judged in this order."""
         scenario = self._context.course.scenario
         resuming = [Leg(scenario, r.tick, r.carry_for(program), r.pardoned) for r in candidate.resumes]
-        incident = self._fly_incident(candidate, program, resuming)
         start = [Leg(scenario)]
-        whole, again = self._fly(program, start, timed=True), self._fly(program, start)
+        asked: list[Future[Message]] = []
         regressions: list[tuple[Course, list[Leg], Future[Message]]] = []
         try:
+            asked.append(self._fly_incident(candidate, program, resuming))
+            asked.append(self._fly(program, start, timed=True))
+            asked.append(self._fly(program, start))
             for flying in self._fly_regressions(candidate, program):
                 regressions.append(flying)
-            return self._judged(candidate, resuming, start, (incident, whole, again), regressions)
+            return self._judged(candidate, resuming, start, asked, regressions)
         finally:  # what is still flying when the verdict is certain flies for nothing
-            call_off([incident, whole, again, *(flown for *_, flown in regressions)])
+            call_off([*asked, *(flown for *_, flown in regressions)])
 
     def _judged(
         self,
         candidate: Candidate,
         resuming: Sequence[Leg],
         start: Sequence[Leg],
-        flown: tuple[Future[Message], Future[Message], Future[Message]],
+        flown: Sequence[Future[Message]],
         regressions: Sequence[tuple[Course, list[Leg], Future[Message]]],
     ) -> Candidate:
         incident, whole, again = flown
-        least = self._context.course.scenario.acceptance.min_robustness
-        tried = reports_of(incident.result(), resuming)
-        if complaint := tried[-1].complaint(least):
-            ticks = ", ".join(str(leg.from_tick) for leg in resuming[: len(tried)])
-            return _refused(
-                candidate, f"from the incident (resumed at tick {ticks}): {complaint}", "incident", tried[-1]
-            )
-        first, latency = reports_of(whole.result(), start)[0], latency_of(whole.result())
-        if complaint := first.complaint(least):
-            return _refused(candidate, f"the scenario from its start: {complaint}", "scenario", first)
-        repeated = reports_of(again.result(), start)[0]
-        if first.digest != repeated.digest:
-            facts = {"flight": "repetition", "digests": [first.digest, repeated.digest]}
-            reason = "the same flight twice gave different results."
-            return candidate.stopped(Stage.FLIGHTS, reason, facts=facts)
+        passed = nominal.judged(
+            candidate,
+            self._context.course.scenario.acceptance.min_robustness,
+            reports_of(incident.result(), resuming),
+            lambda: reports_of(whole.result(), start)[0],
+            lambda: reports_of(again.result(), start)[0],
+        )
+        if passed.refused:
+            return passed
         regressed = []
         for course, legs, future in regressions:
             (report,) = reports_of(future.result(), legs)
             if not report.kept:
-                return _refused(
-                    candidate, f"regression in {course.scenario.name}: {report.fault}", "regression", report
-                )
-            regressed.append({"scenario": course.scenario.name, "sha256": course.sha256, **brief(report)})
-        facts = {
-            "incident": [brief(r) for r in tried],
-            "scenario": brief(first),
-            "repeated": True,
-            "regressions": regressed,
-        }
-        before = resuming[len(tried) - 2].from_tick if len(tried) > 1 else None
-        resume = resuming[len(tried) - 1].from_tick
-        passed = candidate.passed(Stage.FLIGHTS, facts)
-        return dataclasses.replace(passed, resume_tick=resume, bracket=(resume, before), latency=latency)
+                reason = f"regression in {course.scenario.name}: {report.fault}"
+                return nominal.refused(candidate, reason, "regression", report)
+            regressed.append({"scenario": course.scenario.name, "sha256": course.sha256, **nominal.brief(report)})
+        passed = nominal.with_facts(passed, regressions=regressed)
+        return dataclasses.replace(passed, latency=latency_of(whole.result()))
 
     def _fly(self, program: ProgramBlob, legs: Sequence[Leg], *, timed: bool = False) -> Future[Message]:
         least = self._context.course.scenario.acceptance.min_robustness
@@ -167,13 +153,13 @@ class Trials:
     # ------------------------------------------------------------ what may not
     def _held_out(self, candidate: Candidate, program: ProgramBlob) -> Candidate:
         """Counts only: neither the neighbours nor their flights leave this function."""
-        nominal = candidate.stages[-1].facts
+        told = candidate.stages[-1].facts
         before = dataclasses.replace(candidate, stages=candidate.stages[:-1])
         context, incident = self._context, candidate.incident.id
         scenario = context.course.scenario
         acceptance = scenario.acceptance
         if acceptance.samples == 0:
-            return before.passed(Stage.FLIGHTS, {**nominal, "neighbourhood": None})
+            return before.passed(Stage.FLIGHTS, {**told, "neighbourhood": None})
         if self._examined[incident] >= EXAMINATIONS:
             reason = f"the incident's {EXAMINATIONS} examinations on held-out neighbours are spent."
             return before.stopped(Stage.FLIGHTS, reason, facts={"flight": "neighbourhood", LEFT: 0})
@@ -196,25 +182,4 @@ class Trials:
                 f"{result.needed} of {result.samples} are needed."
             )
             return before.stopped(Stage.FLIGHTS, reason, facts={"flight": "neighbourhood", **facts})
-        return before.passed(Stage.FLIGHTS, {**nominal, "neighbourhood": result._asdict(), **left})
-
-
-def _refused(candidate: Candidate, reason: str, flight: str, report: FlightReport) -> Candidate:
-    """Refused with a flight that may be told, and where it first went wrong."""
-    facts = {"flight": flight, "report": report, "counterexample": report.counterexample}
-    return candidate.stopped(Stage.FLIGHTS, f"{reason}.", facts=facts)
-
-
-def brief(report: FlightReport) -> dict[str, object]:
-    """What evidence holds of a flight."""
-    return {
-        "from_tick": report.first_tick,
-        "last_tick": report.last_tick,
-        "kept": report.kept,
-        "fault": report.fault,
-        "robustness": report.robustness,
-        "weakest": report.weakest,
-        "margins": report.margins,
-        "action_step": report.action_step,
-        "digest": report.digest,
-    }
+        return before.passed(Stage.FLIGHTS, {**told, "neighbourhood": result._asdict(), **left})

@@ -77,10 +77,4 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             UNIQUE (run, incident, bound)
         )""",
     ),
-    (
-        """CREATE TABLE admissions (
-            key TEXT PRIMARY KEY,
-            recorded_utc TEXT NOT NULL
-        )""",
-    ),
 )

@@ -117,10 +117,6 @@ class Ledger:
         self._put("DELETE FROM remembered WHERE patch = ?", patch)
         return tuple(row["evidence"] for row in evidence)
 
-    def record_admission(self, key: str) -> None:
-        """That a fallback controller may fly, under the hash of all that this rests on."""
-        self._put("INSERT OR REPLACE INTO admissions VALUES (?, ?)", key, _now())
-
     # ------------------------------------------------------------ reading
     def remembered(self, bound_to: Mapping[str, str], *, most: int, most_bytes: int) -> tuple[Document, ...]:
         """Patches that are bound to just this, newest first: `{patch, evidence, recorded_utc, …}`.
@@ -186,10 +182,6 @@ class Ledger:
         """The hash and the key of everything that may be loaded, in the order recorded."""
         rows = self._rows("SELECT sha256, key FROM executables ORDER BY rowid")
         return tuple((row["sha256"], row["key"]) for row in rows)
-
-    def admitted(self, key: str) -> bool:
-        """Whether a fallback was admitted under a key."""
-        return bool(self._rows("SELECT key FROM admissions WHERE key = ?", key))
 
     def close(self) -> None:
         """Let go of the file; a second call does nothing."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import select
 import socket
@@ -126,9 +127,18 @@ class Host:
             exit_.report(None)
 
     # ------------------------------------------------------------ pool threads
-    def ready(self) -> str:
-        """Wait for the zygote; the confinement achieved. SandboxFailed if it died, hangs, or cannot fork safely."""
-        if not self._greeted.wait(START_S):
+    def ready(self, leash: Leash | None = None) -> str:
+        """Wait for the zygote; the confinement achieved.
+
+        Raises:
+            SandboxFailed: it died, hangs, or cannot fork safely.
+            BudgetSpent: the leash's deadline came first.
+        """
+        asked_until = math.inf if leash is None else leash.deadline_s
+        deadline = min(time.monotonic() + START_S, asked_until)
+        if not self._greeted.wait(max(0.0, deadline - time.monotonic())):
+            if deadline == asked_until:  # which says nothing of the zygote
+                raise BudgetSpent("the zygote was still starting")
             self.stop()
             raise SandboxFailed("the zygote did not start", f"nothing heard for {START_S:g} s")
         if self.dead.is_set() and not self._greeting:
@@ -158,7 +168,7 @@ class Host:
             number, exit_ = self._fork(job, far, log)
             try:
                 with leash.holding(near):
-                    self._must_be_confined(near, exit_, log)
+                    self._must_be_confined(near, exit_, log, job, leash)
                     deadline = min(time.monotonic() + job.limits.wall_s, leash.deadline_s)
                     _send(near, _framed(job), deadline)
                     answer = unpack_answer(lambda count: _read_exactly(near, count, deadline))
@@ -192,16 +202,19 @@ class Host:
             far.close()
             os.close(log)
 
-    def _must_be_confined(self, near: socket.socket, exit_: _Exit, log: int) -> None:
+    def _must_be_confined(self, near: socket.socket, exit_: _Exit, log: int, job: Job, leash: Leash) -> None:
         """Hear from a worker, which has seen no job yet, that it is confined as the zygote's trial was.
 
         Raises:
             SandboxFailed: it is not, or nothing is heard. Whatever is wrong, the job is not to blame.
+            BudgetSpent: nothing is heard before the leash's deadline.
         """
-        words, deadline = self._greeting["words"], time.monotonic() + FORK_S
+        words, deadline = self._greeting["words"], min(time.monotonic() + FORK_S, leash.deadline_s)
         try:
             said = unpack_answer(lambda count: _read_exactly(near, count, deadline)).header.get("confined")
         except TimeoutError:
+            if deadline == leash.deadline_s:
+                raise BudgetSpent(f"{job.function} was not begun") from None
             self.stop()  # a zygote that hangs is of no use; the next job starts another
             raise SandboxFailed("no worker could be had", f"the zygote forked none in {FORK_S:g} s") from None
         except (EOFError, ConnectionError):

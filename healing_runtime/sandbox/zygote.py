@@ -129,5 +129,5 @@ class Sandbox:
 
     def _perform(self, job: Job, leash: Leash) -> Message:
         host = self._live_host()
-        host.ready()
+        host.ready(leash)
         return host.perform(job, leash)

@@ -75,8 +75,7 @@ class Examiner:
         if source is None:
             return None
         self._narrate(f"examining the fallback {source.name}")
-        simulation = self._surroundings.simulation
-        admitted = fallback.admit(self.sandbox, source, self.context, self._kept, simulation)
+        admitted = fallback.admit(self.sandbox, source, self.context, self._kept)
         if not admitted.remembered:
             self._narrate(f"{source.name} flew well from {fallback.STATES} drawn states")
         return admitted

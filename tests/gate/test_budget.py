@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import time
+from concurrent.futures import Future
 
 import gate_kit as kit
 import pytest
 
 from healing_runtime.compile.cache import Cache
-from healing_runtime.core.errors import BudgetSpent
+from healing_runtime.core.errors import BudgetSpent, SandboxFailed, WorkerFailed
 from healing_runtime.core.status import Stage
-from healing_runtime.gate import neighbourhood
+from healing_runtime.gate import fallback, neighbourhood
 from healing_runtime.gate.build import ask_build
+from healing_runtime.gate.flown_again import FlownAgain
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.policy import candidate_of, full
-from healing_runtime.gate.records import Resume
+from healing_runtime.gate.records import Resume, Standing
+from healing_runtime.gate.trials import Trials
 from healing_runtime.ledger.store import Ledger
 
 
@@ -80,3 +85,41 @@ def test_a_kept_program_is_not_blamed_for_a_budget_that_ends(sandbox, exported, 
         assert told == []
         again = ask_build(sandbox, exported.traced.exported, kit.course(), kit.TABLE, kept)
     assert again.sha256 == program.sha256, "it was not compiled again"
+
+
+class Breaking:
+    """A sandbox that keeps every job waiting, but for one: the second cannot be had, or the first ends badly."""
+
+    def __init__(self, what):
+        self.what, self.asked = what, []
+
+    def submit(self, job):
+        if self.asked and self.what == "no second worker":
+            raise SandboxFailed("the sandbox is closed")
+        self.asked.append(Future())
+        if len(self.asked) == 1 and self.what == "the first dies":
+            self.asked[0].set_exception(WorkerFailed("killed by SIGKILL"))
+        return self.asked[-1]
+
+
+def fly_in_full(sandbox, candidate):
+    Trials(sandbox, kit.context(), KeptPrograms.none())(candidate)
+
+
+def fly_again(sandbox, candidate):
+    standing = Standing("sha256:e", "sha256:p", (("sha256:i",), "sha256:s"), None, "")
+    FlownAgain(sandbox, kit.context())(dataclasses.replace(candidate, standing=standing))
+
+
+def fly_fallback(sandbox, candidate):
+    fallback._examine(sandbox, candidate.program, (kit.scenario(),) * 32, str(kit.SIM))
+
+
+@pytest.mark.parametrize("what", ["no second worker", "the first dies"])
+@pytest.mark.parametrize("stage", [fly_in_full, fly_again, fly_fallback])
+def test_nothing_stays_in_the_air_when_one_flight_ends_badly(exported, stage, what):
+    sandbox = Breaking(what)
+    with contextlib.suppress(SandboxFailed, WorkerFailed):
+        stage(sandbox, exported)
+    waiting = sandbox.asked[what == "the first dies" :]
+    assert waiting and all(future.cancelled() for future in waiting)

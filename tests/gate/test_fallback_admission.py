@@ -9,8 +9,10 @@ from gate_kit import DROPS, context, controller, scenario, source
 
 from healing_runtime.compile.cache import Cache
 from healing_runtime.core.errors import InputError, SandboxFailed, WorkerFailed
+from healing_runtime.core.signals import Layout, Signal
 from healing_runtime.gate import fallback
 from healing_runtime.gate.kept_programs import KeptPrograms
+from healing_runtime.gate.records import Surroundings
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.loop.rollout import FlightPlan, fly
 from healing_runtime.sandbox.zygote import Sandbox
@@ -23,6 +25,7 @@ LOST = source(controller(output=ROOT_OF_LESS), "hopper/lost")
 """Not finite below 1.95 m: where some of the drawn states are, and the scenario's own is not."""
 FALLS = source(DROPS, "hopper/falls")
 """It breaks the scenario's assertions and misses its mission, with a finite action inside the limits."""
+AROUND = Surroundings("sha256:runtime", "sha256:sim")
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +39,8 @@ def kept(tmp_path_factory):
 
 @pytest.fixture
 def admit(sandbox, kept):
-    def admit(chosen, sim_sha256="sha256:sim", **how):
-        return fallback.admit(sandbox, chosen, context(**how), kept, sim_sha256)
+    def admit(chosen, around=AROUND, **how):
+        return fallback.admit(sandbox, chosen, dataclasses.replace(context(**how), surroundings=around), kept)
 
     return admit
 
@@ -63,7 +66,7 @@ def test_the_same_flight_refuses_however_many_workers_fly(kept):
     said = []
     for workers in (1, 3):
         with Sandbox(workers) as sandbox, pytest.raises(InputError) as refused:
-            fallback.admit(sandbox, LOST, context(), kept, "sha256:sim")
+            fallback.admit(sandbox, LOST, context(), kept)
         said.append(str(refused.value))
     assert said[0] == said[1]
 
@@ -93,7 +96,7 @@ def test_no_worker_to_be_had_is_no_fault_of_the_fallback(kept):
     sandbox = Sandbox(1)
     sandbox.close()
     with pytest.raises(SandboxFailed):
-        fallback.admit(sandbox, FALLS, context(), kept, "sha256:sim")
+        fallback.admit(sandbox, FALLS, context(), kept)
 
 
 def commanding(commands, contract=()):
@@ -138,6 +141,35 @@ def test_what_a_flight_shows(commands, contract, said):
     assert fault.startswith(said) and bool(fault) == bool(said)
 
 
+def test_nan_kept_in_the_memory_refuses():
+    program = commanding(lambda tick: 0.1)
+
+    def tick(params, memory, sample):
+        memory, packed = program.tick(params, memory, sample)
+        packed[3] = np.nan if packed[3] == 6.0 else packed[3]
+        return memory, packed
+
+    flight = fly(Integrator(), dataclasses.replace(program, tick=tick), FlightPlan(SCENARIO, 3, trips=False))
+    fault = fallback.fault_of(flight, program.interface, LINE)
+    assert fault.startswith("NaN is kept in the memory") and fault.endswith("(tick 5)")
+
+
+class Wide(Integrator):
+    """Follows 2.5 m/s in a second, which is 0.25 m/s in a tick, up to 20 m/s."""
+
+    signals = dataclasses.replace(LINE, action=Layout((Signal("velocity", "m/s", low=0.0, high=20.0, rate_per_s=2.5),)))
+
+
+@pytest.mark.parametrize(("step", "said"), [(0.25, ""), (0.2501, "an action changes faster than its rate limit")])
+def test_a_rate_that_is_kept_in_float32_is_kept(step, said):
+    """As the gate judges it: at 10 m/s a float32 is exact to 1e-6 m/s."""
+    commands = np.cumsum(np.full(SCENARIO.duration_ticks + 1, step, np.float32), dtype=np.float32) + np.float32(3.1)
+    program = commanding(lambda tick: float(commands[tick]))
+    flight = fly(Wide(), program, FlightPlan(SCENARIO, 3, trips=False))
+    fault = fallback.fault_of(flight, program.interface, Wide.signals)
+    assert fault.startswith(said) and bool(fault) == bool(said)
+
+
 def test_a_state_that_is_not_finite_refuses():
     class Lost(Integrator):
         def truth(self):
@@ -169,8 +201,17 @@ def test_what_flew_once_is_not_flown_again_while_every_hash_is_the_same(admit, m
     assert admit(FALLS).remembered and flown == []
     assert not admit(FALLS, seed=8).remembered and len(flown) == 1, "other states"
     assert not admit(FALLS, spread=0.06).remembered and len(flown) == 2, "another scenario"
-    assert not admit(FALLS, sim_sha256="sha256:another").remembered and len(flown) == 3, "another simulation"
-    assert admit(FALLS, seed=8).remembered and len(flown) == 3
+    for number, (name, value) in enumerate((("simulation", "sha256:2"), ("runtime", "sha256:2")), 3):
+        around = dataclasses.replace(AROUND, **{name: value})
+        assert not admit(FALLS, around).remembered and len(flown) == number, f"another {name}"
+    assert admit(FALLS, seed=8).remembered and len(flown) == 4
+
+
+@pytest.mark.parametrize("unknown", [{"simulation": ""}, {"runtime": ""}, {"exact": False}])
+def test_what_is_not_known_is_equal_to_nothing(admit, monkeypatch, unknown):
+    monkeypatch.setattr(fallback, "_examine", lambda *_: None)
+    for _ in range(2):
+        assert not admit(FALLS, dataclasses.replace(AROUND, **unknown)).remembered
 
 
 def test_a_refusal_is_not_remembered_as_an_admission(admit):

@@ -125,6 +125,8 @@ def test_a_remembered_patch_that_does_not_mend_this_incident_is_refused(sandbox,
     decision, flights = judge(sandbox, kept, stored, resumes=(Resume(30),))
     assert (decision.accepted, decision.policy, flights) == (False, "remembered", 3)
     assert decision.refusal.stage == "flights" and "incident" in decision.refusal.reason
+    told = decision.refusal.counterexample
+    assert told and told["violated"] == ["above-floor"] and told["values"]["altitude_m"] < 1.0
 
 
 def test_a_patch_that_names_no_evidence_is_judged_in_full(sandbox, kept, without_neighbours):

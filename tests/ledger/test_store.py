@@ -192,18 +192,3 @@ def test_an_opened_ledger_keeps_its_entries(tmp_path):
     with Ledger(path) as ledger:
         assert len(ledger.patches()) == 1
         assert ledger.incident("0001")["attempts"] == []
-
-
-def test_a_ledger_from_before_admissions_is_brought_up_to_date(tmp_path):
-    path = tmp_path / "ledger.sqlite3"
-    with sqlite3.connect(path) as db:
-        for statement in MIGRATIONS[0]:
-            db.execute(statement)
-        db.execute("INSERT INTO executables VALUES ('sha256:e', 'k', 'then')")
-        db.execute("PRAGMA user_version = 1")
-    db.close()
-    with Ledger(path) as ledger:
-        assert ledger.executable("k") == "sha256:e" and not ledger.admitted("sha256:a")
-        ledger.record_admission("sha256:a")
-        ledger.record_admission("sha256:a")
-        assert ledger.admitted("sha256:a") and not ledger.admitted("sha256:b")

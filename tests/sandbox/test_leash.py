@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -41,8 +43,11 @@ def hanging(sandbox, folder, name="pid"):
 def gone(pid):
     end = time.monotonic() + 5
     while time.monotonic() < end:
-        stat = Path(f"/proc/{pid}/stat")
-        if not stat.exists() or stat.read_text().rsplit(") ", 1)[1][0] == "Z":
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
             return True
         time.sleep(0.01)
     return False
@@ -61,6 +66,23 @@ def test_a_job_is_killed_when_the_budget_ends_and_that_is_no_failure_of_its_own(
 def test_nothing_begins_after_the_budget(sandbox):
     with sandbox.until(time.monotonic()), pytest.raises(BudgetSpent, match="echo was not begun"):
         sandbox.run(job("echo"))
+
+
+def test_no_budget_waits_for_a_zygote_that_hangs_and_the_zygote_is_not_blamed():
+    """Nor does one for a zygote that still starts. Without the budget either wait is half a minute and more."""
+    with Sandbox(workers=1, modules=("numpy", "sandbox_jobs"), path=[JOBS]) as starting:
+        host = starting._live_host()
+        with starting.until(time.monotonic()), pytest.raises(BudgetSpent, match="still starting"):
+            starting.run(job("echo"))
+        pid = starting.zygote_pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with starting.until(time.monotonic() + 0.5), pytest.raises(BudgetSpent, match="echo was not begun"):
+                starting.run(job("echo"))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert starting.run(job("echo")).header
+        assert starting._live_host() is host, "it is the same zygote"
 
 
 def test_an_inner_budget_never_lasts_longer_than_the_outer_one(sandbox):

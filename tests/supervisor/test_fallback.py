@@ -417,11 +417,11 @@ def test_an_action_of_its_own_that_is_not_finite_is_not_applied_and_ends_the_fli
     tick = deck.fly().tick
     plain = program(0.5)
 
-    def late(params, carry, observed, true):
-        carry, packed = plain.tick(params, carry, observed, true)
-        if carry.floats[0] > tick + 3:
+    def late(params, memory, sample):
+        memory, packed = plain.tick(params, memory, sample)
+        if plain.carried(memory).floats[0] > tick + 3:
             packed[0], packed[1], packed[2] = np.nan, 1.0, 0.0
-        return carry, packed
+        return memory, packed
 
     taken = fly_on(deck, hold(dataclasses.replace(plain, tick=late)), "i", "no_brain", lambda _: None)
     assert taken.stopped == f"the action of the fallback is not finite at tick {tick + 3}"
