@@ -30,6 +30,7 @@ HELD = {"passed": 96, "flown": 96, "needed": 93, "samples": 96, "confidence": 0.
 EVIDENCE = {
     "policy": "full",
     "confinement": "process",
+    "program_sha256": "sha256:p",
     "stages": [
         {"stage": "contract", "accepted": True, "reason": "", "facts": {}},
         {
