@@ -69,8 +69,14 @@ def in_short(evidence: Mapping[str, Any]) -> Iterator[str]:
 def how_to_go_on(document: Mapping[str, Any], folder: Path) -> list[str]:
     """The commands that a run which waits needs next."""
     from healing_runtime import workspace
+    from healing_runtime.compile import cache
 
     waiting = next(i["patch"] for i in document["incidents"] if i["ending"] == "awaiting_approval")
+    if cache.place() is None:
+        return [
+            f"patch {_short(waiting)} waits for approval, but no run goes on without the private cache, which is off "
+            f"({cache.VARIABLE}): run the scenario anew with a cache, or on a terminal."
+        ]
     patch = _short(waiting)
     if folder.parent.resolve() != workspace.open().runs.resolve():
         patch += f" --out {folder.parent}"

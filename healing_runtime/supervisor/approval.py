@@ -96,6 +96,7 @@ def by_people(ledger: Ledger | None, ask: Ask | None) -> Decide:
     def decide(review: Review) -> Approval | None:
         if ledger is None:
             return None
+        _must_be_of_one_program(review)
         where = (review.run, review.incident, vars(review.bound))
         found = Approvals(ledger).decision(*where)
         answer = None if found or ask is None else ask(review)
@@ -111,12 +112,23 @@ def by_people(ledger: Ledger | None, ask: Ask | None) -> Decide:
     return decide
 
 
+def _must_be_of_one_program(review: Review) -> None:
+    """A decision on evidence lets that executable fly which the evidence is of, and no other."""
+    if review.evidence.get("program_sha256") != review.bound.program:
+        short = review.bound.patch.removeprefix("sha256:")[:12]
+        raise InputError(
+            f"the evidence of patch {short} is of another executable than the one that waits: the ledger was changed "
+            "after the gate accepted the patch; run the scenario anew."
+        )
+
+
 def settle(ledger: Ledger, review: Review, answer: Approve | Reject) -> Approval:
     """Make an answer durable.
 
     Raises:
         InputError: the patch does not wait for a decision on these hashes, or a rejection has no reason.
     """
+    _must_be_of_one_program(review)
     if not isinstance(answer, Approve | Reject):
         raise InputError(f"{answer!r} is no answer to a review; give Approve(), Reject(reason) or None for later.")
     word, note = (APPROVED, answer.note) if isinstance(answer, Approve) else (REJECTED, answer.reason)
@@ -171,11 +183,13 @@ def review_of(patch: Mapping[str, Any]) -> Review:
     bound = read(Bound, asked["bound"])
     if (digest(patch["after"]), seal_of(patch["evidence"])) != (bound.patch, bound.evidence):
         raise InputError(f"patch {short} or its evidence was changed in the ledger after the gate accepted it.")
-    return Review(
+    review = Review(
         **{key: patch[key] for key in ("run", "incident", "brain", "diagnosis", "diff", "evidence")},
         **{key: asked[key] for key in ("assertion", "english", "t_s", "number")},
         bound=bound,
     )
+    _must_be_of_one_program(review)
+    return review
 
 
 def keep_program(folder: RunFolder, program: ProgramBlob) -> None:

@@ -15,7 +15,7 @@ from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.codec import digest, plain
 from healing_runtime.core.errors import InputError, NotFoundInCatalogue
 from healing_runtime.core.platform import pin_platform
-from healing_runtime.core.records import Evidence, Incident, Source, StageResult
+from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, Source, StageResult
 from healing_runtime.core.status import Outcome, Stage
 from healing_runtime.gate.evidence import SEAL, sealed
 from healing_runtime.gate.fallback import Admitted
@@ -23,8 +23,9 @@ from healing_runtime.gate.records import Course, Surroundings
 from healing_runtime.gate.standing import Find, nothing_kept
 from healing_runtime.ledger.approvals import REJECTED, Approvals
 from healing_runtime.ledger.store import Ledger
+from healing_runtime.ledger.vouchers import Vouchers
 from healing_runtime.repair.repair import Judged, Repaired
-from healing_runtime.supervisor import approval
+from healing_runtime.supervisor import approval, vouching
 from healing_runtime.supervisor.approval import Approval, Bound, Review
 from healing_runtime.supervisor.channels import Channels
 from healing_runtime.supervisor.continued import ContinuedLog
@@ -48,7 +49,14 @@ STANDS_ON = "stands-on.json"
 
 
 class Memoir:
-    """Writes a run's record as things happen. One object a run."""
+    """Writes a run's record as things happen. One object a run.
+
+    Attributes:
+        can_go_on: whether the run is vouched for, without which no other process takes it up.
+    """
+
+    can_go_on = False
+    _vouchers = Vouchers(None)  # a replay vouches for nothing: what it judged came from a record
 
     def __init__(
         self,
@@ -69,6 +77,8 @@ class Memoir:
         self._exchanges = folder.exchanges()
         self._claim, self._continued = claim, continued
         self._asked: dict[str, Any] = {}
+        if ledger is not None:
+            self._vouchers = Vouchers.here()
         log = continued.path if continued else folder.log_path
         writer = LogWriter(log, Channels(prepared.table), run=folder.run_id)
         self._drain = LogDrain(writer)
@@ -124,7 +134,9 @@ class Memoir:
             ledger.record_run(
                 folder.run_id, {"scenario": prepared.scenario.name, "folder": str(folder.path), **_head(manifest)}
             )
-        return cls(prepared, folder, ledger, started, settings.strict, narrate, claim=claim)
+        memoir = cls(prepared, folder, ledger, started, settings.strict, narrate, claim=claim)
+        memoir.can_go_on = memoir._vouchers.vouch(vouching.begun(folder.run_id, manifest["inputs_sha256"]))
+        return memoir
 
     @classmethod
     def reopen(
@@ -149,7 +161,9 @@ class Memoir:
             ledger.record_run(folder.run_id, begun)
         folder.forget_result()
         ledger.finish_run(folder.run_id, None)
-        return cls(prepared, folder, ledger, started, settings.strict, narrate, continued=continued)
+        memoir = cls(prepared, folder, ledger, started, settings.strict, narrate, continued=continued)
+        memoir.can_go_on = True
+        return memoir
 
     # ------------------------------------------------------------ as things happen
     @property
@@ -159,6 +173,7 @@ class Memoir:
 
     def regressions(self, courses: tuple[Course, ...]) -> None:
         """The scenarios that no patch of this run may lose, before any patch is judged."""
+        self._vouchers.vouch(vouching.qualified(self.folder.run_id, plain(list(courses))))
         keep(self.folder, courses)
 
     def transition(self, tick: int, event: Event, before: Mode, after: Mode) -> None:
@@ -234,6 +249,8 @@ class Memoir:
         if decision.not_remembered:
             entry["not_remembered"] = decision.not_remembered
         number = len(story.attempts)
+        if not decision.accepted:  # an acceptance is vouched for with its evidence
+            self._vouch(story, attempt.proposal, decision, None)
         if (stands_on := self.evidence_of(attempt.proposal.stands_on)) is not None:
             self.folder.write_incident(story.incident.id, f"attempt-{number:02d}-{STANDS_ON}", stands_on)
         self.folder.write_incident(story.incident.id, f"attempt-{number:02d}.json", entry)
@@ -338,6 +355,7 @@ class Memoir:
         self.folder.write_incident(incident, "patch.diff", diff)
         self.folder.write_incident(incident, "patched.py", after.text)
         proven = sealed(evidence)
+        self._vouch(story, outcome.proposal, outcome.decision, proven[SEAL])
         self.folder.write_incident(incident, "evidence.json", proven)
         decision = outcome.decision
         return {
@@ -355,6 +373,11 @@ class Memoir:
                 {key: getattr(decision, key) for key in ("resume_tick", "bracket", "program_sha256")}
             ),
         }
+
+    def _vouch(self, story: IncidentStory, proposal: Proposal, decision: Decision, evidence: str | None) -> None:
+        """The gate of this run said so, of the attempt that is the last one."""
+        run, incident = self.folder.run_id, story.incident.id
+        self._vouchers.vouch(vouching.judged(run, incident, len(story.attempts), proposal, decision, evidence))
 
     def swapped(self, story: IncidentStory, resume: int) -> None:
         """The patch flies."""

@@ -10,6 +10,7 @@ from healing_runtime.core.errors import InputError, Location, RecordError
 from healing_runtime.core.status import GatePolicy
 from healing_runtime.gate.records import Course
 from healing_runtime.supervisor.preparation import Prepared, judged_by, refuse_bad_triggers
+from healing_runtime.supervisor.surroundings import here
 from healing_runtime.telemetry.record import RunFolder
 
 _WITHOUT = (GatePolicy.REMEMBERED, "")
@@ -29,6 +30,7 @@ class Regressions:
         self._prepared, self._narrate = prepared, narrate
         self._recorded: tuple[Mapping[str, Any], ...] | None = getattr(prepared.loaded, "regressions", None)
         listed: tuple[Mapping[str, str], ...] | None = getattr(prepared.loaded, "listed", None)
+        self._began_earlier = listed is not None
         if listed is None:
             listed = () if self._recorded is not None else tuple(self._list())
         self.listed = listed
@@ -37,10 +39,18 @@ class Regressions:
         """Each with its assertion files, as it is asked for. A replay takes those that the run qualified.
 
         Unreadable ones, and those that were changed since the run began, are told at the end and left out.
+
+        Raises:
+            InputError: the run goes on, and one of them or an assertion file is not what it was when it began.
         """
         if self._recorded is not None:
             yield from (read(Course, recorded) for recorded in self._recorded)
             return
+        if self._began_earlier and self._changed():
+            raise InputError(
+                "the run cannot go on: it has to fly its regressions again, and the robot's other scenarios or the "
+                "assertion files are not what they were when it began. Restore them, or run the scenario anew."
+            )
         left_out = []
         for entry in self.listed:
             course = self._course(entry["name"], entry["sha256"])
@@ -52,6 +62,10 @@ class Regressions:
             more = len(left_out) - SHOWN
             names = ", ".join(left_out[:SHOWN]) + (f" and {more} more" if more > 0 else "")
             self._narrate(f"left out as regressions, see heal check: {names}")
+
+    def _changed(self) -> bool:
+        """Left out without a word, a changed one would be lost by a patch that is remembered as if it had not been."""
+        return here(self._prepared, tuple(self._list())).others != self._prepared.loaded.surroundings.others
 
     def _list(self) -> Iterator[Mapping[str, str]]:
         own, home = self._prepared.scenario, self._prepared.workspace

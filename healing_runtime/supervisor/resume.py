@@ -3,7 +3,8 @@
 What the record holds is executed again, from t = 0 up to where it ends: the recorded actions fly, the recorded
 proposals are proposed. What the gate said of a proposal is taken over where this workspace's ledger has it, with the
 executable of that sha256; where anything is missing or differs, the gate judges from there on. Then the run goes on as
-it began.
+it began. Record and ledger are claims: what a run was begun with, and what its gate said, counts where the user's
+private cache vouches for it (`vouching.py`).
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ from healing_runtime import workspace
 from healing_runtime.brains import catalogue
 from healing_runtime.brains.brain import Brain, BrainContext
 from healing_runtime.compile.programs import ProgramBlob
-from healing_runtime.core.codec import plain, read
+from healing_runtime.core.codec import digest, plain, read
 from healing_runtime.core.errors import InputError, NotFoundInCatalogue, OutsideError, RecordError, ReplayDivergence
 from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, RepairRequest, Source, StageResult
 from healing_runtime.core.status import AFTER_THE_GATE, Outcome
-from healing_runtime.gate.evidence import unsealed
+from healing_runtime.gate.evidence import SEAL, sealed, unsealed
 from healing_runtime.gate.policy import candidate_of
 from healing_runtime.gate.trials import spent
 from healing_runtime.ledger.store import Ledger
+from healing_runtime.ledger.vouchers import Vouchers
+from healing_runtime.supervisor import surroundings, vouching
 from healing_runtime.supervisor.approval import AWAITING, Ask, by_people, kept_program, review_of
 from healing_runtime.supervisor.continued import ContinuedLog
 from healing_runtime.supervisor.memoir import LEDGER, Memoir
@@ -63,7 +66,8 @@ def resume(
         home: the workspace to find the robot in; by default the one around the current folder.
 
     Raises:
-        InputError: the run has ended, or was begun on another machine, version or simulation.
+        InputError: the run has ended, was begun on another machine, version or simulation, or nothing here vouches for
+            what it was begun with.
         RecordError: the record is damaged, or another process flies this run.
         ReplayDivergence: executed again, it is not what was recorded.
     """
@@ -74,8 +78,10 @@ def resume(
             LogWriter(folder.log_path, {}, run=folder.run_id).close()
         record = Record.open(folder.path)
         _must_go_on(record)
-        prepared = _prepared(record, home)
+        vouchers = Vouchers.here()
+        prepared = _prepared(record, home, vouchers)
         _must_be_here(record, prepared)
+        _must_be_vouched_for(record, vouchers)
         brain = str(record.manifest["brain"])
         if brain != "none":
             _check(brain, brain_fallback)
@@ -85,7 +91,8 @@ def resume(
                 return RunResult(record.result, Outcome.AWAITING_APPROVAL, record.folder.path, strict)
             entries = _entries(record, ledger)
         narrate(f"going on with {record.folder.run_id}")
-        resumption = Resumption(record.folder, _recorded(record, prepared), entries)
+        scenario = digest(prepared.scenario)
+        resumption = Resumption(record.folder, _recorded(record, prepared), entries, scenario, vouchers)
         log = ContinuedLog(record.folder, record.log.messages)
         settings = Settings(
             brain=brain,
@@ -122,10 +129,10 @@ def _must_go_on(record: Record) -> None:
         )
 
 
-def _prepared(record: Record, home: Any) -> Prepared:
-    """What was flown; a run that judged no patch yet has its regressions before it, as its manifest lists them."""
+def _prepared(record: Record, home: Any, vouchers: Vouchers) -> Prepared:
+    """What was flown; where no regressions are vouched for, they are before it, as its manifest lists them."""
     prepared = record.prepared(home)
-    if record.folder.read_regressions() is not None:
+    if vouchers.vouched(vouching.qualified(record.folder.run_id, prepared.loaded.regressions)):
         return prepared
     listed = tuple(record.manifest.get("regressions", ()))
     return dataclasses.replace(prepared, loaded=dataclasses.replace(prepared.loaded, regressions=None, listed=listed))
@@ -135,10 +142,21 @@ def _must_be_here(record: Record, prepared: Prepared) -> None:
     """A run goes on where it began: only there it comes out the same to the last bit."""
     here = conditions(record.manifest, prepared)
     simulation = () if here["same_simulation"] else ("the code of the simulation",)
-    if differing := [*here["fingerprint_differences"], *simulation]:
+    same_runtime = surroundings.here(prepared, ()).runtime == prepared.loaded.surroundings.runtime
+    runtime = () if same_runtime else ("the code of the runtime",)
+    if differing := [*here["fingerprint_differences"], *simulation, *runtime]:
         raise InputError(
             f"{record.folder.path} cannot go on here, for it would not come out the same: it began with another value "
             f"of {', '.join(differing)}. Run the scenario anew."
+        )
+
+
+def _must_be_vouched_for(record: Record, vouchers: Vouchers) -> None:
+    """The scenario, and with it whether a person is asked, comes from the manifest, which lies in the workspace."""
+    if not vouchers.vouched(vouching.begun(record.folder.run_id, str(record.manifest["inputs_sha256"]))):
+        raise InputError(
+            f"{record.folder.path} cannot go on: nothing here vouches for its record. It was changed, or begun by "
+            "another user, or the private cache was cleared or is off. Run the scenario anew."
         )
 
 
@@ -222,9 +240,14 @@ class Resumption:
     """What a run that goes on takes over from its record (see `recall.TakenOver`). One object a resumption."""
 
     def __init__(
-        self, folder: RunFolder, incidents: tuple[Recalled, ...], entries: Mapping[str, list[Entry]]
+        self,
+        folder: RunFolder,
+        incidents: tuple[Recalled, ...],
+        entries: Mapping[str, list[Entry]],
+        scenario_sha256: str,
+        vouchers: Vouchers,
     ) -> None:
-        self._folder = folder
+        self._folder, self._scenario, self._vouchers = folder, scenario_sha256, vouchers
         self._incidents, self._entries = incidents, entries
         self._met = 0
         self._judging_anew = False
@@ -262,7 +285,8 @@ class Resumption:
                 return None
             source = candidate_of(proposal, incident, (), flying).source
             found = entry.decision(source)
-            if found is None or not self._holds(found[0], source, build):
+            vouched = found is not None and self._vouched(incident.id, entry, proposal, *found)
+            if found is None or not vouched or not self._holds(found[0], source, build):
                 self._judging_anew = True
                 return None
             decision, evidence = found
@@ -284,6 +308,19 @@ class Resumption:
     def examined(self) -> Mapping[str, int]:
         """Examinations on held-out neighbours in what was taken over so far."""
         return dict(self._examined)
+
+    def _vouched(
+        self, incident: str, entry: Entry, proposal: Proposal, decision: Decision, evidence: Evidence | None
+    ) -> bool:
+        """Whether the gate of this run said just that, and the evidence is of what it accepted."""
+        seal = None
+        if evidence is not None:
+            seal = sealed(evidence)[SEAL]
+            is_of = (evidence.program_sha256, evidence.controller_after, evidence.scenario)
+            if is_of != (decision.program_sha256, digest(proposal.source), self._scenario):
+                return False
+        run, number = self._folder.run_id, entry.attempt.get("number", 0)
+        return self._vouchers.vouched(vouching.judged(run, incident, number, proposal, decision, seal))
 
     def _holds(self, decision: Decision, source: Source, build: Build) -> bool:
         """Whether the accepted executable is to be had: as it waited, from the cache, or built to those bytes."""

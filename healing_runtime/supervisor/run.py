@@ -288,6 +288,8 @@ class Run:
         if decision is None:
             story.ending = AWAITING
             self.narrate(f"patch {patched.sha256[7:19]} waits for approval")
+            if self.memoir.ledger is not None and not self.memoir.can_go_on:
+                self.narrate("but this run cannot go on: the private cache, which would vouch for it, is not used")
             return None
         self.memoir.decided(story, decision)
         approved = decision.decision == "approved"

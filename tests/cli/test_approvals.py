@@ -32,6 +32,7 @@ FLOWN = {"from_tick": 0, "last_tick": 9, "kept": True, "fault": "", "robustness"
 DOCUMENT = {
     "policy": "full",
     "confinement": "process",
+    "program_sha256": "sha256:p",
     "stages": [
         {"stage": "contract", "accepted": True, "reason": "", "facts": {}},
         {

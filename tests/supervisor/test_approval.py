@@ -1,5 +1,6 @@
 """`policy.approval: human`: nothing flies before a person says so, and what is said is bound to hashes and recorded."""
 
+import dataclasses
 import json
 
 import pytest
@@ -154,9 +155,22 @@ def test_a_decision_is_for_the_hashes_it_was_made_on(run):
     review = reviewed.review(run)
     with ledger_of(run) as ledger:
         settle(ledger, review, Approve("ann"))
-        for name in vars(review.bound):
+        for name in ("patch", "evidence", "scenario"):
             other = Bound(**{**vars(review.bound), name: "sha256:0"})
             assert by_people(ledger, None)(type(review)(**{**vars(review), "bound": other})) is None
+
+
+def test_nobody_decides_on_evidence_of_another_executable(run):
+    review = reviewed.review(run)
+    other = dataclasses.replace(review, bound=dataclasses.replace(review.bound, program="sha256:0"))
+    with ledger_of(run) as ledger:
+        for decide in (by_people(ledger, None), lambda review: settle(ledger, review, Approve("ann"))):
+            with pytest.raises(InputError, match="of another executable"):
+                decide(other)
+        row = ledger.patches()[0]
+    row["approval"]["bound"]["program"] = "sha256:0"
+    with pytest.raises(InputError, match="of another executable"):
+        review_of(row)
 
 
 def test_what_somebody_else_decided_meanwhile_counts(run):

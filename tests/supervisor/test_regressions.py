@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
 from healing_runtime import workspace
+from healing_runtime.core.errors import InputError
 from healing_runtime.supervisor.preparation import prepare
 from healing_runtime.supervisor.regressions import Regressions
+from healing_runtime.supervisor.surroundings import here
 
 
 @pytest.fixture
@@ -41,3 +45,14 @@ def test_five_are_named_and_the_others_counted(home, broken, said):
     assert lines == []
     assert list(regressions.courses())
     assert lines == [f"left out as regressions, see heal check: cartpole/{said}"]
+
+
+def test_a_run_that_goes_on_refuses_when_one_was_changed_meanwhile(home, tmp_path):
+    prepared = prepare("cartpole/balance", home=home(1))
+    listed = Regressions(prepared, print).listed
+    loaded = SimpleNamespace(regressions=None, listed=listed, surroundings=here(prepared, listed))
+    gone_on = dataclasses.replace(prepared, loaded=loaded)
+    assert list(Regressions(gone_on, lambda _: None).courses())
+    (tmp_path / "scenarios/cartpole/broken_0.yaml").write_text("robot: cartpole\nseed: 2\n")
+    with pytest.raises(InputError, match="are not what they were when it began"):
+        list(Regressions(gone_on, print).courses())
