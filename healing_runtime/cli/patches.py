@@ -36,8 +36,9 @@ def list_patches(out: output.RunsOption = None, as_json: output.JsonFlag = False
     """List every patch of this workspace, newest first."""
     from healing_runtime.app import history
 
-    patches = history.patches(out)
-    output.emit({"patches": patches}, as_json, lambda: _rows(patches))
+    patches, damaged = history.patches(out)
+    output.emit({"patches": patches, "damaged": damaged}, as_json, lambda: _rows(patches))
+    output.complain(damaged)
 
 
 def show_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.JsonFlag = False) -> None:
