@@ -112,9 +112,8 @@ def _ended(result: Document | None, incident: str) -> Document:
     stories, fallback = ((result or {}).get(key) for key in ("incidents", "fallback"))
     told = [s for s in stories if isinstance(s, dict)] if isinstance(stories, list) else []
     story = next((story for story in told if story.get("id") == incident), {})
-    took_over = isinstance(fallback, dict) and fallback.get("incident") == incident
-    flew = fallback.get("controller") if took_over else None
-    return {"ending": story.get("ending"), "detail": story.get("detail"), "fallback": flew}
+    took_over = fallback if isinstance(fallback, dict) and fallback.get("incident") == incident else {}
+    return {"ending": story.get("ending"), "detail": story.get("detail"), "fallback": took_over.get("controller")}
 
 
 @contextlib.contextmanager

@@ -137,7 +137,8 @@ def apply_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.J
 def rollback_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.JsonFlag = False) -> None:
     """Take an applied patch back.
 
-    The file must still be the patched one.
+    The file must still be the patched one. The patch is then 'rolled_back': it is not applied again, and no run is
+    offered it from the patch memory.
     """
     from healing_runtime.app import patches
 

@@ -1,4 +1,4 @@
-"""Rows of the ledger read as documents. Anybody may have written there: what is of another form is named in one line."""
+"""Rows of the ledger read as documents. Anybody may have written there: what is of another form is named."""
 
 from __future__ import annotations
 

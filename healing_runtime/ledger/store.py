@@ -103,6 +103,10 @@ class Ledger:
         newest = "SELECT max(position) FROM patches WHERE sha256 = ? AND run = ifnull(?, run)"
         self._put(f"UPDATE patches SET state = ? WHERE position = ({newest})", state, sha256, run)
 
+    def take_back(self, sha256: str) -> None:
+        """A person took a patch that is `active` out again: it is `rolled_back` in every run."""
+        self._put("UPDATE patches SET state = 'rolled_back' WHERE sha256 = ? AND state = 'active'", sha256)
+
     def record_executable(self, sha256: str, key: str) -> None:
         """The hash of the bytes that may be loaded for a key; recording it again changes nothing."""
         self._put("INSERT OR REPLACE INTO executables VALUES (?, ?, ?)", sha256, key, _now())

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from healing_runtime.cli.main import execute
-from healing_runtime.core.codec import digest, plain
-from healing_runtime.core.records import Perturbation, Scenario, Source
+from healing_runtime.core.codec import digest, plain, read
+from healing_runtime.core.records import Evidence, Perturbation, Scenario, Source
 from healing_runtime.gate.evidence import seal_of
-from healing_runtime.ledger.store import Ledger
+from healing_runtime.ledger.sealed import SealedEvidence
+from healing_runtime.ledger.store import BOUND_TO, Ledger
 from healing_runtime.supervisor.sources import patch_diff
 
 CATALOGUE = "lander/soft_landing"
@@ -91,6 +92,34 @@ def test_applied_and_taken_back(home, capsys):
     assert answer(capsys, "patches", "rollback", patch)["done"] == "rolled back"
     assert path.read_text() == BEFORE
     assert [p.name for p in path.parent.iterdir()] == ["mine.py"]
+
+
+def test_what_is_taken_back_is_out_of_the_memory_and_not_applied_again(home, capsys, monkeypatch):
+    monkeypatch.setenv("HEALING_RUNTIME_CACHE", str(home / "cache"))
+    patch = recorded(home)
+    recorded(home, run="r2")
+    sealed = SealedEvidence.here().seal(read(Evidence, {k: v for k, v in proven().items() if k != "evidence_sha256"}))
+    bound = dict.fromkeys(BOUND_TO, "x")
+    with Ledger(home / "runs/ledger.sqlite3") as ledger:
+        ledger.remember(bound, f"sha256:{patch}", str(sealed), {})
+        assert ledger.remembered(bound, most=3, most_bytes=9999)
+        assert SealedEvidence.here().find(str(sealed)) is not None
+        answer(capsys, "patches", "apply", patch)
+        answer(capsys, "patches", "rollback", patch)
+        assert ledger.remembered(bound, most=3, most_bytes=9999) == () == ledger.forget(f"sha256:{patch}")
+        assert SealedEvidence.here().find(str(sealed)) is None
+        assert [p["state"] for p in ledger.patches()] == ["rolled_back", "rolled_back"]
+    assert "is 'rolled_back': " in complaint(capsys, "patches", "apply", patch)
+    assert (home / "controllers/lander/mine.py").read_text() == BEFORE
+    assert answer(capsys, "patches", "rollback", patch)["done"] == "was rolled back already"
+
+
+def test_a_rollback_that_is_refused_leaves_the_ledger_as_it_is(home, capsys):
+    patch = recorded(home)
+    (home / "controllers/lander/mine.py").write_text(BEFORE + "# a note\n")
+    complaint(capsys, "patches", "rollback", patch)
+    with Ledger(home / "runs/ledger.sqlite3") as ledger:
+        assert [p["state"] for p in ledger.patches()] == ["active"]
 
 
 def test_a_file_that_was_changed_since_is_left_alone(home, capsys):
