@@ -30,6 +30,7 @@ def approve(prefix: str, *, by: str = "", note: str = "", run: str | None = None
     Raises:
         NotFoundInCatalogue: not one patch fits.
         InputError: it does not wait, or it or what it was accepted on has changed since.
+        RecordError: the ledger's row is damaged, or is not what the gate accepted.
     """
     from healing_runtime.supervisor.approval import Approve
 
@@ -44,10 +45,11 @@ def reject(prefix: str, reason: str, *, by: str = "", run: str | None = None, ou
 
 
 def _decided(prefix: str, answer: Approve | Reject, run: str | None, out: Path | None) -> Document:
+    from healing_runtime.supervisor.accepted import as_accepted
     from healing_runtime.supervisor.approval import review_of, settle
 
     with history.opened(out, "patch", prefix) as ledger:
-        review = review_of(_waiting(ledger, prefix, run))
+        review = review_of(as_accepted(_waiting(ledger, prefix, run)))
         folder = ledger.path.parent / review.run
         _must_be_reviewed(folder, review)
         approval = settle(ledger, review, answer)

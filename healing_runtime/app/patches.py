@@ -14,6 +14,8 @@ from healing_runtime import workspace
 from healing_runtime.app import history, package
 from healing_runtime.core.codec import digest
 from healing_runtime.core.errors import InputError, Location, NotFoundInCatalogue
+from healing_runtime.ledger.patch_memory import PatchMemory
+from healing_runtime.ledger.sealed import SealedEvidence
 
 Document = dict[str, Any]
 
@@ -49,13 +51,14 @@ def apply(prefix: str, out: Path | None = None) -> Document:
 
     Raises:
         NotFoundInCatalogue: not one patch fits, or its controller is not there.
-        InputError: the patch did not stay in its flight, or the file is not the one that it was written for.
+        InputError: the patch did not stay in its flight or was taken back, or the file is not the one that it was
+            written for.
     """
     patch = history.patch(prefix, out)
     if patch["state"] != _KEPT:
         raise InputError(
-            f"patch {_short(patch)} is '{patch['state']}', it did not stay in its flight; "
-            "only one that is 'active' is applied."
+            f"patch {_short(patch)} is '{patch['state']}': it did not stay in its flight, or was taken back since; "
+            f"only one that is 'active' is applied. To look at it anew: heal patches export {_short(patch)}."
         )
     return _exchanged(patch, "before", "after", "applied")
 
@@ -63,11 +66,17 @@ def apply(prefix: str, out: Path | None = None) -> Document:
 def rollback(prefix: str, out: Path | None = None) -> Document:
     """Write the controller that the patch took the place of back into the workspace.
 
+    It is 'rolled_back' from then on, in every run that it stayed in, and the patch memory offers it no more.
+
     Raises:
         NotFoundInCatalogue: not one patch fits, or its controller is not there.
         InputError: the file is not the patched one.
     """
-    return _exchanged(history.patch(prefix, out), "after", "before", "rolled back")
+    answer = _exchanged(history.patch(prefix, out), "after", "before", "rolled back")
+    with history.opened(out, "patch", prefix) as ledger:
+        ledger.take_back(answer["sha256"])
+        PatchMemory(ledger, SealedEvidence.here()).forget(answer["sha256"])
+    return answer
 
 
 def _exchanged(patch: Document, found: str, wanted: str, deed: str) -> Document:

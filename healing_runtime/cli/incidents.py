@@ -25,8 +25,9 @@ def list_incidents(out: output.RunsOption = None, as_json: output.JsonFlag = Fal
     """List every incident of this workspace, newest first."""
     from healing_runtime.app import history
 
-    incidents = history.incidents(out)
-    output.emit({"incidents": incidents}, as_json, lambda: _rows(incidents))
+    incidents, damaged = history.incidents(out)
+    output.emit({"incidents": incidents, "damaged": damaged}, as_json, lambda: _rows(incidents))
+    output.complain(damaged)
 
 
 def show_incident(

@@ -85,6 +85,14 @@ def fail(message: str, code: int, *, where: Location | None = None, as_json: boo
     return code
 
 
+def complain(damaged: Sequence[str]) -> None:
+    """Name on stderr what could not be listed beside what was, and end with exit code 2 if there is any."""
+    for message in damaged:
+        typer.echo(f"heal: {printable(first_line(message))}", err=True)
+    if damaged:
+        raise typer.Exit(2)
+
+
 def stdout_is_full() -> bool:
     """Whether what was printed cannot be written; nothing more is tried then, at the interpreter's end neither."""
     try:

@@ -36,8 +36,9 @@ def list_patches(out: output.RunsOption = None, as_json: output.JsonFlag = False
     """List every patch of this workspace, newest first."""
     from healing_runtime.app import history
 
-    patches = history.patches(out)
-    output.emit({"patches": patches}, as_json, lambda: _rows(patches))
+    patches, damaged = history.patches(out)
+    output.emit({"patches": patches, "damaged": damaged}, as_json, lambda: _rows(patches))
+    output.complain(damaged)
 
 
 def show_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.JsonFlag = False) -> None:
@@ -136,7 +137,8 @@ def apply_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.J
 def rollback_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.JsonFlag = False) -> None:
     """Take an applied patch back.
 
-    The file must still be the patched one.
+    The file must still be the patched one. The patch is then 'rolled_back': it is not applied again, and no run is
+    offered it from the patch memory.
     """
     from healing_runtime.app import patches
 

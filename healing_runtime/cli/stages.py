@@ -55,7 +55,7 @@ def _facts(facts: Document) -> Iterator[str]:
 def _flight(what: str, flight: Document) -> str:
     name = f" {flight['scenario']}" if flight.get("scenario") else ""
     first, last = flight.get("from_tick", flight.get("first_tick")), flight.get("last_tick")
-    margin = f"robustness {output.number(flight['robustness'])}"
+    margin = f"robustness {output.number(flight.get('robustness'))}"
     margin += f" ({flight['weakest']})" if flight.get("weakest") else ""
     verdict = output.word("kept") if flight.get("kept") else output.printable(str(flight.get("fault", "not kept")))
     step = f"; action step {_pairs(flight['action_step'])}" if flight.get("action_step") else ""

@@ -6,12 +6,12 @@ A decision belongs to the hashes that were decided on (`bound`): the same patch 
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from healing_runtime.core import codec
 from healing_runtime.core.errors import InputError
+from healing_runtime.ledger import rows as ledger_rows
 from healing_runtime.ledger.store import Document, Ledger
 
 PENDING, APPROVED, REJECTED = "pending", "approved", "rejected"
@@ -50,7 +50,8 @@ class Approvals:
                 raise InputError(f"{patch} is not in the ledger {self._ledger.path}.")
             if row["state"] != PENDING:
                 raise InputError(f"{patch} is '{row['state']}'; only one that is 'pending' is decided on.")
-            if json.loads(row["document"]).get("approval", {}).get("bound") != dict(bound):
+            asked = ledger_rows.document(row["document"], f"the ledger {self._ledger.path}: {patch}").get("approval")
+            if not isinstance(asked, dict) or asked.get("bound") != dict(bound):
                 raise InputError(f"{patch} changed while it was looked at; see heal patches show {short}.")
             db.execute(
                 "INSERT INTO approvals (run, incident, patch, bound, decision, decided_by, note, recorded_utc)"
@@ -80,7 +81,7 @@ class Approvals:
                 "by": row["decided_by"],
                 "note": row["note"],
                 "recorded_utc": row["recorded_utc"],
-                "bound": json.loads(row["bound"]),
+                "bound": ledger_rows.document(row["bound"], f"the ledger {self._ledger.path}: a decision"),
             }
             for row in rows
         )

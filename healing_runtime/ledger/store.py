@@ -18,7 +18,9 @@ from typing import Any, Self
 
 from healing_runtime.core import codec
 from healing_runtime.core.errors import NotFoundInCatalogue, RecordError, RecordNotWritten
+from healing_runtime.ledger import rows as ledger_rows
 from healing_runtime.ledger.migrations import MIGRATIONS
+from healing_runtime.ledger.rows import Tell
 
 Document = dict[str, Any]
 
@@ -27,6 +29,7 @@ BOUND_TO = ("original", "controller", "assertions", "scenario", "runtime", "asse
 GONE = ("rolled_back", "rejected")
 """States of patches that the memory does not offer."""
 
+_ATTEMPT: ledger_rows.Kinds = {"brain": str, "proposal": dict}
 _BUSY_S = 10.0
 _NOT_TAKEN = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 """What the disk refuses: the ledger itself is as it was."""
@@ -100,6 +103,10 @@ class Ledger:
         newest = "SELECT max(position) FROM patches WHERE sha256 = ? AND run = ifnull(?, run)"
         self._put(f"UPDATE patches SET state = ? WHERE position = ({newest})", state, sha256, run)
 
+    def take_back(self, sha256: str) -> None:
+        """A person took a patch that is `active` out again: it is `rolled_back` in every run."""
+        self._put("UPDATE patches SET state = 'rolled_back' WHERE sha256 = ? AND state = 'active'", sha256)
+
     def record_executable(self, sha256: str, key: str) -> None:
         """The hash of the bytes that may be loaded for a key; recording it again changes nothing."""
         self._put("INSERT OR REPLACE INTO executables VALUES (?, ?, ?)", sha256, key, _now())
@@ -138,40 +145,51 @@ class Ledger:
 
     def runs(self) -> tuple[Document, ...]:
         """Every run, newest first: `{run, recorded_utc, …, result}`; `result` is None for a run that did not end."""
-        return tuple(_run(row) for row in self._rows("SELECT * FROM runs ORDER BY rowid DESC"))
+        return tuple(self._run(row) for row in self._rows("SELECT * FROM runs ORDER BY rowid DESC"))
 
     def run(self, prefix: str) -> Document:
         """One run by its id or the first characters of it. NotFoundInCatalogue unless exactly one fits."""
-        return _run(self._one("run", "runs", "run", "rowid", prefix))
+        return self._run(self._one("run", "runs", "run", "rowid", prefix))
 
-    def incidents(self) -> tuple[Document, ...]:
-        """Every incident, newest first: `{id, run, recorded_utc, …, healed, patch}`, without attempts."""
-        return tuple(self._incident(row) for row in self._rows("SELECT * FROM incidents ORDER BY position DESC"))
+    def incidents(self, tell: Tell | None = None) -> tuple[Document, ...]:
+        """Every incident, newest first: `{id, run, recorded_utc, …, healed, patch}`, without attempts.
+
+        Rows that are damaged are passed over; `tell` hears of them.
+        """
+        rows = self._rows("SELECT * FROM incidents ORDER BY position DESC")
+        return ledger_rows.readable(rows, self._incident, tell)
 
     def incident(self, prefix: str) -> Document:
         """One incident with its `attempts`, by `ID`, `RUN/ID` or their first characters; the newest run's.
 
         Raises:
             NotFoundInCatalogue: none fits, or different incidents do.
+            RecordError: its row, or one of an attempt, is damaged.
         """
         name = "run || '/' || id" if "/" in prefix else "id"
         row = self._one("incident", "incidents", name, "position", prefix)
         attempts = self._rows(
             "SELECT * FROM attempts WHERE run = ? AND incident = ? ORDER BY number", row["run"], row["id"]
         )
-        return {**self._incident(row), "attempts": [_attempt(a) for a in attempts]}
+        return {**self._incident(row), "attempts": [self._attempt(a) for a in attempts]}
 
-    def patches(self) -> tuple[Document, ...]:
-        """Every patch, newest first: `{sha256, run, incident, state, recorded_utc, …}`."""
-        return tuple(_patch(row) for row in self._rows("SELECT * FROM patches ORDER BY position DESC"))
+    def patches(self, tell: Tell | None = None) -> tuple[Document, ...]:
+        """Every patch, newest first: `{sha256, run, incident, state, recorded_utc, …}`.
+
+        Rows that are damaged are passed over; `tell` hears of them.
+        """
+        rows = self._rows("SELECT * FROM patches ORDER BY position DESC")
+        return ledger_rows.readable(rows, self._patch, tell)
 
     def patch(self, prefix: str) -> Document:
         """One patch by its hash or the first characters of it, with or without `sha256:`; the newest of its hash.
 
         Raises:
             NotFoundInCatalogue: none fits, or different patches do.
+            RecordError: its row is damaged.
         """
-        return _patch(self._one("patch", "patches", "sha256", "position", "sha256:" + prefix.removeprefix("sha256:")))
+        whole = "sha256:" + prefix.removeprefix("sha256:")
+        return self._patch(self._one("patch", "patches", "sha256", "position", whole))
 
     def executable(self, key: str) -> str | None:
         """The hash last recorded for a key, or None."""
@@ -247,10 +265,42 @@ class Ledger:
             "id": row["id"],
             "run": row["run"],
             "recorded_utc": row["recorded_utc"],
-            **json.loads(row["document"]),
+            **ledger_rows.document(row["document"], self._named("incident", f"{row['run']}/{row['id']}")),
             "healed": patch is not None and patch["state"] == "active",
             "patch": None if patch is None else patch["sha256"],
         }
+
+    def _run(self, row: sqlite3.Row) -> Document:
+        name = self._named("run", row["run"])
+        result = None if row["result"] is None else ledger_rows.document(row["result"], f"{name}, its result,")
+        head = {"run": row["run"], "recorded_utc": row["recorded_utc"]}
+        return {**head, **ledger_rows.document(row["document"], name), "result": result}
+
+    def _attempt(self, row: sqlite3.Row) -> Document:
+        """With `verdict`, `stage`, `reason` and `diagnosis` beside, as run results name them."""
+        name = self._named("attempt", f"{row['number']} of {row['run']}/{row['incident']}")
+        document = ledger_rows.document(row["document"], name)
+        ledger_rows.shaped(document, _ATTEMPT, name)
+        ledger_rows.staged(document, name)
+        refusal = next((s for s in document["stages"] if not s["accepted"]), None)
+        accepted = bool(document.get("accepted", refusal is None))
+        return {
+            "number": row["number"],
+            "recorded_utc": row["recorded_utc"],
+            **document,
+            "verdict": "accepted" if accepted else "refused",
+            "stage": None if refusal is None else refusal["stage"],
+            "reason": "" if refusal is None else refusal["reason"],
+            "diagnosis": document["proposal"].get("diagnosis", ""),
+        }
+
+    def _patch(self, row: sqlite3.Row) -> Document:
+        head = {key: row[key] for key in ("sha256", "run", "incident", "state", "recorded_utc")}
+        name = self._named("patch", f"{row['sha256'][:19]} of {row['run']}")
+        return {**head, **ledger_rows.document(row["document"], name)}
+
+    def _named(self, noun: str, name: str) -> str:
+        return f"the ledger {self.path}: {noun} {name}"
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -278,32 +328,6 @@ class Ledger:
 
     def _unusable(self, error: sqlite3.Error) -> RecordError:
         return RecordError(f"the ledger {self.path} cannot be used: {error}; move it away to begin anew.")
-
-
-def _run(row: sqlite3.Row) -> Document:
-    result = None if row["result"] is None else json.loads(row["result"])
-    return {"run": row["run"], "recorded_utc": row["recorded_utc"], **json.loads(row["document"]), "result": result}
-
-
-def _attempt(row: sqlite3.Row) -> Document:
-    """With `verdict`, `stage`, `reason` and `diagnosis` beside, as run results name them."""
-    document: Mapping[str, Any] = json.loads(row["document"])
-    refusal = next((s for s in document.get("stages", ()) if not s["accepted"]), None)
-    accepted = bool(document.get("accepted", refusal is None))
-    return {
-        "number": row["number"],
-        "recorded_utc": row["recorded_utc"],
-        **document,
-        "verdict": "accepted" if accepted else "refused",
-        "stage": None if refusal is None else refusal["stage"],
-        "reason": "" if refusal is None else refusal["reason"],
-        "diagnosis": document.get("proposal", {}).get("diagnosis", ""),
-    }
-
-
-def _patch(row: sqlite3.Row) -> Document:
-    head = {key: row[key] for key in ("sha256", "run", "incident", "state", "recorded_utc")}
-    return {**head, **json.loads(row["document"])}
 
 
 def _remembered(row: sqlite3.Row) -> Document | None:

@@ -30,6 +30,7 @@ from healing_runtime.gate.trials import spent
 from healing_runtime.ledger.store import Ledger
 from healing_runtime.ledger.vouchers import Vouchers
 from healing_runtime.supervisor import surroundings, vouching
+from healing_runtime.supervisor.accepted import as_accepted
 from healing_runtime.supervisor.approval import AWAITING, Ask, by_people, kept_program, review_of
 from healing_runtime.supervisor.continued import ContinuedLog
 from healing_runtime.supervisor.memoir import LEDGER, Memoir
@@ -172,12 +173,25 @@ def _waits(record: Record, ledger: Ledger, approve: Ask | None) -> bool:
     """Whether a patch of the run waits and nobody decides on it now either."""
     if record.result is None:
         return False
-    waiting = next(i for i in record.result["incidents"] if i["ending"] == AWAITING)
+    waiting = _waiting(record)
     rows = (p for p in ledger.patches() if p["run"] == record.folder.run_id and p["incident"] == waiting["id"])
     row = next((p for p in rows if p["sha256"] == waiting["patch"]), None)
     if row is None:
         return False  # the ledger is another one: the run is executed again and asks anew
-    return by_people(ledger, approve)(review_of(row)) is None
+    return by_people(ledger, approve)(review_of(as_accepted(row))) is None
+
+
+def _waiting(record: Record) -> Mapping[str, Any]:
+    """The incident of which the result says that its patch waits."""
+    stories = (record.result or {}).get("incidents")
+    told = [s for s in stories if isinstance(s, Mapping)] if isinstance(stories, list) else []
+    found = next((s for s in told if s.get("ending") == AWAITING and {"id", "patch"} <= set(s)), None)
+    if found is None:
+        raise RecordError(
+            f"{record.folder.path}: result.json is damaged: a patch waits for approval, and no incident in it has one; "
+            "run the scenario anew."
+        )
+    return found
 
 
 # ---------------------------------------------------------------- what is taken over

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import sqlite3
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -33,6 +34,11 @@ DOCUMENT = {
     "policy": "full",
     "confinement": "process",
     "program_sha256": "sha256:p",
+    "brain": "mock:b",
+    "diagnosis": "too\nslow",
+    "controller": "lander/mine",
+    "controller_before": digest(BEFORE),
+    "controller_after": digest(AFTER),
     "stages": [
         {"stage": "contract", "accepted": True, "reason": "", "facts": {}},
         {
@@ -143,6 +149,44 @@ def test_another_scenario_than_the_reviewed_one_is_not_approved(home, capsys):
     manifest = home / "runs/r1/manifest.json"
     manifest.write_text(manifest.read_text().replace('"seed": 1', '"seed": 2'))
     assert "the scenario in" in complaint(capsys, "patches", "approve", patch)
+
+
+def edited(home, path, *value):
+    """Set what a path names in the ledger's row, or remove it."""
+    statement = "json_set(document, ?, json(?))" if value else "json_remove(document, ?)"
+    with contextlib.closing(sqlite3.connect(home / "runs/ledger.sqlite3")) as database, database:
+        database.execute(f"UPDATE patches SET document = {statement}", (path, *map(json.dumps, value)))
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (("$.approval.bound",), "'bound' is missing"),
+        (("$.approval.bound", "x"), "'bound' is of another kind"),
+        (("$.approval.bound", {}), "'patch' is missing"),
+        (("$.approval.number",), "'number' is missing"),
+        (("$.approval", 7), "'approval' is of another kind"),
+        (("$.evidence",), "'evidence' is missing"),
+        (("$.evidence.brain", "human:ann"), "its evidence was changed since"),
+        (("$.after", "GAIN = 9.0\n"), "the controller after was changed since"),
+    ],
+)
+def test_a_row_that_is_damaged_or_edited_is_not_decided_on(home, capsys, edit, said):
+    patch = waiting(home)
+    edited(home, *edit)
+    for deed in (["approve", patch], ["reject", patch, "--reason", "no"]):
+        assert said in complaint(capsys, "patches", *deed)
+    assert states(home) == ["pending"]
+
+
+def test_who_decides_is_shown_what_was_judged(home, capsys):
+    patch = waiting(home)
+    for key, value in (("diff", "+GAIN = 1.1\n"), ("diagnosis", "harmless"), ("brain", "human:ann")):
+        edited(home, f"$.{key}", value)
+    assert execute(["patches", "show", patch]) == 0
+    shown = capsys.readouterr().out
+    assert "+GAIN = 2.0" in shown and "brain: mock:b" in shown and "diagnosis: too" in shown
+    assert not any(word in shown for word in ("1.1", "harmless", "ann"))
 
 
 def test_what_a_run_is_told_beside_resume(home, capsys):
