@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 
-def approve(prefix: str, *, by: str = "", note: str = "", run: str | None = None, out: Path | None = None) -> Document:
+def approve(
+    prefix: str, *, by: str | None = None, note: str = "", run: str | None = None, out: Path | None = None
+) -> Document:
     """Let a patch that waits fly, once its run goes on.
 
     Args:
@@ -29,19 +31,28 @@ def approve(prefix: str, *, by: str = "", note: str = "", run: str | None = None
 
     Raises:
         NotFoundInCatalogue: not one patch fits.
-        InputError: it does not wait, or it or what it was accepted on has changed since.
+        InputError: it does not wait, `by` is empty, or the patch or what it was accepted on has changed since.
         RecordError: the ledger's row is damaged, or is not what the gate accepted.
     """
     from healing_runtime.supervisor.approval import Approve
 
-    return _decided(prefix, Approve(by, note), run, out)
+    return _decided(prefix, Approve(_named(by), note), run, out)
 
 
-def reject(prefix: str, reason: str, *, by: str = "", run: str | None = None, out: Path | None = None) -> Document:
+def reject(
+    prefix: str, reason: str, *, by: str | None = None, run: str | None = None, out: Path | None = None
+) -> Document:
     """Refuse a patch that waits; once its run goes on, the brain is told the reason. Arguments as for `approve`."""
     from healing_runtime.supervisor.approval import Reject
 
-    return _decided(prefix, Reject(reason, by), run, out)
+    return _decided(prefix, Reject(reason, _named(by)), run, out)
+
+
+def _named(by: str | None) -> str:
+    """Who decides, empty for the user of this process: nobody decides under that name who gave an empty one."""
+    if by is not None and not by.strip():
+        raise InputError("--by is empty; name who decides, or leave it out for your user name.")
+    return by or ""
 
 
 def _decided(prefix: str, answer: Approve | Reject, run: str | None, out: Path | None) -> Document:

@@ -62,7 +62,7 @@ def _rows(incidents: list[dict[str, Any]]) -> list[str]:
 
 def _details(document: dict[str, Any]) -> list[str]:
     skipped = ("attempts", "same_id")
-    lines = [f"{key}: {output.number(document[key], 6)}" for key in document if key not in skipped]
+    lines = list(stages.fields(document, skipped))
     if document["same_id"] > 1:
         lines.insert(0, f"{document['same_id']} incidents fit, this is the newest; RUN/ID names another one")
     for n, attempt in enumerate(document["attempts"], 1):

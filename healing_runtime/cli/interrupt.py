@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 AGAIN_S = 0.05
 _pressed = threading.Event()
+
+
+class Interrupted(Exception):
+    """Ctrl-C ended a command that can be gone on with; the message says how."""
 
 
 def insist() -> None:
@@ -26,6 +32,15 @@ def insist() -> None:
 def pressed() -> bool:
     """Whether Ctrl-C has come: what failed after it failed by it."""
     return _pressed.is_set()
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Let a `KeyboardInterrupt` say what was noted on its way up (`add_note`): where a record lies, how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Interrupted(" ".join(("interrupted.", *getattr(error, "__notes__", ())))) from None
 
 
 def _press(number: int, frame: Any) -> None:

@@ -43,6 +43,8 @@ def execute(arguments: Sequence[str]) -> int:
         return output.fail(f"{_sentence(error.format_message())} Try heal --help.", 2, as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         return output.fail("interrupted.", INTERRUPTED, as_json=False)
+    except interrupt.Interrupted as error:
+        return output.fail(str(error), INTERRUPTED, as_json=False)
     except (output.ReaderGone, BrokenPipeError):
         return output.abandon_stdout()
     except OSError as error:

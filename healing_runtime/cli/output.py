@@ -23,7 +23,8 @@ RunsOption = Annotated[
     Path | None, typer.Option("--out", help="The folder that 'heal run --out' was given; <workspace>/runs if left out.")
 ]
 
-_DOUBLE_STOP = re.compile(r"(?<![.])([.?!])\.(?![.])")
+_DOUBLE_STOP = re.compile(r"(?<=[^\s./])([.?!])\.(?=\s|$)")
+"""Two stops at the end of a sentence; those of a path, such as `../x` or `..`, stay."""
 _GOOD = {"succeeded", "healed", "true", "accepted", "kept", "ok", "identical", "agrees", "approved"}
 _BAD = {"violated", "aborted", "false", "invalid", "refused", "error", "diverged", "rejected"}
 _MIDDLING = {"fallback", "unknown", "vacuous", "awaiting_approval", "warning", "pending"}

@@ -11,7 +11,7 @@ from healing_runtime.cli import output, reviewing, stages
 
 PLACE = 50
 
-By = Annotated[str, typer.Option(metavar="NAME", help="Who decides; your user name if left out.")]
+By = Annotated[str | None, typer.Option(metavar="NAME", help="Who decides; your user name if left out.")]
 Run = Annotated[str | None, typer.Option(metavar="RUN", help="The run in which it waits, where it waits in several.")]
 PatchId = Annotated[str, typer.Argument(help="A patch's hash, or its first characters; 'sha256:' may be left out.")]
 
@@ -63,7 +63,7 @@ def diff_patch(patch: PatchId, out: output.RunsOption = None, as_json: output.Js
 
 def approve_patch(
     patch: PatchId,
-    by: By = "",
+    by: By = None,
     note: Annotated[str, typer.Option(metavar="TEXT", help="Kept with the decision.")] = "",
     run: Run = None,
     out: output.RunsOption = None,
@@ -83,7 +83,7 @@ def approve_patch(
 def reject_patch(
     patch: PatchId,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; the brain is told it.")],
-    by: By = "",
+    by: By = None,
     run: Run = None,
     out: output.RunsOption = None,
     as_json: output.JsonFlag = False,
@@ -160,7 +160,7 @@ def _policy(evidence: dict[str, Any]) -> str:
 
 def _details(document: dict[str, Any]) -> list[str]:
     skipped = ("diff", "evidence", "before", "after", "attempts", "approval", "decision", "decisions")
-    lines = [f"{key}: {output.number(document[key])}" for key in document if key not in skipped]
+    lines = list(stages.fields(document, skipped))
     lines += [f"{output.word(said['decision'])}: {reviewing.who(said)}" for said in document["decisions"]]
     evidence = document["evidence"]
     lines += [f"policy: {_policy(evidence)}"]

@@ -111,8 +111,15 @@ def _answer() -> Approve | Reject | None:
         if word.lower() in ("a", "approve"):
             return Approve(note=_line("a note, if you like: ") or "")
         if word.lower() in ("r", "reject"):
-            reason = _line("why? The brain is told: ")
-            return None if reason is None else Reject(reason or "no reason was given")
+            reason = _reason()
+            return None if reason is None else Reject(reason)
+
+
+def _reason() -> str | None:
+    """Why a patch is rejected, asked until there is one; None at the end of input."""
+    while (reason := _line("why? The brain is told: ")) == "":
+        pass
+    return reason
 
 
 def _line(question: str) -> str | None:

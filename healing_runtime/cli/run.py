@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from healing_runtime.cli import output, reviewing
+from healing_runtime.cli import interrupt, output, reviewing
 from healing_runtime.core.errors import InputError
 
 PLACE = 10
@@ -61,7 +61,8 @@ def run(
 ) -> None:
     """Fly a scenario; heal the controller when it breaks a promise.
 
-    Exit code: 0 succeeded or healed, 1 fallback or violated, 2 wrong input, 4 aborted, 5 a patch waits for approval.
+    Exit code: 0 succeeded or healed, 1 fallback or violated, 2 wrong input, 4 aborted, 5 a patch waits for approval,
+    130 Ctrl-C; --resume goes on with it.
     """
     from healing_runtime.app import flights
 
@@ -71,7 +72,7 @@ def run(
         raise InputError(f"a run goes on as it began; leave {' and '.join(given)} out beside --resume.")
     if resume is None and scenario is None:
         raise InputError("name a scenario to fly, or a run to go on with: heal run SCENARIO, heal run --resume RUN.")
-    with output.progress() as progress:
+    with interrupt.told(), output.progress() as progress:
         choices: dict[str, Any] = {
             "brain_fallback": not no_brain_fallback,
             "out": out,

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from healing_runtime.cli import output
 
 Document = Mapping[str, Any]
 INDENT = "  "
+
+
+def fields(document: Document, skipped: Container[str]) -> Iterator[str]:
+    """What is known of an incident or a patch, a line each; a null robustness is a margin that is not a number."""
+    for key, value in document.items():
+        known = value not in (None, "") or key == "robustness"
+        if key not in skipped and known:
+            said = ("no", "yes")[value] if isinstance(value, bool) else output.number(value, 6)
+            yield f"{key}: {said}"
 
 
 def of_attempt(number: int, attempt: Document) -> Iterator[str]:

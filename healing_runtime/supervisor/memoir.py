@@ -456,12 +456,14 @@ class Memoir:
         return RunResult(result, outcome, self.folder.path, self._strict)
 
     def interrupted(self, error: BaseException) -> None:
-        """Leave a whole log behind when a run ends by an exception; the folder then has no result."""
+        """Leave a whole log behind when a run ends by an exception, which says where; the folder then has no result."""
         with contextlib.suppress(Exception):
             self._close_log()
         if self._claim is not None:
             self._claim.close()
         if self.ledger is not None:
+            path = self.folder.path
+            error.add_note(f"The record lies in {path}; heal run --resume {path} goes on with it.")
             with contextlib.suppress(Exception):
                 self.ledger.finish_run(self.folder.run_id, {"outcome": "aborted", "reason": type(error).__name__})
                 self.ledger.close()

@@ -114,6 +114,14 @@ def test_rejected_with_a_reason(home, capsys):
     assert "rejected by ann at " in printed and "heal run --resume" in printed and states(home) == ["rejected"]
 
 
+def test_nobody_decides_under_an_empty_name(home, capsys):
+    patch = waiting(home)
+    for command in (["approve", patch], ["reject", patch, "--reason", "too high"]):
+        for name in ("", " "):
+            assert "--by is empty" in complaint(capsys, "patches", *command, "--by", name)
+    assert states(home) == ["pending"]
+
+
 @pytest.mark.parametrize("state", ["approved", "rejected", "active", "rolled_back", "probation"])
 def test_what_does_not_wait_is_not_decided_on(home, capsys, state):
     patch = waiting(home)
@@ -209,7 +217,8 @@ def review(home):
         ("a\n\n", Approve()),
         ("what?\napprove\nread it\n", Approve(note="read it")),
         ("r\ntoo high\n", Reject("too high")),
-        ("r\n\n", Reject("no reason was given")),
+        ("r\n\n \ntoo high\n", Reject("too high")),
+        ("r\n\n", None),
         ("r\n", None),
         ("l\n", None),
         ("\n", None),

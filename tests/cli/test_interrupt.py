@@ -4,6 +4,11 @@ import subprocess
 import sys
 import time
 
+import pytest
+
+from healing_runtime.app import flights
+from healing_runtime.cli import main
+
 PROGRAM = """
 import time
 from healing_runtime.cli import interrupt
@@ -70,3 +75,19 @@ sys.exit(main.execute([]))
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert done.returncode == code and words in done.stderr, done.stderr
         assert ("Traceback" in done.stderr) is not interrupted
+
+
+@pytest.mark.parametrize(
+    ("note", "line"),
+    [("The record lies in r; go on.", "interrupted. The record lies in r; go on."), ("", "interrupted.")],
+)
+def test_heal_run_says_what_the_interrupt_was_given_to_say(note, line, monkeypatch, capsys):
+    def pressed(*_, **__):
+        error = KeyboardInterrupt()
+        if note:
+            error.add_note(note)
+        raise error
+
+    monkeypatch.setattr(flights, "run", pressed)
+    assert main.execute(["run", "lander/neuro_lander"]) == 130
+    assert capsys.readouterr().err == f"heal: {line}\n"

@@ -121,7 +121,13 @@ def test_without_a_command_the_help_is_shown_as_it_is(arguments, capsys):
 
 
 @pytest.mark.parametrize(
-    ("message", "line"), [("a. Did you mean 'b'?.", "a. Did you mean 'b'?"), ("a..", "a."), ("wait...", "wait...")]
+    ("message", "line"),
+    [
+        ("a. Did you mean 'b'?.", "a. Did you mean 'b'?"),
+        ("a..", "a."),
+        ("wait...", "wait..."),
+        ("../a is no .. in ../../b..", "../a is no .. in ../../b."),
+    ],
 )
 def test_a_sentence_has_one_stop(message, line):
     assert output.first_line(message) == line

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -339,6 +340,8 @@ def test_every_stage_of_every_attempt_is_shown(home, capsys):
     for command in (["incidents", "show", "i1"], ["patches", "show", patch]):
         assert execute(command) == 0
         text = capsys.readouterr().out
+        head = text.partition("\nattempt 1")[0]
+        assert not re.search(r"None|True|False|(?<!robustness): invalid|: $", head, re.MULTILINE), "what nobody knows"
         assert "attempt 1, mock: refused at flights: soft violated" in text
         assert "  flights: refused, 250 ms (line 3) soft violated\n" in text
         assert "scenario, ticks 0 to 37: soft violated, robustness -inf" in text

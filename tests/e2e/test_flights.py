@@ -132,7 +132,8 @@ def interrupted(out: Path, wait_for: str, how: signal.Signals) -> tuple[int, str
 def test_ctrl_c_exits_130_with_one_line_and_a_whole_log(tmp_path):
     code, said, folder = interrupted(tmp_path, "asking", signal.SIGINT)
     assert code == 130
-    assert "Traceback" not in said and said.splitlines()[-1] == "heal: interrupted."
+    last = f"heal: interrupted. The record lies in {folder}; heal run --resume {folder} goes on with it."
+    assert "Traceback" not in said and said.splitlines()[-1] == last
     assert RunFolder.open(folder).read_manifest()["run_id"] == folder.name
     assert read_log(folder / "log.mcap").complete
 
