@@ -15,6 +15,7 @@ from healing_runtime.core.errors import RecordError
 from healing_runtime.core.records import Scenario
 from healing_runtime.core.status import AFTER_THE_GATE, Stage
 from healing_runtime.gate.evidence import SEAL, seal_of
+from healing_runtime.gate.statistics import EXAMINATIONS
 
 Number = float | Literal["inf", "-inf"] | None
 """JSON has no infinities and no NaN: they are words, and null."""
@@ -47,7 +48,7 @@ class Examined(_Strict):
     """Counts of the held-out examination, and the hash over the flights that were counted."""
 
     accepted: Literal[True]
-    number: int = Field(ge=1, le=2)
+    number: int = Field(ge=1, le=EXAMINATIONS)
     samples: int = Field(ge=1)
     flown: int = Field(ge=0)
     passed: int = Field(ge=0)

@@ -112,13 +112,12 @@ class Context:
     sim_root: str
     regressions: tuple[Course, ...] = ()
     surroundings: Surroundings = dataclasses.field(default_factory=Surroundings)
+    examined: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def bound_to(self) -> dict[str, str]:
         """Hashes of what a verdict hangs on, besides those of scenario, assertions, and the two controllers."""
         return {"original": self.original.sha256, **self.surroundings.hashes}
-
-    examined: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,7 +20,7 @@ from healing_runtime.ledger.store import Ledger
 MOST_OFFERED = 3
 """Each of them is an attempt, and the brain is to have some, too."""
 MOST_BYTES = 256 << 10
-"""Characters of an entry; a larger one was not written here, for the gate takes no such proposal."""
+"""Bytes of an entry; a larger one was not written here, for the gate takes no such proposal."""
 
 
 @dataclasses.dataclass(frozen=True)

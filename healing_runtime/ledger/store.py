@@ -134,7 +134,7 @@ class Ledger:
         where = " AND ".join(f"{name} = ?" for name in BOUND_TO)
         rows = self._rows(
             f"SELECT patch, evidence, recorded_utc, document FROM remembered AS r WHERE {where}"
-            " AND typeof(document) = 'text' AND length(document) <= ?"
+            " AND typeof(document) = 'text' AND length(CAST(document AS BLOB)) <= ?"
             f" AND NOT EXISTS (SELECT 1 FROM patches WHERE sha256 = r.patch AND state IN {GONE})"
             " ORDER BY position DESC LIMIT ?",
             *(bound_to[name] for name in BOUND_TO),

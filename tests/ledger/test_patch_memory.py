@@ -144,9 +144,13 @@ def test_a_row_that_nobody_here_wrote_is_passed_over(memory, ledger, document):
     assert texts(memory) == ["a"]
 
 
-def test_a_huge_row_is_not_even_read(memory, ledger):
+@pytest.mark.parametrize("character", ["x", "é", "\U0001f600"])
+def test_a_huge_row_is_not_even_read(memory, ledger, character):
     remember(memory)
-    edit(ledger, "UPDATE remembered SET document = document || ?", " " * MOST_BYTES)
+    fits = MOST_BYTES // len(character.encode()) - 2000
+    edit(ledger, "UPDATE remembered SET document = json_set(document, '$.robot', ?)", character * fits)
+    assert texts(memory) == ["b\n"]
+    edit(ledger, "UPDATE remembered SET document = json_set(document, '$.robot', ?)", character * (fits + 2000))
     assert texts(memory) == []
 
 

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MAKEFILE = (ROOT / "Makefile").read_text()
+README_TABLES = [*sorted((ROOT / "healing_runtime").rglob("README.md")), ROOT / "benchmarks/README.md"]
 
 
 def pinned() -> dict[str, str]:
@@ -63,6 +64,13 @@ def test_every_make_target_that_a_document_names_exists():
             re.findall(r"^\$? ?make ([a-z-]+)", page.read_text(), flags=re.MULTILINE)
         )
         assert named <= targets, page
+
+
+@pytest.mark.parametrize("readme", README_TABLES, ids=lambda path: path.parent.name)
+def test_the_readme_of_a_folder_names_every_file_in_it(readme):
+    text = readme.read_text()
+    files = sorted(path.stem for path in readme.parent.glob("*.py") if path.stem != "__init__")
+    assert [stem for stem in files if not re.search(rf"`{stem}(\.py)?`", text)] == []
 
 
 def test_the_environment_is_made_again_when_the_pins_change():
