@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from gate_cases import WEAKENED, Case, Patch, Weakening, incident_of, variants, witnesses
-from honesty import ERROR, Rule, Tried, audit, characteristic, least_rate
+from honesty import ERROR, Rule, Tried, audit, characteristic, least_rate, reaches
 
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core import codec, perturb
@@ -39,6 +39,8 @@ from healing_runtime.telemetry import progress as progress_kinds
 PATCHES, VARIANTS, WITNESSES, FLIGHTS, SEED = 8, 4, 1, 256, 1
 CHUNK = 32
 GOOD_RATE, MUST_ACCEPT = 0.99, 0.95
+
+_REACHED = {True: "shown", False: "NOT SO", None: "open: too few were flown to tell"}
 
 Judge = Callable[[Sandbox, Case, str, str], tuple[Tried, ProgramBlob | None]]
 
@@ -114,6 +116,14 @@ def rule_of(acceptance: Acceptance) -> Rule:
     return Rule(acceptance.samples, needed, EXAMINATIONS, claim)
 
 
+def must_follow(rule: Rule, case: Case) -> None:
+    """ValueError where the scenario of a case asks the gate for another rule than the one that it is judged by."""
+    scenario = case.context.course.scenario
+    asked = rule_of(scenario.acceptance)
+    if asked != rule:
+        raise ValueError(f"{scenario.name} asks the gate for {asked}, and it would be judged by {rule}.")
+
+
 # ---------------------------------------------------------------- many
 @dataclasses.dataclass(frozen=True)
 class Plan:
@@ -149,8 +159,8 @@ def weakened(plan: Plan) -> Iterator[Patch]:
         maker.close()
 
 
-def study(plan: Plan, found: list[Tried]) -> None:
-    """Try them all, and put each into `found` as soon as it is flown."""
+def study(plan: Plan, rule: Rule, found: list[Tried]) -> None:
+    """Try them all, and put each into `found` as soon as it is flown. ValueError where a case has another rule."""
     good = written(plan)
     total = plan.patches + len(good)
     cases: dict[str, Case] = {}
@@ -160,6 +170,7 @@ def study(plan: Plan, found: list[Tried]) -> None:
             shown.advance(i / total, f"{patch.scenario}: {patch.name}")
             if patch.scenario not in cases:
                 cases[patch.scenario] = incident_of(patch.scenario, sandbox)
+                must_follow(rule, cases[patch.scenario])
             judged = tried(sandbox, cases[patch.scenario], patch, plan.flights, plan.seed)
             found.append(dataclasses.replace(judged, name=f"{patch.scenario}: {patch.name}"))
 
@@ -189,6 +200,8 @@ def document(found: Sequence[Tried], rule: Rule) -> dict[str, Any]:
             "patches": len(sound),
             "accepted": passed,
             "least": least_rate(passed, len(sound)),
+            "must_accept": MUST_ACCEPT,
+            "reached": reaches(MUST_ACCEPT, passed, len(sound)),
             "refused": dict(refused),
         },
         "tried": [
@@ -223,9 +236,15 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
     )
     yield (
         f"clear in {good['rate']:.0%} or more of the fresh flights: {good['accepted']} of {good['patches']} accepted, "
-        f"at least {good['least']:.3f} (95 %); must reach {MUST_ACCEPT:g}; the others refused by {good['refused']}"
+        f"at least {good['least']:.3f} (95 %); must reach {good['must_accept']:g}, which is "
+        f"{_REACHED[good['reached']]}; the others refused by {good['refused']}"
     )
-    yield f"the gate is {'not rejected' if told['honest'] else 'REJECTED'}"
+    yield f"the gate is {'not rejected' if holds(told) else 'REJECTED'}"
+
+
+def holds(told: dict[str, Any]) -> bool:
+    """False where it is shown that the gate claims too much, or that it refuses too many good patches."""
+    return told["honest"] and told["good"]["reached"] is not False
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -250,13 +269,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found: list[Tried] = []
     status = 0
     try:
-        study(plan, found)
+        study(plan, rule, found)
     except KeyboardInterrupt:
         print(f"stopped; this is what {len(found)} patches show.", file=sys.stderr)
         status = 130
     told = document(found, rule)
     print(json.dumps(told) if options.json else "\n".join(lines(told)))
-    return status or (0 if told["honest"] else 1)
+    return status or (0 if holds(told) else 1)
 
 
 if __name__ == "__main__":

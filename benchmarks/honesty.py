@@ -205,3 +205,13 @@ def least_rate(passed: int, of: int, confidence: float = 0.95) -> float:
     if not of:
         return 0.0
     return float(binomtest(passed, of, alternative="greater").proportion_ci(confidence, method="exact").low)
+
+
+def reaches(rate: float, passed: int, of: int) -> bool | None:
+    """Whether a share is this or more: where its exact bounds, each one-sided at 95 %, say so; None where neither does.
+
+    To show 0.95 it takes 59 of 59.
+    """
+    if least_rate(passed, of) >= rate:
+        return True
+    return False if 1.0 - least_rate(of - passed, of) < rate else None

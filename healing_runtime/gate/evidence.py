@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from healing_runtime.core import codec
+from healing_runtime.core.errors import RecordError
 from healing_runtime.core.records import Decision, Evidence, Incident, Json, Proposal, Scenario, Source
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.gate import neighbourhood
@@ -41,6 +42,9 @@ def evidence(
 
     The stages hold counts, margins and bounds. The seeds are the run's and the key of the held-out draws, from which
     the neighbours can be drawn again (`held_out`).
+
+    Raises:
+        RecordError: the decision does not say how far the whole scenario was flown (a run that goes on read it so).
     """
     scenario = context.course.scenario
     after = codec.digest(proposal.source)
@@ -92,12 +96,18 @@ def _key(flights: Mapping[str, Any], seed: int, incident: str, patch: str) -> li
 
 
 def _valid_until(decision: Decision) -> int | None:
-    """The last tick of the whole scenario's flight; None where it was not flown (a controller tried on a record)."""
-    flown = decision.stages[-1].facts.get("scenario") if decision.stages else None
-    if flown is None:
+    """The last tick of the whole scenario's flight; None where it was not flown (a controller tried on a record).
+
+    None does not limit a patch, so what is not of that form may not become it.
+    """
+    facts = decision.stages[-1].facts if decision.stages else {}
+    if "scenario" not in facts:
         return None
+    flown = facts["scenario"]
     tick = flown.get("last_tick") if isinstance(flown, Mapping) else None
-    return tick if isinstance(tick, int) else 0
+    if type(tick) is not int or tick < 0:
+        raise RecordError("the accepted patch does not say up to which tick its flight of the whole scenario went.")
+    return tick
 
 
 def limits_of(table: SignalTable) -> dict[str, dict[str, float]]:

@@ -14,6 +14,7 @@ import pytest
 from healing_runtime.compile.cache import Cache
 from healing_runtime.core import codec
 from healing_runtime.core.errors import RecordError
+from healing_runtime.core.records import Decision, StageResult
 from healing_runtime.core.status import Stage
 from healing_runtime.gate import evidence_document, neighbourhood
 from healing_runtime.gate.evidence import evidence, held_out, seal_of, sealed
@@ -119,6 +120,25 @@ def test_the_page_names_every_field_and_every_stage():
     page = PAGE.read_text()
     named = {name for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
     assert named == set(evidence_document.EvidenceDocument.model_fields) | {stage.value for stage in Stage}
+
+
+def valid_until(facts):
+    context, stage = kit.context(), StageResult(Stage.FLIGHTS, True, facts=facts)
+    about = (Decision("full", True, (stage,)), context, kit.incident(), kit.proposal(kit.GOOD), context.original)
+    return evidence(*about, brain="mock", confinement="none", fingerprint={}).valid_until_tick
+
+
+def test_a_patch_is_valid_as_far_as_the_scenario_was_flown():
+    assert valid_until({"scenario": {"last_tick": 100}}) == 100
+    assert valid_until({}) is None
+
+
+@pytest.mark.parametrize(
+    "flown", [None, {}, [], "100", {"last_tick": None}, {"last_tick": "1"}, {"last_tick": 9.0}, {"last_tick": -1}]
+)
+def test_a_flight_that_does_not_say_how_far_it_went_limits_no_patch_and_makes_no_evidence(flown):
+    with pytest.raises(RecordError, match="does not say up to which tick"):
+        valid_until({"scenario": flown})
 
 
 def test_the_neighbours_are_drawn_and_flown_again_from_the_record(one, document, sandbox):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import itertools
 import json
+from typing import Any
 
 import gate_kit as kit
 import numpy as np
@@ -238,7 +240,7 @@ FOUND = [
 
 
 def told_of(monkeypatch, capsys, found, *arguments, interrupted=False):
-    def study(plan, into):
+    def study(plan, rule, into):
         into.extend(found)
         if interrupted:
             raise KeyboardInterrupt
@@ -261,6 +263,42 @@ def test_a_rejected_gate_is_exit_code_1(monkeypatch, capsys):
     lies = [Tried("bad", "", "", 1, RULE.claim, (False,) * 256)]
     status, out = told_of(monkeypatch, capsys, lies)
     assert status == 1 and "REJECTED" in out.out
+
+
+def sound(count, accepted):
+    """Patches that are clear in all of their fresh flights, of which the last ones do not come through the gate."""
+    for n in range(count):
+        good = n < accepted
+        yield Tried(f"{n}", "" if good else "regression", "", 1, good * RULE.claim, (True,) * 256, 256)
+
+
+@pytest.mark.parametrize(
+    ("count", "accepted", "reached", "words", "status"),
+    [
+        (59, 59, True, "shown", 0),
+        (58, 58, None, "open", 0),
+        (60, 58, None, "open", 0),
+        (30, 0, False, "NOT SO", 1),
+        (60, 50, False, "NOT SO", 1),
+        (0, 0, None, "open", 0),
+    ],
+)
+def test_a_gate_that_refuses_good_patches_is_exit_code_1(monkeypatch, capsys, count, accepted, reached, words, status):
+    found = list(sound(count, accepted))
+    ended, out = told_of(monkeypatch, capsys, found, "--json")
+    told = json.loads(out.out)
+    assert (ended, told["good"]["reached"], told["honest"]) == (status, reached, True)
+    assert words in "\n".join(gate_honesty.lines(told)) and gate_honesty.holds(told) == (status == 0)
+
+
+@pytest.mark.parametrize("other", [{"samples": 97}, {"confidence": 0.9}, {"min_pass_rate": 0.85}])
+def test_a_case_with_another_rule_is_not_judged_by_this_one(monkeypatch, other):
+    asked: dict[str, Any] = {"samples": 96, "confidence": 0.95, **other}
+    monkeypatch.setattr(gate_honesty, "Sandbox", contextlib.nullcontext)
+    monkeypatch.setattr(gate_honesty, "incident_of", lambda *_: CASE._replace(context=kit.context(**asked)))
+    with pytest.raises(ValueError, match="hopper/hold asks the gate for Rule"):
+        gate_honesty.study(gate_honesty.Plan(patches=0, variants=1, witnesses=0), RULE, [])
+    gate_honesty.must_follow(RULE, CASE)
 
 
 def test_an_interrupt_leaves_what_was_found(monkeypatch, capsys):
