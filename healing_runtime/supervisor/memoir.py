@@ -185,25 +185,20 @@ class Memoir:
         story = IncidentStory(incident)
         self.stories.append(story)
         snapshot = incident.snapshot
-        self.folder.write_incident(
-            incident.id,
-            "incident.json",
-            {
-                **{
-                    k: plain(getattr(incident, k))
-                    for k in ("id", "assertion", "clause", "english", "tick", "robustness")
-                },
-                "severity": incident.severity.value,
-                "status": incident.status.word,
-                "snapshot": {
-                    "tick": snapshot.tick,
-                    "state_hash": snapshot.state_hash,
-                    "recipe_actions": plain(snapshot.recipe_actions),
-                    "onsets": plain(snapshot.onsets),
-                    "carry": [plain(v) for v in snapshot.carry],
-                },
+        document = {
+            **{k: plain(getattr(incident, k)) for k in ("id", "assertion", "clause", "english", "tick", "robustness")},
+            "severity": incident.severity.value,
+            "status": incident.status.word,
+            "snapshot": {
+                "tick": snapshot.tick,
+                "state_hash": snapshot.state_hash,
+                "recipe_actions": plain(snapshot.recipe_actions),
+                "onsets": plain(snapshot.onsets),
+                "carry": [plain(v) for v in snapshot.carry],
             },
-        )
+        }
+        self._vouchers.vouch(vouching.happened(self.folder.run_id, incident.id, document))
+        self.folder.write_incident(incident.id, "incident.json", document)
         self.journal.event(
             incident.tick,
             "incident",
@@ -369,9 +364,7 @@ class Memoir:
             "after": after.text,
             "diff": diff,
             "evidence": proven,
-            "decision": plain(
-                {key: getattr(decision, key) for key in ("resume_tick", "bracket", "program_sha256")}
-            ),
+            "decision": plain({key: getattr(decision, key) for key in ("resume_tick", "bracket", "program_sha256")}),
         }
 
     def _vouch(self, story: IncidentStory, proposal: Proposal, decision: Decision, evidence: str | None) -> None:

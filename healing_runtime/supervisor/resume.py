@@ -153,12 +153,21 @@ def _must_be_here(record: Record, prepared: Prepared) -> None:
 
 
 def _must_be_vouched_for(record: Record, vouchers: Vouchers) -> None:
-    """The scenario, and with it whether a person is asked, comes from the manifest, which lies in the workspace."""
-    if not vouchers.vouched(vouching.begun(record.folder.run_id, str(record.manifest["inputs_sha256"]))):
-        raise InputError(
-            f"{record.folder.path} cannot go on: nothing here vouches for its record. It was changed, or begun by "
-            "another user, or the private cache was cleared or is off. Run the scenario anew."
-        )
+    """The scenario, and with it whether a person is asked, and the actions that fly up to an incident are a record's.
+
+    The record lies in the workspace.
+    """
+    folder, run = record.folder, record.folder.run_id
+    wanted = {"record": vouching.begun(run, str(record.manifest["inputs_sha256"]))}
+    for incident in _whole(folder):
+        document = folder.read_incident(incident, "incident.json")
+        wanted[f"incident {incident}"] = vouching.happened(run, incident, document)
+    for what, document in wanted.items():
+        if not vouchers.vouched(document):
+            raise InputError(
+                f"{folder.path} cannot go on: nothing here vouches for its {what}. It was changed, or begun by another "
+                "user, or the private cache was cleared or is off. Run the scenario anew."
+            )
 
 
 def _check(brain: str, fallback: bool) -> None:
@@ -198,8 +207,11 @@ def _waiting(record: Record) -> Mapping[str, Any]:
 def _recorded(record: Record, prepared: Prepared) -> tuple[Recalled, ...]:
     """The incidents that were written down whole."""
     folder, width = record.folder, prepared.table.action.size
-    whole = [i for i in folder.incident_ids() if "incident.json" in folder.incident_files(i)]
-    return tuple(recalled(record, incident, {}, width) for incident in whole)
+    return tuple(recalled(record, incident, {}, width) for incident in _whole(folder))
+
+
+def _whole(folder: RunFolder) -> tuple[str, ...]:
+    return tuple(i for i in folder.incident_ids() if "incident.json" in folder.incident_files(i))
 
 
 def _entries(record: Record, ledger: Ledger) -> dict[str, list[Entry]]:

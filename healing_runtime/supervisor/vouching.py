@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from healing_runtime.core.codec import digest, plain
@@ -15,6 +15,11 @@ Document = dict[str, Any]
 def begun(run: str, inputs_sha256: str) -> Document:
     """A run was begun with the manifest of this hash."""
     return {"run": run, "begun": inputs_sha256}
+
+
+def happened(run: str, incident: str, document: Mapping[str, Any]) -> Document:
+    """An incident of a run, with the actions that led to it: what `incident.json` holds."""
+    return {"run": run, "incident": incident, "happened": digest(document)}
 
 
 def qualified(run: str, courses: Sequence[Any]) -> Document:

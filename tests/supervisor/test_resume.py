@@ -19,6 +19,7 @@ from healing_runtime.core.records import Decision, Proposal, Source, StageResult
 from healing_runtime.core.status import Stage
 from healing_runtime.gate import policy
 from healing_runtime.ledger.store import Ledger
+from healing_runtime.ledger.vouchers import Vouchers
 from healing_runtime.supervisor.approval import settle
 from healing_runtime.supervisor.continued import ContinuedLog
 from healing_runtime.supervisor.replay import replay
@@ -235,7 +236,8 @@ def test_a_damaged_incident_does_not_go_on(cut_off, home):
         resume(cut_off, home=home)
 
 
-def test_a_run_that_comes_out_otherwise_is_told_and_its_log_left(cut_off, home):
+def test_a_run_that_comes_out_otherwise_is_told_and_its_log_left(cut_off, home, monkeypatch):
+    monkeypatch.setattr(Vouchers, "vouched", lambda *_: True)  # as if it had been recorded so
     path = "incidents/0001-braking-distance/incident.json"
     edit(cut_off, path, lambda d: d["snapshot"].update(state_hash="sha256:0"))
     before = (cut_off / "log.mcap").read_bytes()

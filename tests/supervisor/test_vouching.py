@@ -87,10 +87,10 @@ def sealed_again(patch):
 
 def other_program(run):
     """An executable that was not accepted (the controller's own), laid down as if it waited; its hash."""
-    good, cache = digest(reviewed.GOOD), Cache(place())
+    good, cache = digest(reviewed.GOOD), Cache(place() or run)
     with ledger_of(run) as db:
         rows = db.execute("SELECT sha256, key FROM executables").fetchall()
-    blobs = [wire.read_blob_file(cache.fetch(sha256), key) for sha256, key in rows]
+    blobs = [wire.read_blob_file(cache.fetch(sha256) or b"", key) for sha256, key in rows]
     blob = next(b for b in blobs if b.interface.controller.source_sha256 != good)
     keep_program(RunFolder.open(run), blob)
     return blob.sha256
@@ -119,6 +119,13 @@ def test_another_executable_does_not_fly_under_an_approval(flown, run, no_gate, 
 def test_a_manifest_that_asks_nobody_any_more_does_not_go_on(flown, run):
     edit(run, "manifest.json", lambda m: m["scenario"]["policy"].update(approval="auto"), sealed=True)
     with pytest.raises(InputError, match="nothing here vouches for its record"):
+        resume(run, home=flown[1])
+
+
+def test_other_actions_do_not_fly_up_to_an_incident(flown, run):
+    (incident,) = (run / "incidents").iterdir()
+    edit(incident, "incident.json", lambda d: d["snapshot"]["recipe_actions"][0].__setitem__(0, 0.123))
+    with pytest.raises(InputError, match=r"nothing here vouches for its incident 0001"):
         resume(run, home=flown[1])
 
 
