@@ -95,7 +95,9 @@ class Cassette:
             "brain": brain,
             "key": key,
             "about": {"assertion": request.assertion, "controller": request.controller, "attempt": asked_before + 1},
-            "proposals": [{name: codec.plain(getattr(p, name)) for name in ProposalModel.model_fields} for p in proposals],
+            "proposals": [
+                {name: codec.plain(getattr(p, name)) for name in ProposalModel.model_fields} for p in proposals
+            ],
         }
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
