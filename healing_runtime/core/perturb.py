@@ -37,6 +37,20 @@ def draw(scenario: Scenario, rng: np.random.Generator) -> Scenario:
     return dataclasses.replace(place(scenario, choose), seed=int(rng.integers(SEEDS)))
 
 
+def drawn(scenario: Scenario) -> tuple[str, ...]:
+    """The names of what a draw moves; none where the neighbours of a scenario differ in their noise alone."""
+    found: list[str] = []
+
+    def choose(name: str, distribution: Distribution, nominal: Any) -> np.ndarray:
+        width = distribution.scale if distribution.kind == "normal" else distribution.high - distribution.low
+        if width > 0.0:
+            found.append(name)
+        return np.full(np.shape(nominal), distribution.low if distribution.absolute else 0.0)
+
+    place(scenario, choose)
+    return tuple(found)
+
+
 def place(scenario: Scenario, choose: Choose) -> Scenario:
     """The scenario with everything that `scenario.perturb` names where `choose` puts it, clamped to what is possible.
 

@@ -13,8 +13,9 @@ from healing_runtime.brains.brain import BrainContext, Exchange
 from healing_runtime.compile.interface import FINITE_ACTION
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.compile.vectors import Vectors
+from healing_runtime.core import perturb
 from healing_runtime.core.platform import fingerprint
-from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, Source
+from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, Scenario, Source
 from healing_runtime.core.status import GatePolicy
 from healing_runtime.gate import fallback, policy
 from healing_runtime.gate.evidence import evidence
@@ -77,7 +78,7 @@ class Examiner:
         self._narrate(f"examining the fallback {source.name}")
         admitted = fallback.admit(self.sandbox, source, self.context, self._kept)
         if not admitted.remembered:
-            self._narrate(f"{source.name} flew well from {fallback.STATES} drawn states")
+            self._narrate(f"{source.name} flew well {_from_where(self.prepared.scenario)}")
         return admitted
 
     def _build(self, source: Source, patch: bool = False) -> ProgramBlob:
@@ -201,3 +202,12 @@ class Examiner:
             signals=p.table,
             deadline_s=p.scenario.policy.wall_budget_s,
         )
+
+
+def _from_where(scenario: Scenario) -> str:
+    """Where the flights of a fallback before take-off began, as far as they were drawn at all."""
+    drawn = perturb.drawn(scenario)
+    if any(name in scenario.perturb.initial for name in drawn):
+        return f"from {fallback.STATES} drawn states"
+    differ = "differ in what else perturb draws" if drawn else "differ in their noise alone, for perturb draws nothing"
+    return f"{fallback.STATES} times from the scenario's own state; the flights {differ}"

@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from healing_runtime.core import perturb
 from healing_runtime.core.errors import FileFormatError
 from healing_runtime.core.plant import Robot
-from healing_runtime.core.records import Distribution, FaultSpec, Perturbation
+from healing_runtime.core.records import Distribution, FaultSpec, Perturbation, Scenario
 from healing_runtime.workspace.document import Document, KeyPath, suggestion
 from healing_runtime.workspace.faults import Written, claims
 from healing_runtime.workspace.gathering import Gathering
@@ -66,6 +67,16 @@ def _default(robot: Robot, faults: tuple[FaultSpec, ...], time: Written) -> Pert
         for section, model in ((robot.perturb.initial, robot.initial), (robot.perturb.environment, robot.environment))
     )
     return Perturbation(initial, environment, by_kind)
+
+
+def perturbation_notes(scenario: Scenario) -> tuple[str, ...]:
+    """Flights that are all alike show little, however many there are."""
+    if perturb.drawn(scenario):
+        return ()
+    flights = "a patch's neighbours"
+    if scenario.policy.fallback is not None:
+        flights += " and the flights of the fallback before take-off"
+    return (f"perturb: nothing is drawn; {flights} differ in their noise alone",)
 
 
 def rivals_of(faults: tuple[FaultSpec, ...], robot: Robot) -> tuple[int, int] | None:

@@ -18,7 +18,7 @@ from healing_runtime.workspace.document import Document, KeyPath, nearest, sugge
 from healing_runtime.workspace.faults import Trigger, Written, read_faults, triggers
 from healing_runtime.workspace.gathering import Gathering, located
 from healing_runtime.workspace.models import Rates, ScenarioFile
-from healing_runtime.workspace.perturbation import read_perturbation
+from healing_runtime.workspace.perturbation import perturbation_notes, read_perturbation
 from healing_runtime.workspace.policy import acceptance_notes, read_acceptance, read_policy
 from healing_runtime.workspace.remains import scenario_remains
 from healing_runtime.workspace.sections import resolve_section
@@ -129,7 +129,7 @@ def read_scenario(
             healable=file.healable.label,
             healable_reason=file.healable.reason,
         )
-        reader.notes += acceptance_notes(scenario.acceptance)
+        reader.notes += (*acceptance_notes(scenario.acceptance), *perturbation_notes(scenario))
     notes, mistakes = tuple(reader.notes), ordered(gathering.mistakes)
     return ScenarioReading(scenario, notes, mistakes, triggers(document, entries), robot, hz, document.path)
 

@@ -89,8 +89,8 @@ def test_a_name_that_several_kinds_share_shows_all_of_them(home, capsys):
 
 # ---------------------------------------------------------------- ledger
 def test_looking_into_an_empty_ledger_makes_no_file(home, capsys):
-    assert answer(capsys, "incidents", "list") == {"incidents": []}
-    assert answer(capsys, "patches", "list") == {"patches": []}
+    assert answer(capsys, "incidents", "list") == {"incidents": [], "damaged": []}
+    assert answer(capsys, "patches", "list") == {"patches": [], "damaged": []}
     assert list(home.iterdir()) == []
 
 

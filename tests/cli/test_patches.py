@@ -100,7 +100,7 @@ def test_what_is_taken_back_is_out_of_the_memory_and_not_applied_again(home, cap
     patch = recorded(home)
     recorded(home, run="r2")
     sealed = SealedEvidence.here().seal(read(Evidence, {k: v for k, v in proven().items() if k != "evidence_sha256"}))
-    bound = dict.fromkeys(BOUND_TO, "x")
+    bound = {str(name): "x" for name in BOUND_TO}
     with Ledger(home / "runs/ledger.sqlite3") as ledger:
         ledger.remember(bound, f"sha256:{patch}", str(sealed), {})
         assert ledger.remembered(bound, most=3, most_bytes=9999)

@@ -192,7 +192,7 @@ def test_an_incident_id_of_several_runs_says_how_many_fit(tmp_path):
     with Ledger(tmp_path / "ledger.sqlite3") as ledger:
         for name in ("a", "b"):
             ledger.record_run(name, {})
-            ledger.record_incident("0001-soft", name, {"assertion": "soft"})
+            ledger.record_incident("0001-soft", name, {"scenario": "s", "assertion": "soft", "t_s": 1.0})
     found = history.incident("0001", tmp_path)
     assert (found["run"], found["same_id"]) == ("b", 2)
     assert incidents._details(found)[0].startswith("2 incidents fit")

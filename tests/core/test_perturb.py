@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from healing_runtime.core.perturb import draw
+from healing_runtime.core.perturb import draw, drawn
 from healing_runtime.core.records import Distribution, FaultSpec, Perturbation, Scenario
 
 NOMINAL = Scenario(
@@ -104,3 +104,20 @@ def test_an_onset_may_also_be_an_offset():
     starts = [s.faults[1].start_step for s in draws(200, nominal)]
     assert abs(np.mean(starts) - 8) < 1
     assert all(s.faults[0].start_step == 40 for s in draws(5, nominal))
+
+
+def test_what_a_draw_moves_is_named():
+    names = {"position_m", "pad.friction", "faults[0].speed_mps", "faults[0].start", "faults[1].start"}
+    assert set(drawn(NOMINAL)) == names
+
+
+def test_where_a_draw_moves_nothing_neighbours_differ_in_their_noise_alone():
+    still = Perturbation(
+        {"fuel_kg": Distribution("normal", 0.0)}, {}, {"rain.value": Distribution("uniform", low=0.0, high=9.0)}
+    )
+    for perturbation in (Perturbation(), still):
+        nominal = dataclasses.replace(NOMINAL, perturb=perturbation)
+        assert drawn(nominal) == ()
+        first, second = draws(2, nominal)
+        assert first.seed != second.seed
+        assert dataclasses.replace(first, seed=0) == dataclasses.replace(second, seed=0)

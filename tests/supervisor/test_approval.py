@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sqlite3
 
 import pytest
 
@@ -59,6 +60,24 @@ def test_a_run_that_still_waits_is_given_back_as_it_is(flown, run):
         assert again.exit_code == 5 and again.document == flown[0].document
     assert contents(run) == before
     assert asked[0] == reviewed.review(run) and "\n+" in asked[0].diff
+
+
+@pytest.mark.parametrize("incidents", [[], 7, [{"ending": "awaiting_approval"}]])
+def test_a_result_that_names_no_incident_that_waits_is_damaged(flown, run, incidents):
+    result = json.loads((run / "result.json").read_text())
+    (run / "result.json").write_text(json.dumps({**result, "incidents": incidents}))
+    with pytest.raises(RecordError, match=r"result\.json is damaged: a patch waits for approval"):
+        resume(run, home=flown[1])
+
+
+def test_who_is_asked_when_a_run_goes_on_is_shown_what_was_judged(flown, run):
+    with sqlite3.connect(run.parent / "ledger.sqlite3") as database:
+        edit = "json_set(document, '$.diff', '+PARAMS', '$.brain', 'human:ann', '$.diagnosis', 'harmless')"
+        database.execute(f"UPDATE patches SET document = {edit}")
+    database.close()
+    asked = []
+    resume(run, approve=lambda review: asked.append(review), home=flown[1])
+    assert asked == [reviewed.review(flown[0].folder)]
 
 
 def test_an_approved_patch_flies_and_the_run_stays_one(flown, run):

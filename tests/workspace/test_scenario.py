@@ -91,6 +91,17 @@ def test_too_few_samples_are_noted(root, ws):
     assert "takes 36 samples" in note
 
 
+@pytest.mark.parametrize(
+    ("policy", "whose"),
+    [("probation: 1 s", "neighbours differ"), ("fallback: cart/calm", "neighbours and the flights of the fallback")],
+)
+def test_a_scenario_of_which_nothing_varies_is_noted(root, ws, policy, whose):
+    (root / "controllers/cart/calm.py").write_text((root / "controllers/cart/still.py").read_text())
+    (note,) = edited(root, ws, ("seed: 7", "seed: 7\nperturb: {}"), ("probation: 0.5 s", policy)).notes
+    assert note.startswith(f"perturb: nothing is drawn; a patch's {whose} ") and note.endswith("in their noise alone")
+    assert edited(root, ws, ("perturb: {}", "perturb: {altitude_m: {normal: 1}}")).notes == ()
+
+
 def test_words_that_other_yaml_takes_for_booleans(root, ws):
     scenario = edited(root, ws, ("seed: 7", "healable: {label: no, reason: on}")).scenario
     assert (scenario.healable, scenario.healable_reason) == ("no", "on")
