@@ -367,8 +367,8 @@ def test_a_patch_that_was_validated_to_the_end_flies_to_the_end(fallen, made, tm
         ),
         (
             "cartpole/hold",
-            r"own\.yaml:8:\d+: policy\.fallback: \S*hold\.py:\d+.*: the fallback 'cartpole/hold' may not fly the lander: "
-            r".*not a key of obs",
+            r"own\.yaml:8:\d+: policy\.fallback: \S*hold\.py:\d+.*: the fallback 'cartpole/hold' may not fly the "
+            r"lander: .*not a key of obs",
         ),
         pytest.param(
             "lander/lost",
