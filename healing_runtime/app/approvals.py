@@ -24,14 +24,14 @@ def approve(
 
     Args:
         prefix: the patch's hash or its first characters.
-        by: who decides; the user of this process if left out.
+        by: who decides, which is not empty; the user of this process if left out.
         note: kept with the decision.
         run: the run in which it waits, where it waits in several.
         out: the folder that the run was given with `--out`.
 
     Raises:
         NotFoundInCatalogue: not one patch fits.
-        InputError: it does not wait, `by` is empty, or the patch or what it was accepted on has changed since.
+        InputError: it does not wait, or it or what it was accepted on has changed since.
     """
     from healing_runtime.supervisor.approval import Approve
 
