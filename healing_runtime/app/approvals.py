@@ -24,7 +24,7 @@ def approve(
 
     Args:
         prefix: the patch's hash or its first characters.
-        by: who decides; the user of this process if left out.
+        by: who decides, which is not empty; the user of this process if left out.
         note: kept with the decision.
         run: the run in which it waits, where it waits in several.
         out: the folder that the run was given with `--out`.

@@ -22,12 +22,13 @@ from healing_runtime.core.errors import InputError, Location, WorkerFailed
 from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import Scenario, Source
 from healing_runtime.gate.build import TRACE_LIMITS, TraceRequest
+from healing_runtime.gate.fallback import may_not_fly
 from healing_runtime.language import ownership
 from healing_runtime.language import source as sources
 from healing_runtime.language.findings import Finding
 from healing_runtime.sandbox.messages import Job, Message
 from healing_runtime.sandbox.zygote import Sandbox
-from healing_runtime.supervisor.preparation import fallback_of, judged_by
+from healing_runtime.supervisor.preparation import fallback_at, fallback_of, judged_by, unfit_fallback
 
 DEFAULT_HZ, DEFAULT_DTYPE = 48, "float32"
 """For a file that no scenario uses."""
@@ -67,7 +68,7 @@ class _Examination:
     def __init__(self, home: workspace.Workspace) -> None:
         self.home, self.report = home, Report()
         self._formulas = Formulas(home, self.report)
-        self._uses: list[Use] = []
+        self._uses: dict[Use, list[Location | None]] = {}
 
     def look(self, kind: str, name: str) -> None:
         """One file; an `InputError` of any reader is a finding, at its place."""
@@ -99,9 +100,10 @@ class _Examination:
         self._formulas.flight(judged_by(scenario, files, robot, where), scenario, robot.signals, where.path)
         source = self.home.controller(scenario.controller, loaded.path.parent)
         self._use(source, scenario.robot, scenario.control_hz, scenario.dtype)
-        fallback = fallback_of(scenario, source, self.home.controller, where)
+        named = fallback_at(loaded)
+        fallback = fallback_of(scenario, source, self.home.controller, named)
         if fallback is not None:
-            self._use(fallback, scenario.robot, scenario.control_hz, scenario.dtype)
+            self._use(fallback, scenario.robot, scenario.control_hz, scenario.dtype, named)
 
     def _start(self, scenario: Scenario, robot: Robot, where: Location) -> None:
         """Set the scenario up as a flight would: only the plant knows which starts and surroundings it bears."""
@@ -157,11 +159,12 @@ class _Examination:
         return tuple(found)
 
     # ------------------------------------------------------------ controllers
-    def _use(self, source: Source, robot: str, control_hz: int, dtype: str) -> None:
+    def _use(self, source: Source, robot: str, control_hz: int, dtype: str, named: Location | None = None) -> None:
+        """A controller to trace; `named` is the place of the scenario that has it for its fallback."""
         if self._parse(source):
-            use = Use(source, robot, control_hz, dtype)
-            if use not in self._uses:
-                self._uses.append(use)
+            places = self._uses.setdefault(Use(source, robot, control_hz, dtype), [])
+            if named not in places:
+                places.append(named)
 
     def _parse(self, source: Source) -> bool:
         self.report.looked_at(source.path)
@@ -188,23 +191,35 @@ class _Examination:
         request = TraceRequest(use.source, table, use.control_hz, use.dtype)
         return sandbox.submit(Job("healing_runtime.gate.build:trace_job", Message(vars(request)), TRACE_LIMITS))
 
+    def _wrong(self, use: Use, message: str, where: Location) -> None:
+        """An error of a controller, where it stands; that of a fallback is one of the scenario that names it."""
+        for named in self._uses[use]:
+            if named is None:
+                self.report.add("error", message, where)
+            else:
+                self.report.mistake(unfit_fallback(may_not_fly(use.source, use.robot, message, where), named), named)
+
     def _take(self, use: Use, job: Future[Message]) -> None:
         path = use.source.path
         try:
             header = job.result().header
         except InputError as error:
-            self.report.add("error", error.message, error.where or Location(path))
+            self._wrong(use, error.message, error.where or Location(path))
             return
         except WorkerFailed as error:
             advice = "; make it smaller." if _too_large(error) else "; run it again, and report it if it stays so."
-            self.report.add("error", f"tracing it did not end well: {error}{advice}", Location(path))
+            self._wrong(use, f"tracing it did not end well: {error}{advice}", Location(path))
             return
         findings = read(tuple[Finding, ...], header["findings"])  # pyright: ignore[reportArgumentType]
         for finding in findings:
             place = Location(path, finding.line, finding.column)
-            self.report.add(finding.severity, f"{finding.pass_name}: {finding.message}", place)
+            message = f"{finding.pass_name}: {finding.message}"
+            if finding.severity == "error":
+                self._wrong(use, message, place)
+            else:
+                self.report.add(finding.severity, message, place)
         if "exported" not in header and not any(f.severity == "error" for f in findings):
-            self.report.add("error", str(header["error"]), Location(path, header["line"] or 0))
+            self._wrong(use, str(header["error"]), Location(path, header["line"] or 0))
 
 
 def _too_large(error: WorkerFailed) -> bool:

@@ -134,15 +134,15 @@ def admit(sandbox: Sandbox, source: Source, context: Context, kept: KeptPrograms
     except SandboxFailed:
         raise
     except WorkerFailed as error:
-        raise _refused(source, scenario.robot, f"examining it did not end well: {error}; {_ADVICE}") from None
+        raise may_not_fly(source, scenario.robot, f"examining it did not end well: {error}; {_ADVICE}") from None
     except _Unfit as error:
-        raise _refused(source, scenario.robot, f"{error}; {_ADVICE}") from None
+        raise may_not_fly(source, scenario.robot, f"{error}; {_ADVICE}") from None
     except InputError as error:
-        raise _refused(source, scenario.robot, error.message, error.where) from None
+        raise may_not_fly(source, scenario.robot, error.message, error.where) from None
     return Admitted(program, draws, remembered)
 
 
-def _refused(source: Source, robot: str, why: str, where: Location | None = None) -> InputError:
+def may_not_fly(source: Source, robot: str, why: str, where: Location | None = None) -> InputError:
     """The line that says why a fallback may not fly."""
     told = "".join(c if c.isprintable() else "?" for c in " ".join(why.split()))[:MAX_REASON]
     where = where or Location(source.path)

@@ -15,6 +15,7 @@ from healing_runtime.core.status import Stage
 
 MEMORY = "memory"
 """Stands where a brain's name stands for what the patch memory offers."""
+_NO_EXAMINATION = "the incident's examinations on held-out neighbours are spent, so that no other patch can be accepted"
 
 
 class Proposer(Protocol):
@@ -31,6 +32,7 @@ class Reason(enum.StrEnum):
     """Why a repair ended without a patch."""
 
     ATTEMPTS_SPENT = "attempts_spent"
+    EXAMINATIONS_SPENT = "examinations_spent"
     WALL_BUDGET_SPENT = "wall_budget_spent"
     NOTHING_OFFERED = "nothing_offered"
     BRAIN_UNAVAILABLE = "brain_unavailable"
@@ -116,10 +118,13 @@ def repair(
 ) -> Repaired | Refused:
     """Ask `brain` until `judge` accepts; every judged attempt is told and goes back into the request.
 
-    A judgement that the wall budget cuts off (`BudgetSpent`) is none: it is no attempt, and ends the repair.
+    A judgement that the wall budget cuts off (`BudgetSpent`) is none: it is no attempt, and ends the repair. So does
+    the end of the incident's held-out examinations, without which nothing more is accepted.
     """
     left = budget.attempts
     while left > 0:
+        if _examined_to_the_end(request):
+            return Refused(Reason.EXAMINATIONS_SPENT, _NO_EXAMINATION)
         if budget.wall_spent():
             return Refused(Reason.WALL_BUDGET_SPENT)
         asked = time.perf_counter()
@@ -146,9 +151,17 @@ def repair(
                 return Repaired(proposal, decision, brain.name)
             request = dataclasses.replace(request, attempts=(*request.attempts, attempt))
             left -= 1
+            if _examined_to_the_end(request):
+                return Refused(Reason.EXAMINATIONS_SPENT, _NO_EXAMINATION)
             if budget.wall_spent():
                 return Refused(Reason.WALL_BUDGET_SPENT)
     return Refused(Reason.ATTEMPTS_SPENT)
+
+
+def _examined_to_the_end(request: RepairRequest) -> bool:
+    """Whether an attempt took the last examination on held-out neighbours and does not fly: refused, or by a person."""
+    stages = (stage for attempt in request.attempts for stage in attempt.stages)
+    return any(stage.facts.get("examinations_left") == 0 for stage in stages)
 
 
 def _unfinished(proposal: Proposal, spent: BudgetSpent) -> str:

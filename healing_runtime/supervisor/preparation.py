@@ -65,7 +65,7 @@ def prepare(
     files = tuple(home.assertion_file(n) for n in scenario.assertions)
     source = home.controller(scenario.controller)
     parsed = sources.parse(source.text, name=source.name, path=source.path)
-    fallback = fallback_of(scenario, source, home.controller, Location(str(loaded.path)))
+    fallback = fallback_of(scenario, source, home.controller, fallback_at(loaded))
     return Prepared(
         workspace=home,
         loaded=loaded,
@@ -91,11 +91,21 @@ def _overridden(loaded: workspace.LoadedScenario, seed: int | None, policy: str 
     return dataclasses.replace(loaded, scenario=scenario)
 
 
+def fallback_at(loaded: Any) -> Location:
+    """Where a scenario names its fallback, as far as that is known."""
+    return loaded.fallback_at or Location(str(loaded.path))
+
+
+def unfit_fallback(error: InputError, where: Location) -> InputError:
+    """What is wrong with a fallback, at the place of the scenario that names it; its own place is in the words."""
+    return InputError(f"policy.fallback: {error}", where=where)
+
+
 def fallback_of(scenario: Scenario, flown: Source, find: Callable[[str], Source], where: Location) -> Source | None:
     """The scenario's fallback controller, which is TensorLang too; None where it names none.
 
     Raises:
-        InputError: it is not there, does not parse, or is the controller itself under another name.
+        InputError: at `where`: it is not there, does not parse, or is the controller itself under another name.
     """
     if scenario.policy.fallback is None:
         return None
@@ -103,7 +113,12 @@ def fallback_of(scenario: Scenario, flown: Source, find: Callable[[str], Source]
     if source.sha256 == flown.sha256:
         what = f"policy.fallback: '{source.name}' is a copy of the controller: it fails where that fails; name another."
         raise InputError(what, where=where)
-    sources.parse(source.text, name=source.name, path=source.path)
+    try:
+        sources.parse(source.text, name=source.name, path=source.path)
+    except InputError as error:
+        raise unfit_fallback(
+            InputError(f"{error.where or source.path} is no controller: {error.message}"), where
+        ) from None
     return source
 
 

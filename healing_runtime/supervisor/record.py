@@ -195,6 +195,7 @@ class RecordedScenario:
     regressions: tuple[Mapping[str, Any], ...] | None = ()
     listed: tuple[Mapping[str, str], ...] | None = None
     surroundings: Surroundings = dataclasses.field(default_factory=Surroundings)
+    fallback_at: Location | None = None
 
     @classmethod
     def of(

@@ -10,7 +10,7 @@ from typing import Any
 from healing_runtime.brains import catalogue
 from healing_runtime.compile import programs
 from healing_runtime.compile.loader import Loader
-from healing_runtime.core.errors import OutsideError
+from healing_runtime.core.errors import InputError, OutsideError
 from healing_runtime.core.platform import pin_platform
 from healing_runtime.gate.fallback import Admitted
 from healing_runtime.gate.kept_programs import KeptPrograms
@@ -96,7 +96,7 @@ class Runtime:
             programs.use_dtype(blob.interface.controller.dtype)
             program = loader.load(blob).result()
             preparation.refuse_bad_start(prepared, program)
-            admitted = examiner.admit_fallback()
+            admitted = self._admitted(prepared, examiner)
             fallback = self._fallback(prepared, admitted, loader)
             listed, level = examiner.regressions.listed, sandbox.confinement
             around = examiner.context.surroundings
@@ -117,6 +117,14 @@ class Runtime:
                 memoir.interrupted(error)
                 raise
             return run.to_the_end()
+
+    @staticmethod
+    def _admitted(prepared: Prepared, examiner: Examiner) -> Admitted | None:
+        """The fallback as the gate admits it; InputError at the line of the scenario that names it."""
+        try:
+            return examiner.admit_fallback()
+        except InputError as error:
+            raise preparation.unfit_fallback(error, preparation.fallback_at(prepared.loaded)) from None
 
     @staticmethod
     def _fallback(prepared: Prepared, admitted: Admitted | None, loader: Loader) -> Fallback | None:

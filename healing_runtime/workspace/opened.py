@@ -83,7 +83,8 @@ class Workspace:
         reading = read_scenario(document, name, lookups, seed=seed, policy=policy)
         if reading.scenario is None:
             return reading, None
-        about = (document.text, document.sha256, reading.notes, reading.triggers)
+        fallback_at = document.where(("policy", "fallback"))
+        about = (document.text, document.sha256, reading.notes, reading.triggers, fallback_at)
         return reading, LoadedScenario(reading.scenario, path, *about)
 
     def controller(self, name: str, base: Path | None = None) -> Source:

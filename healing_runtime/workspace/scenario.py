@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from healing_runtime.core.errors import FileFormatError, InputError, NotFoundInCatalogue
+from healing_runtime.core.errors import FileFormatError, InputError, Location, NotFoundInCatalogue
 from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import AssertionFile, Scenario
 from healing_runtime.workspace.document import Document, KeyPath, nearest, suggestion
@@ -32,7 +32,8 @@ T = TypeVar("T")
 class LoadedScenario:
     """A resolved scenario and the file it came from; `notes` say what was rounded, one line each.
 
-    `triggers` are the formulas that faults wait for, in the order of the faults, with their places.
+    `triggers` are the formulas that faults wait for, in the order of the faults, with their places; `fallback_at` is
+    the place of `policy.fallback`.
     """
 
     scenario: Scenario
@@ -41,6 +42,7 @@ class LoadedScenario:
     sha256: str
     notes: tuple[str, ...] = ()
     triggers: tuple[Trigger, ...] = ()
+    fallback_at: Location | None = None
 
 
 @dataclasses.dataclass(frozen=True)

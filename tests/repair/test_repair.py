@@ -1,3 +1,4 @@
+import dataclasses
 import time
 
 from healing_runtime.core.errors import BrainUnavailable, BudgetSpent
@@ -95,6 +96,37 @@ def test_a_judgement_that_the_budget_cuts_off_is_no_attempt():
     assert isinstance(outcome, Refused) and outcome.reason is Reason.WALL_BUDGET_SPENT
     assert "neither accepted nor refused" in outcome.detail and "fly_job was cut off" in outcome.detail
     assert told == [] and len(brain.requests) == 1
+
+
+def examined(accepted, left):
+    """A judge that gives every proposal a held-out examination, of which `left` remain by number of the proposal."""
+    remaining = iter(left)
+
+    def judge(proposal):
+        facts = {"examinations_left": next(remaining)}
+        return Decision(
+            "full", accepted, (StageResult(Stage.FLIGHTS, accepted, "" if accepted else "no", facts=facts),)
+        )
+
+    return judge
+
+
+def test_without_an_examination_left_the_brain_is_not_asked_in_vain():
+    brain = Scripted(proposals("a"), proposals("b", "c"), proposals("d"))
+    outcome, told = run(brain, examined(False, (1, 0)))
+    assert isinstance(outcome, Refused) and outcome.reason is Reason.EXAMINATIONS_SPENT
+    assert "examinations on held-out neighbours are spent" in outcome.detail
+    assert [t.attempt.proposal.source for t in told] == ["a", "b"] and len(brain.requests) == 2
+
+
+def test_what_the_last_examination_accepted_flies_and_if_a_person_refuses_it_nobody_is_asked_again():
+    outcome, (told,) = run(Scripted(proposals("a")), examined(True, (0,)))
+    assert isinstance(outcome, Repaired)
+    withdrawn = (*told.attempt.stages, StageResult(Stage.APPROVAL, False, "the gain is too high"))
+    request = dataclasses.replace(REQUEST, attempts=(dataclasses.replace(told.attempt, stages=withdrawn),))
+    brain = Scripted(proposals("b"))
+    again = repair(request, brain, judge_accepting("b"), Budget(5, FOREVER), lambda _: None)
+    assert isinstance(again, Refused) and again.reason is Reason.EXAMINATIONS_SPENT and brain.requests == []
 
 
 # ---------------------------------------------------------------- the patch memory

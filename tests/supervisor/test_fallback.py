@@ -360,8 +360,16 @@ def test_a_patch_that_was_validated_to_the_end_flies_to_the_end(fallen, made, tm
         ("lander/no_such", r"own\.yaml:8:\d+: policy\.fallback: there is no controller 'lander/no_such'"),
         ("no/such.py", r"own\.yaml:8:\d+: policy\.fallback: there is no file no/such\.py"),
         ("lander/falls", r"own\.yaml:8:\d+: policy\.fallback: 'lander/falls' is the controller itself"),
-        ("lander/falls_too", r"own\.yaml: policy\.fallback: 'lander/falls_too' is a copy of the controller"),
-        ("cartpole/hold", r"hold\.py:\d+.*: the fallback 'cartpole/hold' may not fly the lander: .*not a key of obs"),
+        ("lander/falls_too", r"own\.yaml:8:\d+: policy\.fallback: 'lander/falls_too' is a copy of the controller"),
+        (
+            "own.yaml",
+            r"own\.yaml:8:\d+: policy\.fallback: \S*scenarios/lander/own\.yaml:\d+:\d+ is no controller: not Python",
+        ),
+        (
+            "cartpole/hold",
+            r"own\.yaml:8:\d+: policy\.fallback: \S*hold\.py:\d+.*: the fallback 'cartpole/hold' may not fly the "
+            r"lander: .*not a key of obs",
+        ),
         pytest.param(
             "lander/lost",
             r"lost\.py: the fallback 'lander/lost' may not fly the lander: flight 1 of 32 .* not finite at tick 0 ",
@@ -382,7 +390,13 @@ def test_check_looks_at_the_fallback_as_at_the_controller(made, monkeypatch):
     monkeypatch.chdir(made("cartpole/hold").root)
     report = check(["lander/own"])
     (error,) = [f for f in report.document["findings"] if f["severity"] == "error"]
-    assert error["path"].endswith("controllers/cartpole/hold.py") and error["line"] > 0
+    assert (error["path"], error["line"]) == ("scenarios/lander/own.yaml", 8)
+    with pytest.raises(InputError) as refused:
+        run(workspace.open(), brain="none")
+    assert error["message"] == refused.value.message, "the words of heal run"
+    report = check(["cartpole/hold"])
+    places = {f["path"].rpartition("controllers/")[2] for f in report.document["findings"] if f["severity"] == "error"}
+    assert places == {"cartpole/hold.py"}, "asked for by its own name, it has the place to itself"
 
 
 # ---------------------------------------------------------------- on the small plant
