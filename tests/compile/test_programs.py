@@ -168,9 +168,11 @@ def test_nothing_is_compiled_that_the_re_check_refuses(exported, monkeypatch):
 
 
 @pytest.mark.timeout(600)
-def test_resident_memory_is_flat_over_a_million_ticks(blob):
-    """What leaks 5 bytes a tick would show."""
-    ticks = 1_000_000
+@pytest.mark.parametrize(
+    ("ticks", "most_bytes"), [(200_000, 2 << 20), pytest.param(1_000_000, 4 << 20, marks=pytest.mark.slow)]
+)
+def test_resident_memory_is_flat_over_many_ticks(blob, ticks, most_bytes):
+    """What leaks 5 bytes a tick would show over a million, what leaks 11 over fewer."""
     program, process = programs.load(blob), psutil.Process()
     sample = np.array([0.5, 0.5, 0.1], np.float32)
 
@@ -183,5 +185,5 @@ def test_resident_memory_is_flat_over_a_million_ticks(blob):
     memory = fly(20_000, program.start().joined())
     before = process.memory_info().rss
     memory = fly(ticks, memory)
-    assert process.memory_info().rss - before < 4 << 20
+    assert process.memory_info().rss - before < most_bytes
     assert program.carried(memory).ints[0] == 20_000 + ticks

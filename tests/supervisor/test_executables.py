@@ -50,6 +50,7 @@ def test_a_second_run_compiles_nothing_and_flies_the_same(home, builds, tmp_path
     assert elsewhere.document["digest"] == first.document["digest"]
 
 
+@pytest.mark.slow
 def test_a_healed_run_replays_identically_with_a_warm_and_with_a_cold_cache(home, builds, tmp_path, monkeypatch):
     healed = Runtime(SCENARIO, workspace=home, out=tmp_path / "runs").run()
     assert healed.document["outcome"] == "healed"
@@ -147,7 +148,7 @@ def test_a_record_elsewhere_without_a_ledger_is_replayed(home, builds, tmp_path)
 def test_the_ledger_names_what_was_kept(home, tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     fly(home, tmp_path / "runs")
-    (file,) = (tmp_path / "cache").iterdir()
+    kept = {f"sha256:{file.name}" for file in (tmp_path / "cache").iterdir()}
     with Ledger(tmp_path / "runs/ledger.sqlite3") as ledger:
         ((sha256, key),) = ledger.executables()
-    assert sha256 == f"sha256:{file.name}" and key.startswith("sha256:")
+    assert sha256 in kept and key.startswith("sha256:")

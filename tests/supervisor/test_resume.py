@@ -172,7 +172,9 @@ def test_what_was_spent_on_an_incident_stays_spent(decided_by, facts, spent):
     proposal = Proposal("d", "file", "x")
     decision = Decision(decided_by, False, (StageResult(Stage.FLIGHTS, False, "no", facts=facts),))
     attempt = {"proposal": plain(proposal), **plain(decision)}
-    resumption = Resumption(None, (), {"0001-a": [Entry(attempt, {})]})
+    believed = SimpleNamespace(vouched=lambda document: True)
+    entries = {"0001-a": [Entry(attempt, {})]}
+    resumption = Resumption(SimpleNamespace(run_id="r"), (), entries, "sha256:s", believed)
     judge = resumption.judge_for(SimpleNamespace(id="0001-a"), None, Source("c", "c", "y", "sha256:y"))
     assert judge(proposal).refusal is not None
     assert resumption.examined().get("0001-a", 0) == spent

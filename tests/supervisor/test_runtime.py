@@ -268,7 +268,7 @@ def test_a_mocked_patch_that_is_refused_does_not_fly(home, tmp_path):
     assert result.document["controller"]["final"] == result.document["controller"]["initial"]
 
 
-@pytest.mark.parametrize("delay_s", [0.05, pytest.param(0.4, marks=pytest.mark.slow), 1.5])
+@pytest.mark.parametrize("delay_s", [*(pytest.param(s, marks=pytest.mark.slow) for s in (0.05, 0.4)), 1.5])
 def test_a_run_killed_at_any_moment_leaves_a_readable_record(tmp_path, delay_s):
     code = (
         "from healing_runtime.supervisor.runtime import Runtime\n"
