@@ -62,8 +62,8 @@ class Ledger:
         self._put("INSERT INTO runs (run, recorded_utc, document) VALUES (?, ?, ?)", run, _now(), _text(document))
 
     def finish_run(self, run: str, result: Any) -> None:
-        """How a run ended."""
-        self._put("UPDATE runs SET result = ? WHERE run = ?", _text(result), run)
+        """How a run ended; None where it has not, for it goes on."""
+        self._put("UPDATE runs SET result = ? WHERE run = ?", None if result is None else _text(result), run)
 
     def record_incident(self, incident: str, run: str, document: Any, *, again: bool = False) -> None:
         """An incident of a run; its id is unique within the run. `again`: one that is there already may stay."""

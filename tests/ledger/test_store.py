@@ -50,6 +50,13 @@ def test_a_run_comes_back(ledger):
     assert [r["run"] for r in ledger.runs()] == ["r1"]
 
 
+def test_a_run_that_goes_on_has_not_ended(ledger):
+    ledger.record_run("r1", {})
+    ledger.finish_run("r1", {"outcome": "awaiting_approval"})
+    ledger.finish_run("r1", None)
+    assert [run["result"] for run in ledger.runs()] == [None]
+
+
 def test_an_incident_comes_back_with_its_attempts(ledger):
     record(ledger, "r1")
     refusal = StageResult(Stage.FLIGHTS, False, "the incident: low is violated", facts={"rho": math.nan})
