@@ -22,11 +22,12 @@ def verdict(id="floor", status=Status.TRUE, rho=1.0, severity=Severity.CRITICAL,
     return FinalVerdict(id, status, rho, rho, severity, mission, 2, broken)
 
 
-def flight(*verdicts, commands=(5.0, 5.0, 5.0, 5.0), true=0.0, first=0, trip=None):
+def flight(*verdicts, commands=(5.0, 5.0, 5.0, 5.0), true=0.0, first=0, trip=None, memory=()):
     packed = np.asarray(commands, np.float64)[:, None]
     rows = len(packed)
+    kept = np.asarray(memory or [0.0] * rows, np.float64)[:, None]
     observed = np.stack([np.arange(rows) / 10, np.zeros(rows)], axis=1)
-    trace = Trace("s", 50, first, observed, np.full((rows, 2), true), packed.copy(), packed)
+    trace = Trace("s", 50, first, observed, np.full((rows, 2), true), packed.copy(), np.hstack([packed, kept]))
     return Flight(
         trace=trace,
         verdicts=verdicts,
@@ -50,6 +51,11 @@ def test_a_flight_that_keeps_its_promises_is_kept():
     found = judged(verdict(rho=0.5), MISSION, mission="holds")
     assert (found.kept, found.robustness, found.weakest) == (True, 0.5, "floor")
     assert found.counterexample == found.log == {} and found.margins == {"floor": 0.5, "holds": 1.0}
+
+
+def test_nan_in_the_memory_is_no_pass_though_no_command_shows_it():
+    found = judged(verdict(), MISSION, mission="holds", first=10, memory=(0.0, 0.0, np.nan, 0.0))
+    assert not found.kept and "NaN is kept in the memory" in found.fault and found.counterexample["tick"] == 12
 
 
 @pytest.mark.parametrize(
