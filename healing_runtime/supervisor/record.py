@@ -22,7 +22,8 @@ from healing_runtime.gate.records import Course, Surroundings
 from healing_runtime.language import source as sources
 from healing_runtime.repair.repair import Reason, RecordedRefusal
 from healing_runtime.supervisor import surroundings
-from healing_runtime.supervisor.memoir import MANIFEST_FORMAT, STANDS_ON, inputs_of
+from healing_runtime.supervisor.incident_writer import STANDS_ON
+from healing_runtime.supervisor.manifest import MANIFEST_FORMAT, inputs_of
 from healing_runtime.supervisor.preparation import Prepared, judged_by, refuse_bad_triggers
 from healing_runtime.supervisor.regressions import recorded
 from healing_runtime.supervisor.run import ABORTED

@@ -33,7 +33,8 @@ from healing_runtime.supervisor import surroundings, vouching
 from healing_runtime.supervisor.accepted import as_accepted
 from healing_runtime.supervisor.approval import AWAITING, Ask, by_people, kept_program, review_of
 from healing_runtime.supervisor.continued import ContinuedLog
-from healing_runtime.supervisor.memoir import LEDGER, Memoir
+from healing_runtime.supervisor.memoir import Memoir
+from healing_runtime.supervisor.places import LEDGER
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.recall import Build, Recalled, SnapshotDiffers, must_agree, recalled
 from healing_runtime.supervisor.record import Record, RecordedBrain

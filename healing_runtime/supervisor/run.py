@@ -97,7 +97,7 @@ class Run:
         """Fly on; returns what was broken, empty at a good end."""
         cut = self.settings.until_tick
         recall = self.settings.recall
-        recorded = None if recall is None else recall.actions(self.memoir.incidents)
+        recorded = None if recall is None else recall.actions(len(self.memoir.stories))
         stop = self.deck.fly(pause_at=-1 if cut is None else cut, recorded=recorded)
         broken = () if stop.paused else self.deck.broken(stop)
         if broken:
@@ -163,7 +163,7 @@ class Run:
 
     def _unhealed(self, story: IncidentStory, ending: str, detail: str = "") -> bool:
         story.ending, story.detail = ending, detail
-        self.memoir.refused(story)
+        self.memoir.incidents.ended(story)
         return False
 
     def _freeze(self, assertion: str) -> Incident:
@@ -175,7 +175,7 @@ class Run:
         verdict = interface.verdicts(row, ended=True)[assertion] if ended and not now.status.violated else now
         clause, english = self.examiner.words(assertion)
         return Incident(
-            id=f"{self.memoir.incidents + 1:04d}-{assertion.replace('/', '-')}",
+            id=f"{len(self.memoir.stories) + 1:04d}-{assertion.replace('/', '-')}",
             assertion=assertion,
             clause=clause,
             english=english,
@@ -215,7 +215,7 @@ class Run:
 
         def tell(judged: Judged) -> None:
             self.attempts_left -= 1
-            self.memoir.attempt(story, judged)
+            self.memoir.incidents.attempt(story, judged)
             refusal = judged.decision.refusal
             said = f"refused by {refusal.stage}: {refusal.reason}" if refusal else "accepted"
             if why := judged.decision.not_remembered:
@@ -267,7 +267,7 @@ class Run:
         return self.brain
 
     def _context(self) -> BrainContext:
-        return self.examiner.brain_context(self.narrate, self.memoir.exchange)
+        return self.examiner.brain_context(self.narrate, self.memoir.incidents.exchange)
 
     # ------------------------------------------------------------ asking a person
     def _asks(self, incident: Incident) -> bool:
@@ -280,7 +280,7 @@ class Run:
         """What a person decided on an accepted patch; None if nobody did, and the run ends awaiting it."""
         tick = self.deck.tick
         self.machine.fire(Event.ASK, tick)
-        review = self.memoir.asked(
+        review = self.memoir.patches.asked(
             story, outcome, (self.source, patched), evidence, self.examiner.program(outcome.decision)
         )
         self.memoir.journal.flush()
@@ -291,7 +291,7 @@ class Run:
             if self.memoir.ledger is not None and not self.memoir.can_go_on:
                 self.narrate("but this run cannot go on: the private cache, which would vouch for it, is not used")
             return None
-        self.memoir.decided(story, decision)
+        self.memoir.patches.decided(story, decision)
         approved = decision.decision == "approved"
         self.machine.fire(Event.APPROVED if approved else Event.REJECTED, tick)
         self.narrate(f"{decision.decision} by {decision.by}" + (f": {decision.note}" if decision.note else ""))
@@ -304,7 +304,7 @@ class Run:
         resume = deck.tick if outcome.decision.resume_tick is None else outcome.decision.resume_tick
         blob = self.examiner.program(outcome.decision)
         loading = self.loader.load(blob)
-        self.memoir.accepted(story, outcome, (self.source, patched), evidence)
+        self.memoir.patches.accepted(story, outcome, (self.source, patched), evidence)
         self.remembering.hold(outcome, story.incident, self.source, evidence, self.memoir.folder.run_id)
         program = loading.result()
         carry = self.examiner.carry_at(resume, blob)
@@ -312,7 +312,7 @@ class Run:
         pardoned = self._close_obligations() if self._freezes or handed_over else ()
         self.machine.fire(Event.SWAP, deck.tick)
         story.breakdown_s["swap"] += deck.swap_in(program, resume, carry, pardoned, evidence.valid_until_tick)
-        self.memoir.swapped(story, resume)
+        self.memoir.patches.swapped(story, resume)
         self.narrate(f"swapped in at t = {resume / self.prepared.scenario.control_hz:.2f} s")
 
     def _close_obligations(self) -> tuple[str, ...]:
@@ -335,7 +335,7 @@ class Run:
         facts = {"flight": "probation", "counterexample": deck.counterexample(stop.tick, broken)}
         result = StageResult(Stage.PROBATION, False, f"{broken[0]} was violated at tick {stop.tick}", facts=facts)
         self.remembering.forget(story.patch or "")
-        self.memoir.probation_failed(story, result)
+        self.memoir.patches.probation_failed(story, result)
         self.narrate(f"rolled back: {result.reason}")
         deck.roll_back(checkpoint)
         return False

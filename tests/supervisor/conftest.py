@@ -11,7 +11,7 @@ import pytest
 
 from healing_runtime import workspace
 from healing_runtime.supervisor import replay as replays
-from healing_runtime.supervisor.memoir import inputs_of
+from healing_runtime.supervisor.manifest import inputs_of
 from healing_runtime.supervisor.runtime import Runtime
 from healing_runtime.telemetry.mcap import LogWriter, digest_of, read_log
 

@@ -13,7 +13,7 @@ from healing_runtime.cli.main import execute
 from healing_runtime.core.codec import digest, plain, read
 from healing_runtime.core.records import Scenario
 from healing_runtime.supervisor import replay as replays
-from healing_runtime.supervisor.memoir import inputs_of
+from healing_runtime.supervisor.manifest import inputs_of
 from healing_runtime.telemetry.mcap import MAX_BYTES as MAX_LOG_BYTES
 from healing_runtime.telemetry.mcap import LogWriter
 from healing_runtime.telemetry.record import MAX_BYTES

@@ -228,7 +228,7 @@ def test_a_replay_without_verify_says_it_too(elsewhere, flown, home, monkeypatch
 
 def test_other_code_of_the_simulation_is_another_platform(copied, verify):
     def change(manifest):
-        from healing_runtime.supervisor.memoir import inputs_of
+        from healing_runtime.supervisor.manifest import inputs_of
 
         manifest["robot"]["sim_sha256"] = "sha256:00"
         manifest["inputs_sha256"] = inputs_of(manifest)
