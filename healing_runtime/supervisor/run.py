@@ -62,6 +62,16 @@ class Run:
     def to_the_end(self) -> RunResult:
         """Fly; on a violation heal and fly on; what nothing can mend the fallback flies on, or the run ends there."""
         try:
+            return self._told()
+        except BaseException as error:
+            self.memoir.interrupted(error)
+            raise
+        finally:
+            self.repairing.close()
+            self.deck.plant.close()
+
+    def _told(self) -> RunResult:
+        try:
             self.narrate(f"flying {self.prepared.scenario.name}")
             for note in self.prepared.loaded.notes:
                 self.narrate(note)
@@ -79,12 +89,6 @@ class Run:
                 self._unhealed(self.memoir.stories[-1], ABORTED, str(error))
             self._fall_back()
             return self._conclude(aborted=str(error))
-        except BaseException as error:
-            self.memoir.interrupted(error)
-            raise
-        finally:
-            self.repairing.close()
-            self.deck.plant.close()
 
     def _fly(self) -> tuple[str, ...]:
         """Fly on; returns what was broken, empty at a good end."""
