@@ -11,7 +11,7 @@ from healing_runtime.repair.repair import Judged
 from healing_runtime.supervisor.incident_writer import IncidentWriter
 from healing_runtime.supervisor.patch_writer import PATCH_FILES, PatchWriter
 from healing_runtime.supervisor.result import IncidentStory
-from healing_runtime.supervisor.resume import Entry
+from healing_runtime.supervisor.resumption import Entry
 from healing_runtime.telemetry.record import RunFolder
 
 
