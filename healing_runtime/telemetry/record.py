@@ -25,7 +25,7 @@ from healing_runtime.core import codec
 from healing_runtime.core.errors import RecordError, RecordNotWritten
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_ATTEMPT = re.compile(r"attempt-\d+\.json")
+_ATTEMPT = re.compile(r"attempt-(\d+)\.json")
 _EXCHANGE = re.compile(r"exchange-(\d+)\.json")
 MAX_BYTES = 64 << 20
 """Largest file of a record that is read, the log apart. What runs write is a thousand times smaller."""
@@ -186,8 +186,9 @@ class RunFolder:
 
         What was set aside after a rollback has a longer name.
         """
-        names = [n for n in self.incident_files(incident) if _ATTEMPT.fullmatch(n)]
-        return tuple(self.read_incident(incident, name) for name in names)
+        found = [name for file in self.incident_files(incident) if (name := _ATTEMPT.fullmatch(file))]
+        found.sort(key=lambda name: int(name[1]))  # the hundredth has more digits
+        return tuple(self.read_incident(incident, name[0]) for name in found)
 
     def read_ending(self, incident: str) -> dict[str, Any]:
         """How an incident ended (`ending.json`); empty where the run was cut off before."""

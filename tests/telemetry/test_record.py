@@ -40,13 +40,13 @@ def test_documents_come_back(tmp_path):
 
 def test_incidents_come_back(tmp_path):
     folder = RunFolder.create(tmp_path, "cart/drop")
-    for number in (2, 1, 10):
+    for number in (2, 100, 1, 11):
         folder.write_incident("0001-low", f"attempt-{number:02d}.json", {"number": number})
     folder.write_incident("0001-low", "patch.diff", "--- a\n+++ b\n")
     folder.write_incident("0001-low", "state.bin", b"\x00\x01")
     assert folder.incident_ids() == ("0001-low",)
     folder.write_incident("0001-low", "attempt-02-rolled-back-evidence.json", {"no": "attempt"})
-    assert [a["number"] for a in folder.read_attempts("0001-low")] == [1, 2, 10]
+    assert [a["number"] for a in folder.read_attempts("0001-low")] == [1, 2, 11, 100]
     assert folder.read_incident("0001-low", "patch.diff") == "--- a\n+++ b\n"
     assert folder.read_ending("0001-low") == {}
     folder.write_incident("0001-low", "ending.json", {"ending": "healed"})
