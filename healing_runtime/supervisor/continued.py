@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from healing_runtime.core.errors import ReplayDivergence
 from healing_runtime.supervisor import comparing
 from healing_runtime.telemetry.mcap import LogMessage, read_log
-from healing_runtime.telemetry.record import RunFolder, make_rename_durable
+from healing_runtime.telemetry.record import RunFolder
+from healing_runtime.telemetry.whole_files import make_rename_durable
 
 
 class ContinuedLog:

@@ -30,8 +30,9 @@ from healing_runtime.supervisor.places import LEDGER
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.regressions import keep
 from healing_runtime.supervisor.result import IncidentStory, RunResult, document
+from healing_runtime.telemetry.claim import Claim
 from healing_runtime.telemetry.mcap import LogDrain, LogWriter, digest_of, read_log
-from healing_runtime.telemetry.record import Claim, RunFolder
+from healing_runtime.telemetry.record import RunFolder
 
 
 class Memoir:

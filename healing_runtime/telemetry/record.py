@@ -8,21 +8,19 @@ The manifest is there before anything moves; a folder without a result is a run 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
-import errno
-import fcntl
 import json
-import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from healing_runtime.core import codec
-from healing_runtime.core.errors import RecordError, RecordNotWritten
+from healing_runtime.core.errors import RecordError
+from healing_runtime.telemetry.claim import Claim
+from healing_runtime.telemetry.whole_files import make_rename_durable, write_whole
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ATTEMPT = re.compile(r"attempt-(\d+)\.json")
@@ -31,25 +29,6 @@ MAX_BYTES = 64 << 20
 """Largest file of a record that is read, the log apart. What runs write is a thousand times smaller."""
 MAX_DEPTH = 64
 """Deepest nesting of a document of a record. What runs write is ten times flatter."""
-
-
-class Claim:
-    """That this process is the only one that flies a run. One object a claim."""
-
-    def __init__(self, handle: int) -> None:
-        self._handle: int | None = handle
-
-    def close(self) -> None:
-        """Give it back; a second call does nothing."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,13 +111,7 @@ class RunFolder:
         Raises:
             RecordError: another process has claimed it.
         """
-        handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise RecordError(f"{self.path} is being flown by another process; wait until that has ended.") from None
-        return Claim(handle)
+        return Claim.on(self.path)
 
     # ------------------------------------------------------------ reading
     def exchanges(self) -> int:
@@ -273,41 +246,3 @@ def _bytes_of(content: Any) -> bytes:
     if isinstance(content, str):
         return content.encode()
     return json.dumps(codec.plain(content), indent=1, allow_nan=False).encode() + b"\n"
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Whole or not at all: a temporary file that nobody could have put there, made durable, renamed over the old one.
-
-    Raises:
-        RecordError: the folder cannot be written to; what was there before is as it was.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        make_rename_durable(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise not_written(path, error) from error
-
-
-def not_written(path: Path, error: BaseException, done: str = "written") -> RecordError:
-    """Why a file of a record cannot be written, and what to do: nothing of it is the input's fault."""
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    advice = "make room there" if full else "see that its folder can be written to"
-    reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return RecordNotWritten(f"{path} cannot be {done}: {reason.lower()}; {advice}.")
-
-
-def make_rename_durable(folder: Path) -> None:
-    """Let what was renamed or removed in a folder survive a loss of power."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

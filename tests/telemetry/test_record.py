@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from healing_runtime.core.errors import RecordError
-from healing_runtime.telemetry import record
+from healing_runtime.telemetry import record, whole_files
 from healing_runtime.telemetry.record import RunFolder
 
 
@@ -61,7 +61,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     def full(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(record.os, "fsync", full)
+    monkeypatch.setattr(whole_files.os, "fsync", full)
     with pytest.raises(RecordError, match="no space left"):
         folder.write_manifest({"seed": 2})
     assert folder.read_manifest() == {"seed": 1}
