@@ -20,7 +20,7 @@ from typing import Any
 from healing_runtime.core import codec
 from healing_runtime.core.errors import RecordError
 from healing_runtime.telemetry.claim import Claim
-from healing_runtime.telemetry.whole_files import make_rename_durable, write_whole
+from healing_runtime.telemetry.whole_files import remove, rename, write_whole
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ATTEMPT = re.compile(r"attempt-(\d+)\.json")
@@ -102,8 +102,7 @@ class RunFolder:
 
     def forget_result(self) -> None:
         """The run has not ended after all: it goes on."""
-        (self.path / "result.json").unlink(missing_ok=True)
-        make_rename_durable(self.path)
+        remove(self.path / "result.json")
 
     def claim(self) -> Claim:
         """Be the only process that flies this run; ends with the process at the latest, however that ends.
@@ -124,7 +123,7 @@ class RunFolder:
         for name in names:
             path = self._incident_file(incident, name)
             if path.exists():
-                path.rename(path.with_name(prefix + _checked(name)))
+                rename(path, path.with_name(prefix + _checked(name)))
 
     def read_manifest(self) -> dict[str, Any]:
         """The manifest. RecordError if it is missing or damaged."""

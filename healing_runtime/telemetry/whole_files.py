@@ -32,6 +32,24 @@ def write_whole(path: Path, data: bytes) -> None:
         raise not_written(path, error) from error
 
 
+def rename(path: Path, new: Path) -> None:
+    """Durably, over a file that is there. RecordError where the folder cannot be written to."""
+    try:
+        path.replace(new)
+        make_rename_durable(new.parent)
+    except OSError as error:
+        raise not_written(path, error, "renamed") from error
+
+
+def remove(path: Path) -> None:
+    """Durably; nothing to do where it is not there. RecordError where the folder cannot be written to."""
+    try:
+        path.unlink(missing_ok=True)
+        make_rename_durable(path.parent)
+    except OSError as error:
+        raise not_written(path, error, "removed") from error
+
+
 def not_written(path: Path, error: BaseException, done: str = "written") -> RecordError:
     """Why a file of a record cannot be written, and what to do: nothing of it is the input's fault."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

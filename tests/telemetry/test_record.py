@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from healing_runtime.core.errors import RecordError
+from healing_runtime.core.errors import RecordError, RecordNotWritten
 from healing_runtime.telemetry import record, whole_files
 from healing_runtime.telemetry.record import RunFolder
 
@@ -66,6 +66,26 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         folder.write_manifest({"seed": 2})
     assert folder.read_manifest() == {"seed": 1}
     assert [p.name for p in folder.path.iterdir()] == ["manifest.json"]
+
+
+def test_what_is_set_aside_or_forgotten_is_durable_and_a_disk_that_refuses_is_told(tmp_path, monkeypatch):
+    folder, synced = RunFolder.create(tmp_path, "cart/drop"), []
+    folder.write_incident("0001-low", "patch.diff", "--- a\n")
+    folder.write_result({"outcome": "healed"})
+    monkeypatch.setattr(whole_files, "make_rename_durable", synced.append)
+    folder.set_aside("0001-low", ("patch.diff", "patched.py"), "attempt-01-rejected-")
+    folder.forget_result()
+    assert folder.incident_files("0001-low") == ("attempt-01-rejected-patch.diff",) and not folder.ended
+    assert synced == [folder.path / "incidents/0001-low", folder.path]
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(whole_files, "make_rename_durable", full)
+    with pytest.raises(RecordNotWritten, match="cannot be renamed: no space left on device; make room there"):
+        folder.set_aside("0001-low", ("attempt-01-rejected-patch.diff",), "again-")
+    with pytest.raises(RecordNotWritten, match=r"result.json cannot be removed: no space left"):
+        folder.forget_result()
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path):
