@@ -202,7 +202,9 @@ class Memoir:
                 self.ledger.close()
 
     def _close_log(self) -> None:
-        self.journal.close()
-        self._drain.close()
+        try:
+            self.journal.close()
+        finally:
+            self._drain.close()
         if self._continued is not None:
             self._continued.put_in_place()

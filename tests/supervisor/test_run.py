@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from healing_runtime.core.errors import RunAborted
+from healing_runtime.supervisor.memoir import Memoir
 from healing_runtime.supervisor.run import Run
 
 
@@ -29,3 +30,17 @@ def test_ctrl_c_while_the_fallback_flies_on_after_an_abort_leaves_a_whole_log(mo
     with pytest.raises(KeyboardInterrupt):
         run.to_the_end()
     assert ended == [pressed] and closed == ["brain", "plant"]
+
+
+def test_a_journal_that_failed_does_not_keep_the_log_open():
+    def fails():
+        raise ValueError("a row that cannot be written")
+
+    closed = []
+    memoir: Any = Memoir.__new__(Memoir)
+    memoir.ledger = memoir._continued = None
+    memoir.journal = SimpleNamespace(close=fails)
+    memoir._drain = SimpleNamespace(close=lambda: closed.append("log"))
+    memoir._claim = SimpleNamespace(close=lambda: closed.append("claim"))
+    memoir.interrupted(ValueError())
+    assert closed == ["log", "claim"]
