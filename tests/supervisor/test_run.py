@@ -19,6 +19,7 @@ def test_ctrl_c_while_the_fallback_flies_on_after_an_abort_leaves_a_whole_log(mo
     )
     run.memoir = SimpleNamespace(stories=[], interrupted=ended.append)
     run.repairing = SimpleNamespace(close=lambda: closed.append("brain"))
+    run.examiner = SimpleNamespace(close=lambda: None)
     run.deck = SimpleNamespace(plant=SimpleNamespace(close=lambda: closed.append("plant")))
 
     def raises(error):
