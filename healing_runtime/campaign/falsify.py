@@ -29,7 +29,7 @@ from healing_runtime.gate import policy
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Course
 from healing_runtime.sandbox.zygote import Sandbox
-from healing_runtime.supervisor.memoir import LEDGER
+from healing_runtime.supervisor.places import LEDGER
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.sources import sim_hash
 

@@ -11,18 +11,14 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
-import numpy as np
-
-from healing_runtime.compile import programs, wire
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core.codec import read
 from healing_runtime.core.errors import SandboxFailed, WorkerFailed
 from healing_runtime.core.records import FinalVerdict, Scenario
-from healing_runtime.gate.flights import FLIGHT_LIMITS
+from healing_runtime.gate.whole_flights import jobs, opened
 from healing_runtime.loop.rollout import FlightPlan, fly
-from healing_runtime.sandbox.messages import Job, Message
+from healing_runtime.sandbox.messages import Message
 from healing_runtime.sandbox.zygote import Sandbox
-from healing_runtime.workspace.plants import load_robot
 
 MODULES = ("numpy", "jax", "pybullet", "healing_runtime.gate.build", "healing_runtime.campaign.flying")
 """What the workers of a campaign need imported."""
@@ -39,24 +35,12 @@ class Outcome:
     tripped: tuple[str, ...]
 
 
-@dataclasses.dataclass(frozen=True)
-class FlightsRequest:
-    """Header of `fly_job`, beside the program's own."""
-
-    sim_root: str
-    scenarios: tuple[Scenario, ...]
-
-
 # ---------------------------------------------------------------- in the worker
 def fly_job(message: Message) -> Message:
     """Load the program, fly the list in order, give each flight's outcome."""
-    request = read(FlightsRequest, message.header["request"])
-    blob = wire.read_blob(message.header["program"], message.blobs)
-    programs.use_dtype(np.dtype(blob.interface.controller.dtype).name)
-    program = programs.load(blob)
-    plant = load_robot(request.scenarios[0].robot, request.sim_root).make()
+    scenarios, _, program, plant = opened(message)
     outcomes = []
-    for scenario in request.scenarios:
+    for scenario in scenarios:
         flight = fly(plant, program, FlightPlan(scenario, scenario.seed))
         outcomes.append(Outcome(flight.verdicts, flight.trip_tick, flight.tripped))
     plant.close()
@@ -77,11 +61,12 @@ class Fleet:
             WorkerFailed: a worker did not survive its flights.
         """
         size = min(CHUNK, -(-len(scenarios) // self._sandbox.workers))
-        waiting = deque(scenarios[i : i + size] for i in range(0, len(scenarios), size))
+        lists = [scenarios[i : i + size] for i in range(0, len(scenarios), size)]
+        waiting = deque(jobs("healing_runtime.campaign.flying:fly_job", self._program, self._sim_root, lists))
         running: deque[Future[Message]] = deque()
         while waiting or running:
             while waiting and len(running) < self._sandbox.workers:
-                running.append(self._ask(waiting.popleft()))
+                running.append(self._sandbox.submit(waiting.popleft()))
             try:
                 answer = running.popleft().result()
             except SandboxFailed:
@@ -89,9 +74,3 @@ class Fleet:
             except WorkerFailed as error:
                 raise WorkerFailed(f"a flight did not end well, its worker was lost ({error.reason})") from error
             yield from read(tuple[Outcome, ...], answer.header["outcomes"])  # type: ignore[arg-type]
-
-    def _ask(self, scenarios: Sequence[Scenario]) -> Future[Message]:
-        header, blobs = wire.blob_message(self._program)
-        message = Message({"request": FlightsRequest(self._sim_root, tuple(scenarios)), "program": header}, blobs)
-        limits = FLIGHT_LIMITS.reading(self._sim_root)
-        return self._sandbox.submit(Job("healing_runtime.campaign.flying:fly_job", message, limits))

@@ -1,8 +1,8 @@
 """The re-check: what an exported program may hold, whatever was said of it before it was exported.
 
 A program reaches the builder from a process that ran a stranger's source. So its StableHLO is parsed and walked here,
-operation by operation, through every region and every function, against a list of what is known; what is not on the
-list is refused by name, and so is a loop that may not end. Nothing is compiled before this has passed.
+operation by operation, through every region and every function, against a list of what is known (`operations.py`); what
+is not on the list is refused by name, and so is a loop that may not end. Nothing is compiled before this has passed.
 
 StableHLO: https://openxla.org/stablehlo/spec. What XLA's own parser does with hostile bytes is its own affair; the
 builder is a confined process.
@@ -19,6 +19,7 @@ from jax import export as jax_export
 from jax.interpreters import mlir
 from jax.interpreters.mlir import ir
 
+from healing_runtime.compile.operations import ARGUMENT_ATTRIBUTES, ATTRIBUTES, ELEMENTS, MATHEMATICS, OPERATIONS
 from healing_runtime.compile.trips import trips_of
 from healing_runtime.compile.work import CALLS, Load, heaviest, window_of
 from healing_runtime.core.errors import SubsetError
@@ -45,51 +46,8 @@ MAX_VALUE_BYTES = float(1 << 30)
 """All values together; the pass `cost` allows 1.6e7 bytes at once, and 5e8 are the most that a test finds within it."""
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_MATHEMATICS = _words("acos acosh asin asinh atanh cosh erf erf_inv erfc next_after sinh tan")
-"""Functions that JAX exports as a composite operation with its decomposition beside it."""
-
-OPERATIONS: frozenset[str] = (
-    _words("func.call func.return")
-    | {
-        f"stablehlo.{name}"
-        for name in _words("""
-            abs add and atan2 bitcast_convert broadcast_in_dim case cbrt ceil clamp compare composite concatenate
-            constant convert cosine divide dot_general dynamic_slice dynamic_update_slice exponential
-            exponential_minus_one floor gather iota is_finite log log_plus_one logistic maximum minimum multiply negate
-            not optimization_barrier or pad power reduce reduce_window remainder reshape return reverse
-            round_nearest_afz round_nearest_even rsqrt scatter select sign sine slice sort sqrt subtract tan tanh
-            transpose while xor
-        """)
-    }
-    | {f"chlo.{name}" for name in _MATHEMATICS}
-)
-"""What the functions of the vocabulary and the monitors lower to, on every device; a test lowers them all.
-
-`stablehlo.custom_call` has no entry, and needs none: JAX writes it for shardings and for checks of shapes that are not
-fixed, and a controller has neither.
-"""
-
-ATTRIBUTES: frozenset[str] = _words("""
-    arg_attrs broadcast_dimensions callee compare_type comparison_direction composite_attributes decomposition dimension
-    dimension_numbers dimensions dot_dimension_numbers edge_padding_high edge_padding_low function_type
-    indices_are_sorted interior_padding iota_dimension is_stable limit_indices name padding permutation precision_config
-    res_attrs scatter_dimension_numbers slice_sizes start_indices strides sym_name sym_visibility unique_indices value
-    version window_dimensions jax.uses_shape_polymorphism mhlo.num_partitions mhlo.num_replicas
-""")
-"""Of operations. XLA reads more from others: where something runs, how it is compiled, what it aliases."""
-
-ARGUMENT_ATTRIBUTES: frozenset[str] = _words("jax.buffer_donor jax.result_info tf.aliasing_output")
-"""Of a function's arguments and results: what is donated, and JAX's names."""
-
 _MANY = 1 << 40
 """More than any bound here; counts stop there."""
-
-_ELEMENTS = {"float32": "f32", "float64": "f64", "bool": "i1", "int32": "i32", "int64": "i64", "uint32": "ui32"}
-"""Kinds of numbers, as JAX and as StableHLO name them."""
 
 
 class _Function(NamedTuple):
@@ -225,22 +183,22 @@ def _check_main(module: Any, exported: jax_export.Exported) -> None:
     said = [[exported.in_avals[i] for i in kept if 0 <= i < count], exported.out_avals]
     found = [[(list(t.shape), str(t.element_type)) for t in types] for types in (kind.inputs, kind.results)]
     if list(kept) != sorted(set(kept)) or found != [
-        [(list(aval.shape), _ELEMENTS.get(aval.dtype.name)) for aval in avals] for avals in said
+        [(list(aval.shape), ELEMENTS.get(aval.dtype.name)) for aval in avals] for avals in said
     ]:
         raise _refused("its main function does not take and give what is said of it")
 
 
 def _check_composite(operation: Any) -> None:
     name = ir.StringAttr(operation.attributes["name"]).value
-    if name.removeprefix("chlo.") not in _MATHEMATICS or not name.startswith("chlo."):
+    if name.removeprefix("chlo.") not in MATHEMATICS or not name.startswith("chlo."):
         raise _refused(f"the composite {name} is not an operation of TensorLang")
 
 
 def _check_type(found: Any) -> None:
     if not isinstance(found, ir.RankedTensorType) or not found.has_static_shape or found.encoding is not None:
         raise _refused(f"a value of type {found}; every value is an array of fixed shape")
-    if str(found.element_type) not in _ELEMENTS.values():
-        raise _refused(f"a value of type {found}; {', '.join(sorted(_ELEMENTS.values()))} are what TensorLang has")
+    if str(found.element_type) not in ELEMENTS.values():
+        raise _refused(f"a value of type {found}; {', '.join(sorted(ELEMENTS.values()))} are what TensorLang has")
     if math.prod(found.shape) > MAX_ELEMENTS:
         raise _refused(f"a value of type {found}; at most {MAX_ELEMENTS} numbers are allowed")
 

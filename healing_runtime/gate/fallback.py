@@ -7,32 +7,30 @@ NaN in its memory, and whatever its own source asserts.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from healing_runtime.compile import key, programs, wire
+from healing_runtime.compile import key
 from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core import perturb
-from healing_runtime.core.codec import digest, plain, read
+from healing_runtime.core.codec import digest, plain
 from healing_runtime.core.errors import InputError, Location, SandboxFailed, WorkerFailed
 from healing_runtime.core.records import Scenario, Source
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.gate import neighbourhood, policy
 from healing_runtime.gate.answers import in_the_schema
-from healing_runtime.gate.flights import FLIGHT_LIMITS
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import MAX_REASON, Context
 from healing_runtime.gate.report import NAN_IN_MEMORY, OUTSIDE_LIMITS, TOO_FAST, nan_in_memory, within_rates
+from healing_runtime.gate.whole_flights import jobs, opened
 from healing_runtime.loop.rollout import Flight, FlightPlan, fly
 from healing_runtime.sandbox.leash import call_off
-from healing_runtime.sandbox.messages import Job, Message
+from healing_runtime.sandbox.messages import Message
 from healing_runtime.sandbox.zygote import Sandbox
-from healing_runtime.workspace.plants import load_robot
 
 STATES = 32
 """How many states are drawn."""
@@ -57,26 +55,14 @@ class Admitted(NamedTuple):
         return {"program_sha256": self.program.sha256, "states": STATES, "draws": plain(list(self.draws))}
 
 
-@dataclasses.dataclass(frozen=True)
-class FallbackRequest:
-    """Header of `fallback_job`, beside the program's own."""
-
-    sim_root: str
-    flights: tuple[Scenario, ...]
-
-
 # ---------------------------------------------------------------- in the worker
 def fallback_job(message: Message) -> Message:
     """Fly the program through the scenarios in order, up to the first flight with a fault."""
-    request = read(FallbackRequest, message.header["request"])
-    blob = wire.read_blob(message.header["program"], message.blobs)
-    programs.use_dtype(np.dtype(blob.interface.controller.dtype).name)
-    program = programs.load(blob)
-    plant = load_robot(request.flights[0].robot, request.sim_root).make()
+    scenarios, interface, program, plant = opened(message)
     faults: list[str] = []
-    for scenario in request.flights:
+    for scenario in scenarios:
         flight = fly(plant, program, FlightPlan(scenario, scenario.seed, trips=False))
-        faults.append(fault_of(flight, blob.interface, plant.signals))
+        faults.append(fault_of(flight, interface, plant.signals))
         if faults[-1]:
             break
     plant.close()
@@ -162,20 +148,19 @@ class _Unfit(Exception):
 
 def _examine(sandbox: Sandbox, program: ProgramBlob, flights: Sequence[Scenario], sim_root: str) -> None:
     """Fly all; the first with a fault in the order of the draws refuses, however many workers fly them."""
-    header, blobs = wire.blob_message(program)
-    jobs: list[tuple[int, tuple[Scenario, ...], Future[Message]]] = []
+    lists = [flights[first : first + CHUNK] for first in range(0, len(flights), CHUNK)]
+    futures: list[Future[Message]] = []
     try:
-        for first in range(0, len(flights), CHUNK):
-            some = tuple(flights[first : first + CHUNK])
-            message = Message({"request": FallbackRequest(sim_root, some), "program": header}, blobs)
-            job = Job("healing_runtime.gate.fallback:fallback_job", message, FLIGHT_LIMITS.reading(sim_root))
-            jobs.append((first, some, sandbox.submit(job)))
-        for first, some, future in jobs:
+        for job in jobs("healing_runtime.gate.fallback:fallback_job", program, sim_root, lists):
+            futures.append(sandbox.submit(job))
+        flown = 0
+        for some, future in zip(lists, futures, strict=True):
             faults = faults_in(future.result().header, len(some))
+            flown += len(faults)
             if faults[-1]:
-                raise _Unfit(f"flight {first + len(faults)} of {len(flights)} from drawn states: {faults[-1]}")
+                raise _Unfit(f"flight {flown} of {len(flights)} from drawn states: {faults[-1]}")
     finally:  # what is still flying after a refusal flies for nothing
-        call_off(future for *_, future in jobs)
+        call_off(futures)
 
 
 def faults_in(header: Mapping[str, Any], flights: int) -> list[str]:

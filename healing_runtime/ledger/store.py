@@ -6,20 +6,18 @@ one object may be used from several threads.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import json
 import sqlite3
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from healing_runtime.core import codec
-from healing_runtime.core.errors import NotFoundInCatalogue, RecordError, RecordNotWritten
 from healing_runtime.ledger import rows as ledger_rows
-from healing_runtime.ledger.migrations import MIGRATIONS
+from healing_runtime.ledger.database import Database
 from healing_runtime.ledger.rows import Tell
 
 Document = dict[str, Any]
@@ -30,9 +28,6 @@ GONE = ("rolled_back", "rejected")
 """States of patches that the memory does not offer."""
 
 _ATTEMPT: ledger_rows.Kinds = {"brain": str, "proposal": dict}
-_BUSY_S = 10.0
-_NOT_TAKEN = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-"""What the disk refuses: the ledger itself is as it was."""
 
 
 class Ledger:
@@ -44,30 +39,20 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.RLock()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            raise RecordError(f"the ledger {path} cannot be opened: {error}.") from error
-        try:
-            self._migrate()
-        except BaseException:
-            self._db.close()
-            raise
+        self._db = Database(path)
 
     # ------------------------------------------------------------ writing
     def record_run(self, run: str, document: Any) -> None:
         """A run that begins."""
-        self._put("INSERT INTO runs (run, recorded_utc, document) VALUES (?, ?, ?)", run, _now(), _text(document))
+        self._db.put("INSERT INTO runs (run, recorded_utc, document) VALUES (?, ?, ?)", run, _now(), _text(document))
 
     def finish_run(self, run: str, result: Any) -> None:
         """How a run ended; None where it has not, for it goes on."""
-        self._put("UPDATE runs SET result = ? WHERE run = ?", None if result is None else _text(result), run)
+        self._db.put("UPDATE runs SET result = ? WHERE run = ?", None if result is None else _text(result), run)
 
     def record_incident(self, incident: str, run: str, document: Any, *, again: bool = False) -> None:
         """An incident of a run; its id is unique within the run. `again`: one that is there already may stay."""
-        self._put(
+        self._db.put(
             f"INSERT {'OR IGNORE ' if again else ''}INTO incidents (id, run, recorded_utc, document)"
             " VALUES (?, ?, ?, ?)",
             incident,
@@ -79,12 +64,12 @@ class Ledger:
     def record_attempt(self, incident: str, run: str, number: int, document: Any) -> None:
         """A proposal and what every stage said: `{brain, proposal, accepted, stages}`; the last word counts."""
         row = (run, incident, number, _now(), _text(document))
-        self._put("INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?)", *row)
+        self._db.put("INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?)", *row)
 
     def record_patch(self, sha256: str, document: Any) -> None:
         """An accepted patch: `{run_id, incident, state, …}` with sources and evidence; `sha256` of the new source."""
         plain = codec.plain(document)
-        self._put(
+        self._db.put(
             "INSERT OR REPLACE INTO patches (sha256, run, incident, state, recorded_utc, document)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             sha256,
@@ -101,27 +86,27 @@ class Ledger:
         The newest with that hash, of a run where one is named; `ledger.approvals` sets what people decide.
         """
         newest = "SELECT max(position) FROM patches WHERE sha256 = ? AND run = ifnull(?, run)"
-        self._put(f"UPDATE patches SET state = ? WHERE position = ({newest})", state, sha256, run)
+        self._db.put(f"UPDATE patches SET state = ? WHERE position = ({newest})", state, sha256, run)
 
     def take_back(self, sha256: str) -> None:
         """A person took a patch that is `active` out again: it is `rolled_back` in every run."""
-        self._put("UPDATE patches SET state = 'rolled_back' WHERE sha256 = ? AND state = 'active'", sha256)
+        self._db.put("UPDATE patches SET state = 'rolled_back' WHERE sha256 = ? AND state = 'active'", sha256)
 
     def record_executable(self, sha256: str, key: str) -> None:
         """The hash of the bytes that may be loaded for a key; recording it again changes nothing."""
-        self._put("INSERT OR REPLACE INTO executables VALUES (?, ?, ?)", sha256, key, _now())
+        self._db.put("INSERT OR REPLACE INTO executables VALUES (?, ?, ?)", sha256, key, _now())
 
     def remember(self, bound_to: Mapping[str, str], patch: str, evidence: str, document: Any) -> None:
         """A patch that stayed, under what it is bound to (`BOUND_TO`); the last word on a patch counts."""
         columns = (*BOUND_TO, "patch", "evidence", "recorded_utc", "document")
         values = (*(bound_to[name] for name in BOUND_TO), patch, evidence, _now(), _text(document))
         marks = ", ".join("?" * len(columns))
-        self._put(f"INSERT OR REPLACE INTO remembered ({', '.join(columns)}) VALUES ({marks})", *values)
+        self._db.put(f"INSERT OR REPLACE INTO remembered ({', '.join(columns)}) VALUES ({marks})", *values)
 
     def forget(self, patch: str) -> tuple[str, ...]:
         """Take a patch out of the memory, wherever it is in it; returns the hashes of the evidence it was kept on."""
-        evidence = self._rows("SELECT DISTINCT evidence FROM remembered WHERE patch = ? ORDER BY evidence", patch)
-        self._put("DELETE FROM remembered WHERE patch = ?", patch)
+        evidence = self._db.rows("SELECT DISTINCT evidence FROM remembered WHERE patch = ? ORDER BY evidence", patch)
+        self._db.put("DELETE FROM remembered WHERE patch = ?", patch)
         return tuple(row["evidence"] for row in evidence)
 
     # ------------------------------------------------------------ reading
@@ -132,7 +117,7 @@ class Ledger:
         nobody here wrote so.
         """
         where = " AND ".join(f"{name} = ?" for name in BOUND_TO)
-        rows = self._rows(
+        rows = self._db.rows(
             f"SELECT patch, evidence, recorded_utc, document FROM remembered AS r WHERE {where}"
             " AND typeof(document) = 'text' AND length(CAST(document AS BLOB)) <= ?"
             f" AND NOT EXISTS (SELECT 1 FROM patches WHERE sha256 = r.patch AND state IN {GONE})"
@@ -145,18 +130,18 @@ class Ledger:
 
     def runs(self) -> tuple[Document, ...]:
         """Every run, newest first: `{run, recorded_utc, …, result}`; `result` is None for a run that did not end."""
-        return tuple(self._run(row) for row in self._rows("SELECT * FROM runs ORDER BY rowid DESC"))
+        return tuple(self._run(row) for row in self._db.rows("SELECT * FROM runs ORDER BY rowid DESC"))
 
     def run(self, prefix: str) -> Document:
         """One run by its id or the first characters of it. NotFoundInCatalogue unless exactly one fits."""
-        return self._run(self._one("run", "runs", "run", "rowid", prefix))
+        return self._run(self._db.one("run", "runs", "run", "rowid", prefix))
 
     def incidents(self, tell: Tell | None = None) -> tuple[Document, ...]:
         """Every incident, newest first: `{id, run, recorded_utc, …, healed, patch}`, without attempts.
 
         Rows that are damaged are passed over; `tell` hears of them.
         """
-        rows = self._rows("SELECT * FROM incidents ORDER BY position DESC")
+        rows = self._db.rows("SELECT * FROM incidents ORDER BY position DESC")
         return ledger_rows.readable(rows, self._incident, tell)
 
     def incident(self, prefix: str) -> Document:
@@ -167,8 +152,8 @@ class Ledger:
             RecordError: its row, or one of an attempt, is damaged.
         """
         name = "run || '/' || id" if "/" in prefix else "id"
-        row = self._one("incident", "incidents", name, "position", prefix)
-        attempts = self._rows(
+        row = self._db.one("incident", "incidents", name, "position", prefix)
+        attempts = self._db.rows(
             "SELECT * FROM attempts WHERE run = ? AND incident = ? ORDER BY number", row["run"], row["id"]
         )
         return {**self._incident(row), "attempts": [self._attempt(a) for a in attempts]}
@@ -178,7 +163,7 @@ class Ledger:
 
         Rows that are damaged are passed over; `tell` hears of them.
         """
-        rows = self._rows("SELECT * FROM patches ORDER BY position DESC")
+        rows = self._db.rows("SELECT * FROM patches ORDER BY position DESC")
         return ledger_rows.readable(rows, self._patch, tell)
 
     def patch(self, prefix: str) -> Document:
@@ -189,22 +174,25 @@ class Ledger:
             RecordError: its row is damaged.
         """
         whole = "sha256:" + prefix.removeprefix("sha256:")
-        return self._patch(self._one("patch", "patches", "sha256", "position", whole))
+        return self._patch(self._db.one("patch", "patches", "sha256", "position", whole))
 
     def executable(self, key: str) -> str | None:
         """The hash last recorded for a key, or None."""
-        rows = self._rows("SELECT sha256 FROM executables WHERE key = ? ORDER BY rowid DESC LIMIT 1", key)
+        rows = self._db.rows("SELECT sha256 FROM executables WHERE key = ? ORDER BY rowid DESC LIMIT 1", key)
         return rows[0]["sha256"] if rows else None
 
     def executables(self) -> tuple[tuple[str, str], ...]:
         """The hash and the key of everything that may be loaded, in the order recorded."""
-        rows = self._rows("SELECT sha256, key FROM executables ORDER BY rowid")
+        rows = self._db.rows("SELECT sha256, key FROM executables ORDER BY rowid")
         return tuple((row["sha256"], row["key"]) for row in rows)
+
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        """One transaction, for what depends on what is there. Raises RecordError as every other method."""
+        return self._db.transaction()
 
     def close(self) -> None:
         """Let go of the file; a second call does nothing."""
-        with self._lock:
-            self._db.close()
+        self._db.close()
 
     def __enter__(self) -> Self:
         return self
@@ -212,50 +200,9 @@ class Ledger:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
-    # ------------------------------------------------------------ plumbing
-    def _migrate(self) -> None:
-        with self._failures():
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            with self._transaction():
-                (version,) = self._db.execute("PRAGMA user_version").fetchone()
-                if version > len(MIGRATIONS):
-                    raise RecordError(f"the ledger {self.path} was written by a newer version; update healing-runtime.")
-                for step in MIGRATIONS[version:]:
-                    for statement in step:
-                        self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, for what depends on what is there. Raises RecordError as every other method."""
-        with self._lock, self._failures(), self._transaction():
-            yield self._db
-
-    def _put(self, statement: str, *values: Any) -> None:
-        with self._lock, self._failures(), self._transaction():
-            self._db.execute(statement, values)
-
-    def _rows(self, statement: str, *values: Any) -> list[sqlite3.Row]:
-        with self._lock, self._failures():
-            return self._db.execute(statement, values).fetchall()
-
-    def _one(self, noun: str, table: str, name: str, order: str, prefix: str) -> sqlite3.Row:
-        """The newest row of the only name that begins with `prefix` (a whole name wins over longer ones)."""
-        statement = f"SELECT *, {name} AS name FROM {table} WHERE substr({name}, 1, ?) = ? ORDER BY {order} DESC"
-        rows = self._rows(statement, len(prefix), prefix)
-        rows = [row for row in rows if row["name"] == prefix] or rows
-        names = sorted({row["name"] for row in rows})
-        if not names:
-            raise NotFoundInCatalogue(f"there is no {noun} '{prefix}' in {self.path}; see heal {table} list.")
-        if len(names) > 1:
-            shown = ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
-            raise NotFoundInCatalogue(f"'{prefix}' fits {len(names)} {table} ({shown}); give more of it.")
-        return rows[0]
-
+    # ------------------------------------------------------------ rows as documents
     def _incident(self, row: sqlite3.Row) -> Document:
-        patches = self._rows(
+        patches = self._db.rows(
             "SELECT sha256, state FROM patches WHERE run = ? AND incident = ? ORDER BY position DESC",
             row["run"],
             row["id"],
@@ -301,33 +248,6 @@ class Ledger:
 
     def _named(self, noun: str, name: str) -> str:
         return f"the ledger {self.path}: {noun} {name}"
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
-    @contextlib.contextmanager
-    def _failures(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.IntegrityError as error:
-            raise RecordError(f"the ledger {self.path} holds this entry already: {error}.") from error
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF in _NOT_TAKEN:
-                what = f"the ledger {self.path} cannot be written: {error}; make room there."
-                raise RecordNotWritten(what) from error
-            raise self._unusable(error) from error
-        except sqlite3.Error as error:
-            raise self._unusable(error) from error
-
-    def _unusable(self, error: sqlite3.Error) -> RecordError:
-        return RecordError(f"the ledger {self.path} cannot be used: {error}; move it away to begin anew.")
 
 
 def _remembered(row: sqlite3.Row) -> Document | None:

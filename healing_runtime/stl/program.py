@@ -1,7 +1,6 @@
 """Formulas -> one fixed-size state machine in pure JAX, stepped once per tick.
 
-Sub-formulas that are equal are one node, whichever requirement they come from. A node is a `Machine` of its operator; a
-requirement is read off `Root`s, most of which are promises (`safety`). Nothing depends on data but the values.
+What there is to step is laid out once, in `graph.py`. Nothing depends on data but the values.
 
 The state is made of scalars and rings, and vectors over the requirements appear in the outputs only: in a batch a
 scalar is a contiguous row over the lanes, which the compiler vectorises, and outputs that nobody reads are never
@@ -11,7 +10,7 @@ computed.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -20,15 +19,13 @@ from jax import Array
 
 from healing_runtime.core.records import Verdict
 from healing_runtime.core.status import Status
-from healing_runtime.stl import margin, nodes
+from healing_runtime.stl import margin
 from healing_runtime.stl.atoms import Read, key
-from healing_runtime.stl.formula import Apply, Atom, Formula, Outside, atoms
+from healing_runtime.stl.formula import Formula
+from healing_runtime.stl.graph import Graph
 from healing_runtime.stl.margin import Span
-from healing_runtime.stl.operator import Bounds, Machine, Root, Ticks
-from healing_runtime.stl.operators import OPERATORS
-from healing_runtime.stl.operators.and_ import connect as both
-from healing_runtime.stl.safety import promise, safety
-from healing_runtime.stl.ticks import looks_ahead, ticks_of
+from healing_runtime.stl.nodes import ReadRoot
+from healing_runtime.stl.operator import Bounds
 from healing_runtime.stl.vacuity import Starts, triggers
 from healing_runtime.stl.windows import RING_IN_BATCH
 
@@ -70,19 +67,8 @@ class MonitorOut(NamedTuple):
     conditions: Array
 
 
-class _Node(NamedTuple):
-    machine: Machine
-    arguments: tuple[int, ...]
-
-
-class _Trigger(NamedTuple):
-    node: int
-    starts: Starts
-    rests_on: tuple[int, ...]
-
-
 class Program:
-    """The nodes of a set of formulas, shared where they are equal. Built once, then only read.
+    """The state machine of a set of formulas. Built once, then only read.
 
     Args:
         formulas: windows in ticks, within the online fragment.
@@ -103,122 +89,21 @@ class Program:
         ring_up_to: int = RING_IN_BATCH,
         conditions: Sequence[Formula] = (),
     ) -> None:
-        self._rewrite = rewrite
-        self._ring_up_to = ring_up_to
-        self._atoms: list[Atom] = []
-        self._nodes: list[_Node] = []
-        self._roots: list[tuple[Root, tuple[int, ...]]] = []
-        self._triggers: list[_Trigger] = []
-        self._seen: dict[Any, int] = {}
-        self._reads: list[nodes.ReadRoot] = []
+        graph = Graph(rewrite=rewrite, ring_up_to=ring_up_to)
+        self._reads: list[ReadRoot] = []
         self._owned: list[range] = []
         for formula in formulas:
-            before = len(self._roots)
-            self._reads.append(self._root(formula))
-            self._owned.append(range(before, len(self._roots)))
-        self._rests_on = [sorted({self._atom(atom) for atom in atoms(f)}) for f in formulas]
-        self._counts_by = [sorted({self._trigger(*found) for found in triggers(f)}) for f in formulas]
-        self._conditions = [(self._stream(f), sorted({self._atom(atom) for atom in atoms(f)})) for f in conditions]
-        self.atoms = tuple(self._atoms)
-        self.atom_texts = tuple(atom.text for atom in self._atoms)
+            before = len(graph.roots)
+            self._reads.append(graph.requirement(formula))
+            self._owned.append(range(before, len(graph.roots)))
+        self._rests_on = [graph.rests_on(f) for f in formulas]
+        self._counts_by = [sorted({graph.trigger(*found) for found in triggers(f)}) for f in formulas]
+        self._conditions = [(graph.stream(f), graph.rests_on(f)) for f in conditions]
+        self._nodes, self._roots, self._triggers = tuple(graph.nodes), tuple(graph.roots), tuple(graph.triggers)
+        self.atoms = tuple(graph.atoms)
+        self.atom_texts = tuple(atom.text for atom in self.atoms)
         self.pending = sum(node.machine.horizon for node in self._nodes)
 
-    # ------------------------------------------------ building: values at every start
-    def _atom(self, atom: Atom) -> int:
-        key = ("atom", atom)
-        if key not in self._seen:
-            self._seen[key] = len(self._atoms)
-            self._atoms.append(atom)
-        return self._seen[key]
-
-    def _add(self, key: Any, make: Callable[[], _Node]) -> int:
-        if key not in self._seen:
-            node = make()
-            self._seen[key] = len(self._nodes)
-            self._nodes.append(node)
-        return self._seen[key]
-
-    def _horizon(self, node: int) -> int:
-        return self._nodes[node].machine.horizon
-
-    def _stream(self, formula: Formula) -> int:
-        """The node that yields a formula's value at every start."""
-        if isinstance(formula, Outside):
-            return self._add(formula, lambda: _Node(nodes.outside(formula), ()))
-        if not isinstance(formula, Apply):
-            atom = self._atom(formula)
-            return self._add(("value", atom), lambda: _Node(nodes.read_atom(atom), ()))
-        operator = OPERATORS[formula.operator]
-        arguments = tuple(self._stream(argument) for argument in formula.arguments)
-        ticks = ticks_of(formula)
-        horizons = [self._horizon(a) for a in arguments]
-        if operator.connect is not None:
-            reach = max(horizons)
-            machine = Machine(reach, nodes.stateless, nodes.connected(operator.connect))
-        else:
-            machine = operator.stream(ticks, *horizons, ring_up_to=self._ring_up_to)
-            reach = machine.horizon if max(horizons) else 0
-        arguments = tuple(self._widened(a, reach) for a in arguments)
-        return self._add((formula.operator, ticks, arguments), lambda: _Node(machine, arguments))
-
-    def _widened(self, node: int, horizon: int) -> int:
-        """The node's spans with decided starts remembered up to a greater age."""
-        own = self._horizon(node)
-        if own == horizon:
-            return node
-        return self._add(("widen", node, horizon), lambda: _Node(nodes.remember(own, horizon), (node,)))
-
-    # ------------------------------------------------ building: the value at the first sample
-    def _root(self, formula: Formula) -> nodes.ReadRoot:
-        if isinstance(formula, Apply):
-            operator = OPERATORS[formula.operator]
-            if operator.connect is not None and looks_ahead(formula):
-                return nodes.connected_roots(operator.connect, [self._root(argument) for argument in formula.arguments])
-            if self._rewrite and formula.operator in ("always", "eventually") and looks_ahead(formula.arguments[0]):
-                return self._promise(formula)
-            if operator.kind == "future":
-                return self._start_by_start(formula)
-        node = self._stream(formula)
-        return self._add_root(("first", node), (node,), nodes.first_sample)
-
-    def _promise(self, formula: Apply) -> nodes.ReadRoot:
-        """`always` over the future without an array of pending starts, where that can be; `eventually` is its dual."""
-        (body,) = formula.arguments
-        dual, ticks = formula.operator == "eventually", ticks_of(formula)
-        fold, pending, rest = safety(Apply("not", (body,)) if dual else body, ticks)
-        reads = [] if fold is None else [self._add_promise(fold, pending, ticks)]
-        reads += [self._start_by_start(Apply("always", (part,), formula.window)) for part in rest]
-        read = functools.reduce(lambda one, other: nodes.connected_roots(both, [one, other]), reads)
-        return nodes.negated(read) if dual else read
-
-    def _add_promise(self, fold: Formula, pending: Formula | None, ticks: Ticks) -> nodes.ReadRoot:
-        arguments = tuple(self._stream(part) for part in (fold, pending) if part is not None)
-        return self._add_root(("promise", ticks, arguments), arguments, lambda: promise(ticks))
-
-    def _start_by_start(self, formula: Apply) -> nodes.ReadRoot:
-        """The operator's own root, over the pending starts of its arguments."""
-        operator = OPERATORS[formula.operator]
-        arguments = tuple(self._stream(argument) for argument in formula.arguments)
-        reach = max(self._horizon(a) for a in arguments)
-        arguments = tuple(self._widened(a, reach) for a in arguments)
-        ticks, horizons = ticks_of(formula), [reach] * len(arguments)
-        return self._add_root((formula.operator, ticks, arguments), arguments, lambda: operator.root(ticks, *horizons))
-
-    def _add_root(self, key: Any, arguments: tuple[int, ...], make: Callable[[], Root]) -> nodes.ReadRoot:
-        key = ("root", len(self._reads), key)  # no requirement shares a root: one may restart without the other
-        if key not in self._seen:
-            self._seen[key] = len(self._roots)
-            self._roots.append((make(), arguments))
-        at = self._seen[key]
-        return lambda readings: readings[at]
-
-    def _trigger(self, formula: Formula, starts: Starts) -> int:
-        trigger = _Trigger(self._stream(formula), starts, tuple(sorted({self._atom(atom) for atom in atoms(formula)})))
-        if trigger not in self._triggers:
-            self._triggers.append(trigger)
-        return self._triggers.index(trigger)
-
-    # ------------------------------------------------ running
     def init(self, dtype: Any) -> MonitorState:
         """State before the first sample."""
         return MonitorState(
@@ -245,7 +130,7 @@ class Program:
     def update(self, state: MonitorState, read: Read, like: Array) -> tuple[MonitorState, MonitorOut]:
         """One sample; `read` gives a reference's value, `like` is any scalar of the monitor's dtype."""
         tick = state.tick
-        keys = [key(atom, read, like) for atom in self._atoms]
+        keys = [key(atom, read, like) for atom in self.atoms]
         states, spans = [], []
         for node, old in zip(self._nodes, state.nodes, strict=True):
             new, span = node.machine.step(old, tick, *([spans[a] for a in node.arguments] or [keys]))
@@ -257,7 +142,11 @@ class Program:
         )
         broken = [jnp.isnan(k) for k in keys]
         triggered = tuple(
-            _latched(old, _fired(spans[trigger.node], self._horizon(trigger.node), trigger.starts, tick), spoilt)
+            _latched(
+                old,
+                _fired(spans[trigger.node], self._nodes[trigger.node].machine.horizon, trigger.starts, tick),
+                spoilt,
+            )
             for trigger, old, spoilt in zip(
                 self._triggers, state.triggered, [_any(broken, t.rests_on) for t in self._triggers], strict=True
             )

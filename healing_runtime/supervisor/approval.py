@@ -19,7 +19,8 @@ from healing_runtime.core.errors import InputError, RecordError, WorkerFailed
 from healing_runtime.gate.evidence import seal_of
 from healing_runtime.ledger.approvals import APPROVED, REJECTED, Approvals
 from healing_runtime.ledger.store import Ledger
-from healing_runtime.telemetry.record import RunFolder, write_whole
+from healing_runtime.telemetry.record import RunFolder
+from healing_runtime.telemetry.whole_files import write_whole
 
 AWAITING = "awaiting_approval"
 """Ending of an incident whose patch waits for a decision; such an incident has no `ending.json` yet."""

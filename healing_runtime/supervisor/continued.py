@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from healing_runtime.core.errors import ReplayDivergence
 from healing_runtime.supervisor import comparing
 from healing_runtime.telemetry.mcap import LogMessage, read_log
-from healing_runtime.telemetry.record import RunFolder, make_rename_durable
+from healing_runtime.telemetry.record import RunFolder
+from healing_runtime.telemetry.whole_files import rename
 
 
 class ContinuedLog:
@@ -41,5 +42,4 @@ class ContinuedLog:
                 f"{self.folder.path}: executed again the run is not what it was ({differs.what}); its log is left as "
                 "it was. See heal replay --verify."
             )
-        self.path.replace(self.folder.log_path)
-        make_rename_durable(self.folder.path)
+        rename(self.path, self.folder.log_path)

@@ -41,7 +41,7 @@ class Recalled:
 
 
 class TakenOver(Protocol):
-    """What a run takes over from a record: by `Recall`, or by `resume.Resumption`."""
+    """What a run takes over from a record: by `Recall`, or by `resumption.Resumption`."""
 
     def actions(self, incidents: int) -> np.ndarray | None:
         """The recorded actions to follow after so many incidents; None where the controller flies."""

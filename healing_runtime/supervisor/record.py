@@ -22,10 +22,11 @@ from healing_runtime.gate.records import Course, Surroundings
 from healing_runtime.language import source as sources
 from healing_runtime.repair.repair import Reason, RecordedRefusal
 from healing_runtime.supervisor import surroundings
-from healing_runtime.supervisor.memoir import MANIFEST_FORMAT, STANDS_ON, inputs_of
+from healing_runtime.supervisor.incident_writer import STANDS_ON
+from healing_runtime.supervisor.manifest import MANIFEST_FORMAT, inputs_of
 from healing_runtime.supervisor.preparation import Prepared, judged_by, refuse_bad_triggers
 from healing_runtime.supervisor.regressions import recorded
-from healing_runtime.supervisor.run import ABORTED
+from healing_runtime.supervisor.result import ABORTED
 from healing_runtime.telemetry.mcap import LogContents, read_log
 from healing_runtime.telemetry.record import RunFolder
 from healing_runtime.workspace import must_be_legal, must_be_written

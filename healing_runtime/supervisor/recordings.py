@@ -18,7 +18,7 @@ from healing_runtime.core.recording import Recording
 from healing_runtime.core.records import AssertionFile, Scenario
 from healing_runtime.core.signals import Layout, SignalTable
 from healing_runtime.supervisor.flown import Flight, Row, whole
-from healing_runtime.supervisor.memoir import MANIFEST_FORMAT
+from healing_runtime.supervisor.manifest import MANIFEST_FORMAT
 from healing_runtime.telemetry.mcap import LogContents, digest_of, read_log
 from healing_runtime.telemetry.record import RunFolder
 from healing_runtime.telemetry.sampling import too_long

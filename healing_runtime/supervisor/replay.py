@@ -21,7 +21,7 @@ from healing_runtime.language import source as sources
 from healing_runtime.supervisor import agreement, comparing
 from healing_runtime.supervisor.approval import by_record
 from healing_runtime.supervisor.comparing import Divergence, content_of
-from healing_runtime.supervisor.memoir import LEDGER
+from healing_runtime.supervisor.places import LEDGER
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.recall import HandingOver, Recall, SnapshotDiffers
 from healing_runtime.supervisor.record import Record, RecordedBrain, recorded_evidence

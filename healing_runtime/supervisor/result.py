@@ -14,6 +14,8 @@ from healing_runtime.core.records import Attempt, FaultSpec, FinalVerdict, Incid
 from healing_runtime.core.status import Outcome, Status
 
 PHASES = ("propose", "verify", "compile", "validate", "swap")
+ABORTED = "aborted"
+"""Ending of an incident during whose repair something outside failed."""
 
 
 @dataclasses.dataclass

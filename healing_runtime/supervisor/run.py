@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
-from typing import Any
 
-from healing_runtime.brains import catalogue
-from healing_runtime.brains.brain import Brain, BrainContext
 from healing_runtime.compile.loader import Loader
 from healing_runtime.compile.programs import Program
 from healing_runtime.core.codec import digest
 from healing_runtime.core.errors import OutsideError
 from healing_runtime.core.records import Evidence, Incident, Source, StageResult
-from healing_runtime.core.status import Outcome, Severity, Stage, Status
-from healing_runtime.repair.repair import Budget, Judged, Reason, Refused, Repaired, from_memory, repair
-from healing_runtime.repair.request import request_for
+from healing_runtime.core.status import Outcome, Stage, Status
+from healing_runtime.repair.repair import Reason, Refused, Repaired
 from healing_runtime.supervisor.approval import AWAITING, by_people
 from healing_runtime.supervisor.deck import Checkpoint, Deck
 from healing_runtime.supervisor.examiner import Examiner
 from healing_runtime.supervisor.fallback import EXPIRED, Fallback, TakeOver, fly_on
 from healing_runtime.supervisor.machine import Event, Machine, Mode
 from healing_runtime.supervisor.memoir import Memoir
+from healing_runtime.supervisor.noticing import incident_at, is_mission, lost_at, requirement_of
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.remembering import Remembering
-from healing_runtime.supervisor.result import IncidentStory, RunResult
+from healing_runtime.supervisor.repairing import Repairing
+from healing_runtime.supervisor.result import ABORTED, IncidentStory, RunResult
 from healing_runtime.supervisor.settings import Settings
-from healing_runtime.supervisor.telling import lost_signals, told
+from healing_runtime.supervisor.telling import told
 
 Narrate = Callable[[str], None]
-ABORTED = "aborted"
-"""Ending of an incident during whose repair something outside failed."""
 UNHEALED = (Mode.HELD, Mode.REPAIRING, Mode.READY)
 """Modes in which the flight stands at a trip, and nothing that was accepted flies."""
 
@@ -58,8 +53,7 @@ class Run:
         self.deck = Deck(prepared.robot.make(), scenario, program, memoir.journal)
         self.machine = Machine(memoir.transition)
         self.source = prepared.source
-        self.attempts_left = scenario.policy.max_attempts
-        self.brain: Brain | None = None
+        self.repairing = Repairing(prepared, settings, examiner, memoir, remembering, narrate)
         self.decide = settings.decide or by_people(memoir.ledger, settings.approve)
         self.fallback = fallback
         self.taken: TakeOver | None = None
@@ -67,6 +61,16 @@ class Run:
     # ------------------------------------------------------------ the story
     def to_the_end(self) -> RunResult:
         """Fly; on a violation heal and fly on; what nothing can mend the fallback flies on, or the run ends there."""
+        try:
+            return self._told()
+        except BaseException as error:
+            self.memoir.interrupted(error)
+            raise
+        finally:
+            self.repairing.close()
+            self.deck.plant.close()
+
+    def _told(self) -> RunResult:
         try:
             self.narrate(f"flying {self.prepared.scenario.name}")
             for note in self.prepared.loaded.notes:
@@ -85,19 +89,12 @@ class Run:
                 self._unhealed(self.memoir.stories[-1], ABORTED, str(error))
             self._fall_back()
             return self._conclude(aborted=str(error))
-        except BaseException as error:
-            self.memoir.interrupted(error)
-            raise
-        finally:
-            if self.brain is not None:
-                self.brain.close()
-            self.deck.plant.close()
 
     def _fly(self) -> tuple[str, ...]:
         """Fly on; returns what was broken, empty at a good end."""
         cut = self.settings.until_tick
         recall = self.settings.recall
-        recorded = None if recall is None else recall.actions(self.memoir.incidents)
+        recorded = None if recall is None else recall.actions(len(self.memoir.stories))
         stop = self.deck.fly(pause_at=-1 if cut is None else cut, recorded=recorded)
         broken = () if stop.paused else self.deck.broken(stop)
         if broken:
@@ -109,22 +106,24 @@ class Run:
         deck, machine = self.deck, self.machine
         noticed = time.perf_counter()
         machine.fire(Event.PAUSE, deck.tick)
-        incident = self._freeze(broken[0])
+        words = self.examiner.words(broken[0])
+        incident = incident_at(deck, broken[0], len(self.memoir.stories) + 1, words)
         if self.settings.recall is not None:
             self.settings.recall.meet(incident)
         story = self.memoir.incident(incident)
         t_s = incident.tick / self.prepared.scenario.control_hz
-        story.lost = self._lost(incident)
-        self.narrate(f"t = {t_s:.2f} s: {told(incident, self._requirement(incident.assertion), story.lost)}")
+        story.lost = lost_at(deck, self.prepared, incident)
+        requirement = requirement_of(self.prepared, incident.assertion)
+        self.narrate(f"t = {t_s:.2f} s: {told(incident, requirement, story.lost)}")
         if self.settings.brain == "none":
             return self._unhealed(story, "no_brain")
-        if self._freezes and self._is_mission(incident.assertion):
+        if self._freezes and is_mission(deck, incident.assertion):
             return self._unhealed(story, "mission_needs_rewind", "a missed mission can be mended by rewinding only")
         deadline = self._deadline()
         checkpoint = deck.checkpoint()
         while True:
             machine.fire(Event.REPAIR, deck.tick)
-            outcome = self._repair(incident, story, deadline)
+            outcome = self.repairing.patch_for(incident, story, deck, self.source, deadline)
             if isinstance(outcome, Refused):
                 machine.fire(Event.REFUSED, deck.tick)
                 return self._unhealed(story, outcome.reason.value, outcome.detail)
@@ -153,9 +152,6 @@ class Run:
     def _freezes(self) -> bool:
         return self.prepared.scenario.policy.on_violation == "freeze"
 
-    def _is_mission(self, assertion: str) -> bool:
-        return any(r.mission and r.id == assertion for r in self.deck.slot.live.interface.requirements)
-
     def _deadline(self) -> float:
         """When the repair of an incident has spent its wall budget, rollbacks included; never in a replay."""
         budget_s = self.prepared.scenario.policy.wall_budget_s
@@ -163,111 +159,8 @@ class Run:
 
     def _unhealed(self, story: IncidentStory, ending: str, detail: str = "") -> bool:
         story.ending, story.detail = ending, detail
-        self.memoir.refused(story)
+        self.memoir.incidents.ended(story)
         return False
-
-    def _freeze(self, assertion: str) -> Incident:
-        deck = self.deck
-        row = deck.recorder.packed[deck.tick]
-        interface = deck.slot.live.interface
-        ended = deck.tick == self.prepared.scenario.duration_ticks
-        now = interface.verdicts(row)[assertion]
-        verdict = interface.verdicts(row, ended=True)[assertion] if ended and not now.status.violated else now
-        clause, english = self.examiner.words(assertion)
-        return Incident(
-            id=f"{self.memoir.incidents + 1:04d}-{assertion.replace('/', '-')}",
-            assertion=assertion,
-            clause=clause,
-            english=english,
-            severity=next((r.severity for r in interface.judged if r.id == assertion), Severity.CRITICAL),
-            status=verdict.status,
-            tick=deck.tick,
-            robustness=verdict.rho if verdict.status is Status.INVALID else verdict.rho_hi,
-            snapshot=deck.freeze(),
-        )
-
-    def _requirement(self, assertion: str) -> Any:
-        """The assertion as bound from the files; None for what the controller's own code asks."""
-        return next((r for r in self.prepared.requirements if r.id == assertion), None)
-
-    def _lost(self, incident: Incident) -> dict[str, str]:
-        """Signals without a value at an incident."""
-        recorder, tick = self.deck.recorder, incident.tick
-        action = recorder.packed[tick][self.deck.slot.live.interface.slices["action"]]
-        rows = (recorder.true[tick], recorder.observed[tick], action)
-        requirement, hz = self._requirement(incident.assertion), self.prepared.scenario.control_hz
-        return lost_signals(incident, requirement, self.prepared.table, rows, hz)
-
-    # ------------------------------------------------------------ repairing
-    def _repair(self, incident: Incident, story: IncidentStory, deadline: float) -> Repaired | Refused:
-        scenario, deck = self.prepared.scenario, self.deck
-        request = request_for(
-            incident,
-            scenario,
-            self.source.text,
-            self.prepared.files,
-            self.prepared.table,
-            deck.slot.live.interface,
-            deck.trace(),
-            [attempt for attempt, _ in story.attempts],
-        )
-        judge = self.examiner.judge_for(incident, deck, self.source, deadline)
-
-        def tell(judged: Judged) -> None:
-            self.attempts_left -= 1
-            self.memoir.attempt(story, judged)
-            refusal = judged.decision.refusal
-            said = f"refused by {refusal.stage}: {refusal.reason}" if refusal else "accepted"
-            if why := judged.decision.not_remembered:
-                self.narrate(f"patch by {judged.attempt.brain}: judged in full, {why}")
-            self.narrate(f"patch by {judged.attempt.brain}: {said}")
-
-        asked = time.perf_counter()
-        remembered = self.remembering.proposals(incident, self.source, request.attempts)
-        looked_up_s = time.perf_counter() - asked
-        outcome = from_memory(request, remembered, judge, Budget(self.attempts_left, deadline), tell, looked_up_s)
-        if isinstance(outcome, Repaired):
-            return outcome
-        return self._ask(outcome, judge, Budget(self.attempts_left, deadline), tell, story)
-
-    def _ask(
-        self, request: Any, judge: Any, budget: Budget, tell: Callable[[Judged], None], story: IncidentStory
-    ) -> Repaired | Refused:
-        """Ask the brain; where it cannot be reached, the embedded one goes on if that is allowed."""
-        try:
-            brain = self._live_brain()
-        except OutsideError as error:
-            outcome: Repaired | Refused = Refused(Reason.BRAIN_UNAVAILABLE, str(error))
-        else:
-            self.narrate(f"asking {brain.name}")
-            outcome = repair(request, brain, judge, budget, tell)
-        if (
-            isinstance(outcome, Refused)
-            and outcome.reason is Reason.BRAIN_UNAVAILABLE
-            and self.settings.brain_fallback
-            and (self.settings.make_brain is None or self.settings.reopen is not None)
-            and (self.brain is None or self.brain.name != "embedded")
-        ):
-            note = f"{self.settings.brain} is unavailable ({outcome.detail}); the embedded brain goes on"
-            story.notes.append(note)
-            self.narrate(note)
-            if self.brain is not None:
-                self.brain.close()
-            self.brain = catalogue.make("embedded", self._context())
-            tried = tuple(attempt for attempt, _ in story.attempts)
-            request = dataclasses.replace(request, attempts=tried)
-            outcome = repair(request, self.brain, judge, dataclasses.replace(budget, attempts=self.attempts_left), tell)
-        return outcome
-
-    def _live_brain(self) -> Brain:
-        if self.brain is None:
-            context = self._context()
-            make = self.settings.make_brain
-            self.brain = make(context) if make else catalogue.make(self.settings.brain, context)
-        return self.brain
-
-    def _context(self) -> BrainContext:
-        return self.examiner.brain_context(self.narrate, self.memoir.exchange)
 
     # ------------------------------------------------------------ asking a person
     def _asks(self, incident: Incident) -> bool:
@@ -280,7 +173,7 @@ class Run:
         """What a person decided on an accepted patch; None if nobody did, and the run ends awaiting it."""
         tick = self.deck.tick
         self.machine.fire(Event.ASK, tick)
-        review = self.memoir.asked(
+        review = self.memoir.patches.asked(
             story, outcome, (self.source, patched), evidence, self.examiner.program(outcome.decision)
         )
         self.memoir.journal.flush()
@@ -291,7 +184,7 @@ class Run:
             if self.memoir.ledger is not None and not self.memoir.can_go_on:
                 self.narrate("but this run cannot go on: the private cache, which would vouch for it, is not used")
             return None
-        self.memoir.decided(story, decision)
+        self.memoir.patches.decided(story, decision)
         approved = decision.decision == "approved"
         self.machine.fire(Event.APPROVED if approved else Event.REJECTED, tick)
         self.narrate(f"{decision.decision} by {decision.by}" + (f": {decision.note}" if decision.note else ""))
@@ -304,7 +197,7 @@ class Run:
         resume = deck.tick if outcome.decision.resume_tick is None else outcome.decision.resume_tick
         blob = self.examiner.program(outcome.decision)
         loading = self.loader.load(blob)
-        self.memoir.accepted(story, outcome, (self.source, patched), evidence)
+        self.memoir.patches.accepted(story, outcome, (self.source, patched), evidence)
         self.remembering.hold(outcome, story.incident, self.source, evidence, self.memoir.folder.run_id)
         program = loading.result()
         carry = self.examiner.carry_at(resume, blob)
@@ -312,7 +205,7 @@ class Run:
         pardoned = self._close_obligations() if self._freezes or handed_over else ()
         self.machine.fire(Event.SWAP, deck.tick)
         story.breakdown_s["swap"] += deck.swap_in(program, resume, carry, pardoned, evidence.valid_until_tick)
-        self.memoir.swapped(story, resume)
+        self.memoir.patches.swapped(story, resume)
         self.narrate(f"swapped in at t = {resume / self.prepared.scenario.control_hz:.2f} s")
 
     def _close_obligations(self) -> tuple[str, ...]:
@@ -335,7 +228,7 @@ class Run:
         facts = {"flight": "probation", "counterexample": deck.counterexample(stop.tick, broken)}
         result = StageResult(Stage.PROBATION, False, f"{broken[0]} was violated at tick {stop.tick}", facts=facts)
         self.remembering.forget(story.patch or "")
-        self.memoir.probation_failed(story, result)
+        self.memoir.patches.probation_failed(story, result)
         self.narrate(f"rolled back: {result.reason}")
         deck.roll_back(checkpoint)
         return False

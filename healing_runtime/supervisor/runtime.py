@@ -21,7 +21,8 @@ from healing_runtime.supervisor import preparation
 from healing_runtime.supervisor.approval import Ask
 from healing_runtime.supervisor.examiner import Examiner
 from healing_runtime.supervisor.fallback import Fallback
-from healing_runtime.supervisor.memoir import LEDGER, Memoir, refuse_bad_place
+from healing_runtime.supervisor.memoir import Memoir
+from healing_runtime.supervisor.places import LEDGER, refuse_bad_place
 from healing_runtime.supervisor.preparation import Prepared
 from healing_runtime.supervisor.remembering import Remembering
 from healing_runtime.supervisor.result import RunResult
@@ -106,7 +107,7 @@ class Runtime:
                 memoir = Memoir.open(
                     prepared, self._settings, blob, admitted, listed, around, level, started, self._narrate
                 )
-            memoir.evidence_of = find
+            memoir.incidents.evidence_of = find
             kept.settle()
             try:
                 remembering = Remembering(self._memory(memoir, sealed), examiner.context, self._settings.answered)

@@ -27,7 +27,7 @@ from mcap.opcode import Opcode
 from healing_runtime.core import codec
 from healing_runtime.core.errors import RecordError
 from healing_runtime.telemetry.mcap_format import BROKEN, MAGIC, RECORD, Contents, LogMessage, beginning
-from healing_runtime.telemetry.record import not_written, write_whole
+from healing_runtime.telemetry.whole_files import not_written, write_whole
 
 JsonSchema = Mapping[str, Any]
 

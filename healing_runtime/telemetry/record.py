@@ -8,48 +8,27 @@ The manifest is there before anything moves; a folder without a result is a run 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
-import errno
-import fcntl
 import json
-import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from healing_runtime.core import codec
-from healing_runtime.core.errors import RecordError, RecordNotWritten
+from healing_runtime.core.errors import RecordError
+from healing_runtime.telemetry.claim import Claim
+from healing_runtime.telemetry.whole_files import remove, rename, write_whole
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_ATTEMPT = re.compile(r"attempt-\d+\.json")
+_ATTEMPT = re.compile(r"attempt-(\d+)\.json")
 _EXCHANGE = re.compile(r"exchange-(\d+)\.json")
 MAX_BYTES = 64 << 20
 """Largest file of a record that is read, the log apart. What runs write is a thousand times smaller."""
 MAX_DEPTH = 64
 """Deepest nesting of a document of a record. What runs write is ten times flatter."""
-
-
-class Claim:
-    """That this process is the only one that flies a run. One object a claim."""
-
-    def __init__(self, handle: int) -> None:
-        self._handle: int | None = handle
-
-    def close(self) -> None:
-        """Give it back; a second call does nothing."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,8 +102,7 @@ class RunFolder:
 
     def forget_result(self) -> None:
         """The run has not ended after all: it goes on."""
-        (self.path / "result.json").unlink(missing_ok=True)
-        make_rename_durable(self.path)
+        remove(self.path / "result.json")
 
     def claim(self) -> Claim:
         """Be the only process that flies this run; ends with the process at the latest, however that ends.
@@ -132,13 +110,7 @@ class RunFolder:
         Raises:
             RecordError: another process has claimed it.
         """
-        handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise RecordError(f"{self.path} is being flown by another process; wait until that has ended.") from None
-        return Claim(handle)
+        return Claim.on(self.path)
 
     # ------------------------------------------------------------ reading
     def exchanges(self) -> int:
@@ -151,7 +123,7 @@ class RunFolder:
         for name in names:
             path = self._incident_file(incident, name)
             if path.exists():
-                path.rename(path.with_name(prefix + _checked(name)))
+                rename(path, path.with_name(prefix + _checked(name)))
 
     def read_manifest(self) -> dict[str, Any]:
         """The manifest. RecordError if it is missing or damaged."""
@@ -186,8 +158,9 @@ class RunFolder:
 
         What was set aside after a rollback has a longer name.
         """
-        names = [n for n in self.incident_files(incident) if _ATTEMPT.fullmatch(n)]
-        return tuple(self.read_incident(incident, name) for name in names)
+        found = [name for file in self.incident_files(incident) if (name := _ATTEMPT.fullmatch(file))]
+        found.sort(key=lambda name: int(name[1]))  # the hundredth has more digits
+        return tuple(self.read_incident(incident, name[0]) for name in found)
 
     def read_ending(self, incident: str) -> dict[str, Any]:
         """How an incident ended (`ending.json`); empty where the run was cut off before."""
@@ -272,41 +245,3 @@ def _bytes_of(content: Any) -> bytes:
     if isinstance(content, str):
         return content.encode()
     return json.dumps(codec.plain(content), indent=1, allow_nan=False).encode() + b"\n"
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Whole or not at all: a temporary file that nobody could have put there, made durable, renamed over the old one.
-
-    Raises:
-        RecordError: the folder cannot be written to; what was there before is as it was.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        make_rename_durable(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise not_written(path, error) from error
-
-
-def not_written(path: Path, error: BaseException, done: str = "written") -> RecordError:
-    """Why a file of a record cannot be written, and what to do: nothing of it is the input's fault."""
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    advice = "make room there" if full else "see that its folder can be written to"
-    reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return RecordNotWritten(f"{path} cannot be {done}: {reason.lower()}; {advice}.")
-
-
-def make_rename_durable(folder: Path) -> None:
-    """Let what was renamed or removed in a folder survive a loss of power."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

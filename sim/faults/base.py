@@ -37,7 +37,7 @@ class BodyFault:
     not grow.
 
     Most faults do the same while they are on: they `act`. One that changes by itself (gusts, a shove that is over)
-    overrides `act_at` instead.
+    overrides `act_at` instead; a class that does neither is an error where it is written.
     """
 
     kind: ClassVar[str]
@@ -46,6 +46,10 @@ class BodyFault:
     holds: ClassVar[bool] = False
     Parameters: ClassVar[type[Parameters]]
     example: ClassVar[Mapping[str, Any]]
+
+    def __init_subclass__(cls) -> None:
+        if cls.act is BodyFault.act and cls.act_at is BodyFault.act_at:
+            raise TypeError(f"{cls.__module__}: the fault {cls.__name__} does nothing; give it `act` or `act_at`.")
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
@@ -89,7 +93,6 @@ class BodyFault:
 
     def act(self, condition: Any, amount: float) -> None:
         """Change a fresh condition in place; `amount` in (0, 1] is how far a ramp has come."""
-        raise NotImplementedError
 
 
 class Course(NamedTuple):
@@ -114,7 +117,7 @@ class SensorFault:
     unit (adding to a quaternion gives no rotation). A fault that `holds` repeats an old value: it acts before
     the others, and it does not grow; one that `turns` the frame acts next. `Parameters.signal` is one of the robot's
     sensors: the class that a robot lists is bound to its names, so that a misspelt one is refused where the file is
-    read.
+    read. Every fault has a `sense` of its own; a class without one is an error where it is written.
     """
 
     kind: ClassVar[str]
@@ -125,6 +128,10 @@ class SensorFault:
     Parameters: ClassVar[type[Parameters]]
     example: ClassVar[Mapping[str, Any]]
     observed: ClassVar[Layout]
+
+    def __init_subclass__(cls) -> None:
+        if cls.sense is SensorFault.sense:
+            raise TypeError(f"{cls.__module__}: the fault {cls.__name__} does nothing; give it `sense`.")
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
@@ -169,7 +176,7 @@ class SensorFault:
 
     def sense(self, reading: list[float], last: Sequence[float], tick: int, amount: float) -> bool:
         """Change `reading` in place; `last` is the raw reading a tick ago. Returns whether a value was delivered."""
-        raise NotImplementedError
+        return True
 
 
 def ticks_late(delay_s: float, dt_s: float) -> int:

@@ -12,12 +12,10 @@ import numpy as np
 import pytest
 import sources
 from hypothesis import Phase, given, settings
-from test_own_corpus import INTERNALS
+from refusals import INTERNALS, is_tensorlang
 
-from healing_runtime.core.errors import SubsetError
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.policy import candidate_of, decide, full
-from healing_runtime.language import source as language_source
 from healing_runtime.sandbox.messages import Job, Limits, Message
 
 AT = ((2.0, 0.0, 2.0), (1.25, -0.5, 0.75), (3.5, 2.25, -1.0))
@@ -40,18 +38,6 @@ def composed(count):
 @pytest.fixture(scope="module")
 def some():
     return composed(60)
-
-
-def is_tensorlang(text):
-    started = time.monotonic()
-    try:
-        language_source.parse(text, path="patch")
-        return True
-    except SubsetError as error:
-        assert error.message and not INTERNALS.search(error.message), (error.message, text)
-        return False
-    finally:
-        assert time.monotonic() - started < 5, text
 
 
 @pytest.fixture(scope="module")

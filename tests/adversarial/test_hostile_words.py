@@ -10,10 +10,10 @@ from healing_runtime.cli import incidents, output
 from healing_runtime.core.codec import digest
 from healing_runtime.core.records import Attempt, Decision, Proposal, StageResult
 from healing_runtime.core.status import Stage
-from healing_runtime.gate.standing import nothing_kept
 from healing_runtime.ledger.store import Ledger
+from healing_runtime.ledger.vouchers import Vouchers
 from healing_runtime.repair.repair import Judged
-from healing_runtime.supervisor.memoir import Memoir
+from healing_runtime.supervisor.incident_writer import IncidentWriter
 from healing_runtime.supervisor.result import IncidentStory
 from healing_runtime.telemetry.record import RunFolder
 
@@ -22,19 +22,20 @@ WORDS = ("half of a pair: \ud800", "\x1b[2J\x1b]0;healed\x07", "right \u202e to 
 
 @pytest.mark.parametrize("words", WORDS, ids=["half", "escape", "bidi", "nul", "long"])
 def test_a_refused_proposal_is_on_record_whatever_it_holds(tmp_path, capsys, words):
-    memoir: Any = Memoir.__new__(Memoir)
-    memoir.folder, memoir.journal = RunFolder.create(tmp_path, "r/s"), SimpleNamespace(event=lambda *a, **facts: None)
-    memoir.evidence_of = nothing_kept
+    folder = RunFolder.create(tmp_path, "r/s")
+    journal: Any = SimpleNamespace(event=lambda *a, **facts: None)
+    scenario: Any = SimpleNamespace(name="r/s", control_hz=100)
     story = IncidentStory(SimpleNamespace(id="0001-x", tick=7))  # type: ignore[arg-type]
     stages = (StageResult(Stage.CONTRACT, False, "no"),)
     attempt = Attempt("b", Proposal(words, "file", f"x = 1  # {words}", (words,)), stages)
-    with Ledger(tmp_path / "ledger.sqlite3") as memoir.ledger:
-        memoir.ledger.record_run(memoir.folder.run_id, {})
-        memoir.ledger.record_incident("0001-x", memoir.folder.run_id, {})
-        memoir.attempt(story, Judged(attempt, Decision("full", False, stages), 0.0))
-        document = memoir.ledger.incident("0001-x")
+    with Ledger(tmp_path / "ledger.sqlite3") as ledger:
+        ledger.record_run(folder.run_id, {})
+        ledger.record_incident("0001-x", folder.run_id, {})
+        writer = IncidentWriter(scenario, folder, ledger, journal, Vouchers(None))
+        writer.attempt(story, Judged(attempt, Decision("full", False, stages), 0.0))
+        document = ledger.incident("0001-x")
     assert document["attempts"][0]["diagnosis"] == words
-    assert memoir.folder.read_incident("0001-x", "attempt-01.json")["proposal"]["diagnosis"] == words
+    assert folder.read_incident("0001-x", "attempt-01.json")["proposal"]["diagnosis"] == words
     output.emit({**document, "same_id": 1}, True, list)
     assert json.loads(capsys.readouterr().out)["attempts"][0]["diagnosis"] == words
     output.emit({}, False, lambda: incidents._details({**document, "same_id": 1}))

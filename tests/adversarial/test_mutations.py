@@ -9,32 +9,17 @@ import gate_kit as kit
 import mutator
 import pytest
 import sources
-from test_own_corpus import INTERNALS
+from refusals import INTERNALS, is_tensorlang
 
-from healing_runtime.core.errors import SubsetError
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.policy import Gate, candidate_of, decide, full
 from healing_runtime.gate.records import Resume
-from healing_runtime.language import source as language_source
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = [path.read_text() for path in sorted((ROOT / "controllers").glob("*/*.py"))]
 ATTACKS = [sources.written(case)[0] for case in sources.cases().values() if case.get("form") in ("inside", "control")]
 OURS = [kit.GOOD, sources.OWNED, sources.inside("y = 2.0 * x\nreturn y")]
 EVERYWHERE = [*SHIPPED * 4, *OURS * 10, *ATTACKS]
-
-
-def is_tensorlang(text):
-    """Whether the syntax takes it; anything but an answer within time and in the language's words is a failure."""
-    started = time.monotonic()
-    try:
-        language_source.parse(text, path="patch")
-        return True
-    except SubsetError as error:
-        assert error.message and not INTERNALS.search(error.message), (error.message, text)
-        return False
-    finally:
-        assert time.monotonic() - started < 5, text
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import time
 import gate_kit as kit
 import pytest
 import sources
+from refusals import INTERNALS
 
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.policy import Gate
@@ -15,8 +16,6 @@ from healing_runtime.gate.records import Resume
 
 CASES = sources.cases()
 STATIC = {"contract", "syntax", "ownership"}
-INTERNALS = re.compile(r"Traceback|File \"|\.py\"?[,:]|site-packages| at 0x|jax\._src|\n|\x1b")
-"""What would be Python's or ours, and not the language's, in the reason of a refusal."""
 
 
 def parameters():

@@ -1,44 +1,24 @@
-"""Programs of earlier runs: used where everything is equal, built again wherever anything is not."""
+"""Programs of earlier runs: used where everything is equal, and never a reason to fail."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import pickle
 import shutil
 from pathlib import Path
 
 import gate_kit as kit
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
+from kept_kit import COURSE, Builders, ask, kept_in
 
 from healing_runtime.compile import cache as caches
-from healing_runtime.compile import key, programs, wire
+from healing_runtime.compile import key, programs
 from healing_runtime.compile.cache import Cache
-from healing_runtime.compile.interface import ControllerInterface
-from healing_runtime.core.errors import SandboxFailed
-from healing_runtime.core.plant import Plant
 from healing_runtime.core.signals import Layout
-from healing_runtime.core.status import Stage
-from healing_runtime.gate.build import ask_build, ask_trace, exporter, load_job
+from healing_runtime.gate.build import ask_build
 from healing_runtime.gate.kept_programs import KeptPrograms
-from healing_runtime.gate.policy import Gate, candidate_of
-from healing_runtime.gate.records import Resume, Traced
 from healing_runtime.ledger.store import Ledger
-from healing_runtime.loop.rollout import FlightPlan, fly
-from healing_runtime.sandbox.messages import Message
-from healing_runtime.workspace.plants import load_robot
-
-COURSE = kit.course()
-
-
-@pytest.fixture(scope="module")
-def exported(sandbox):
-    source = kit.source(kit.GOOD)
-    return ask_trace(sandbox, source, source, COURSE, kit.TABLE).exported
 
 
 @pytest.fixture(scope="module")
@@ -46,52 +26,9 @@ def built(sandbox, exported):
     return ask_build(sandbox, exported, COURSE, kit.TABLE, KeptPrograms.none())
 
 
-class Builders:
-    """Stands where a sandbox stands: counts the builds, and answers every time with the same executable.
-
-    What is said of it is what was asked for, or the gate would take it for another controller's.
-    """
-
-    def __init__(self, program):
-        self.jobs, self.program = [], program
-
-    def run(self, job):
-        if job.function == "healing_runtime.gate.build:load_job":
-            return load_job(received(job.message))
-        self.jobs.append(job)
-        header, program = received(job.message).header, self.program
-        controller = kit.codec.read(ControllerInterface, header["exported"]["interface"])
-        hz = header["request"]["control_hz"]
-        interface = dataclasses.replace(program.interface, controller=controller, control_hz=hz)
-        said = programs.blob(program.executable, interface, program.params, program.carry)
-        return received(Message(*wire.blob_message(said)))
-
-
-def received(message):
-    """A message as it comes out of a pipe."""
-    return dataclasses.replace(message, header=json.loads(json.dumps(kit.codec.plain(message.header))))
-
-
 @pytest.fixture
 def builders(built):
     return Builders(built)
-
-
-@pytest.fixture
-def home(tmp_path):
-    """A ledger that is there, and a cache."""
-    with Ledger(tmp_path / "runs/ledger.sqlite3"):
-        pass
-    return tmp_path
-
-
-def kept_in(home, **kwargs):
-    return KeptPrograms(home / "runs/ledger.sqlite3", Cache(home / "cache"), **kwargs)
-
-
-def ask(builders, exported, home, course=COURSE, table=kit.TABLE):
-    with kept_in(home) as kept:
-        return ask_build(builders, exported, course, table, kept)
 
 
 # ---------------------------------------------------------------- hit and miss
@@ -301,134 +238,3 @@ def test_a_ledger_that_cannot_be_read_builds(builders, exported, home):
     (home / "runs/ledger.sqlite3").write_bytes(b"not a database, but long enough to be taken for one" * 40)
     ask(builders, exported, home)
     assert len(builders.jobs) == 1
-
-
-# ---------------------------------------------------------------- what was kept and is of no use
-class Killer:
-    """Pickles to what kills the process that unpickles it."""
-
-    def __reduce__(self):
-        return os.abort, ()
-
-
-USELESS = {
-    "cut short": lambda program: program.executable[:-1000],
-    "no executable": lambda program: pickle.dumps("no executable"),
-    "kills": lambda program: pickle.dumps(Killer()),
-}
-
-
-def spoil(home, useless):
-    """Put under every key that was kept a program whose hashes are right and which does not load; their hashes."""
-    cache, hashes = Cache(home / "cache"), []
-    with Ledger(home / "runs/ledger.sqlite3") as ledger:
-        for sha256, key_ in ledger.executables():
-            program = wire.read_blob_file(cache.fetch(sha256), key_)
-            spoiled = programs.blob(useless(program), program.interface, program.params, program.carry)
-            hashes.append(cache.store(wire.blob_file(spoiled, key_)))
-            ledger.record_executable(hashes[-1], key_)
-    return hashes
-
-
-@pytest.mark.parametrize("useless", USELESS.values(), ids=USELESS)
-def test_a_kept_program_that_does_not_load_is_discarded_and_built_again(sandbox, exported, home, useless):
-    ask(sandbox, exported, home)
-    (spoiled,), cache = spoil(home, useless), Cache(home / "cache")
-    assert cache.fetch(spoiled)
-    told = []
-    with kept_in(home, narrate=told.append) as kept:
-        program = ask_build(sandbox, exported, COURSE, kit.TABLE, kept)
-    assert len(told) == 1 and "does not load" in told[0] and "\n" not in told[0]
-    assert programs.load(program).interface == program.interface
-    again = ask(NoBuilders(sandbox), exported, home)
-    assert again.sha256 == program.sha256, "what was built takes the place of what was of no use"
-    assert cache.fetch(spoiled) is None, "it is gone"
-
-
-def test_a_good_patch_is_not_refused_for_what_was_kept_of_it(sandbox, home):
-    """Its own program and those of its regressions: each is flown by a worker that loads it."""
-    other = kit.course(name="hopper/higher", altitude=2.1, files=kit.assertions(ceiling="3.5 m"))
-    context = kit.context(regressions=[other], samples=0)
-    proposal, resumes = kit.proposal(kit.GOOD), (Resume(0),)
-    for expected in (0, 2):
-        told = []
-        with kept_in(home, narrate=told.append) as kept:
-            decision = Gate(sandbox, context, kept).judge(proposal, kit.incident(), resumes)
-        assert decision.accepted, decision.refusal
-        assert len(told) == expected
-        if not told:
-            assert len(spoil(home, USELESS["cut short"])) == 2
-
-
-def test_no_worker_to_be_had_says_nothing_of_what_was_kept(sandbox, exported, home):
-    ask(sandbox, exported, home)
-
-    class Closed:
-        def run(self, job):
-            raise SandboxFailed("the sandbox is closed")
-
-    with pytest.raises(SandboxFailed):
-        ask(Closed(), exported, home)
-    assert ask(NoBuilders(sandbox), exported, home)
-
-
-# ---------------------------------------------------------------- the same flight
-class NoBuilders:
-    """A sandbox that compiles nothing."""
-
-    def __init__(self, sandbox):
-        self.sandbox = sandbox
-
-    def run(self, job):
-        assert not job.function.endswith(":build_job")
-        return self.sandbox.run(job)
-
-
-def test_a_kept_program_flies_as_a_fresh_one(sandbox, exported, home, built):
-    plant: Plant = load_robot("hopper", kit.SIM).make()
-    fresh = ask_build(sandbox, exported, COURSE, kit.TABLE, KeptPrograms.none())
-    ask(sandbox, exported, home)
-    kept = ask(NoBuilders(sandbox), exported, home)
-    flights = [
-        fly(plant, programs.load(blob), FlightPlan(COURSE.scenario, COURSE.scenario.seed)) for blob in (fresh, kept)
-    ]
-    assert flights[0].digest == flights[1].digest and len(flights[0].trace.packed) > 50
-    plant.close()
-
-
-# ---------------------------------------------------------------- the stage
-def test_the_export_stage_refuses_what_the_builders_re_check_refuses(sandbox, exported):
-    lapack = jax.export.export(jax.jit(jnp.linalg.cholesky))(np.eye(3, dtype=np.float32))
-    hostile = dataclasses.replace(exported, control=bytes(lapack.serialize()))
-    candidate = candidate_of(kit.proposal(kit.GOOD), kit.incident(), (Resume(0),), kit.source(kit.DROPS))
-    candidate = dataclasses.replace(candidate, traced=Traced((), hostile))
-    refusal = exporter(sandbox, COURSE, kit.TABLE, KeptPrograms.none())(candidate).stages[-1]
-    assert (refusal.stage, refusal.accepted) == (Stage.EXPORT, False)
-    assert "stablehlo.custom_call is not an operation of TensorLang" in refusal.reason
-
-
-# ---------------------------------------------------------------- fallbacks that were admitted
-def test_an_admission_stands_on_the_users_cache_and_not_on_the_workspace(home):
-    with kept_in(home) as kept:
-        assert not kept.admitted("sha256:a")
-        kept.admit("sha256:a")
-        assert kept.admitted("sha256:a") and not kept.admitted("sha256:b")
-    (home / "runs/ledger.sqlite3").unlink()
-    with kept_in(home) as kept:
-        assert kept.admitted("sha256:a")
-    with KeptPrograms(home / "runs/ledger.sqlite3", Cache(home / "another")) as kept:
-        assert not kept.admitted("sha256:a")
-
-
-def test_an_edited_admission_is_none(home):
-    with kept_in(home) as kept:
-        kept.admit("sha256:a")
-        (entry,) = (home / "cache").iterdir()
-        entry.write_bytes(entry.read_bytes().replace(b"sha256:a", b"sha256:b"))
-        assert not kept.admitted("sha256:a") and not kept.admitted("sha256:b")
-
-
-def test_without_a_cache_nothing_is_admitted():
-    kept = KeptPrograms.none()
-    kept.admit("sha256:a")
-    assert not kept.admitted("sha256:a")

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from healing_runtime.core import codec
-from healing_runtime.core.errors import NotFoundInCatalogue, RecordError
+from healing_runtime.core.errors import NotFoundInCatalogue, RecordError, RecordNotWritten
 from healing_runtime.core.records import Proposal, StageResult
 from healing_runtime.core.status import Stage
 from healing_runtime.ledger.migrations import MIGRATIONS
@@ -118,6 +118,17 @@ def test_what_is_recorded_twice_is_refused_and_changes_nothing(ledger):
     with pytest.raises(RecordError, match="already"):
         ledger.record_run("r1", {"scenario": "other"})
     assert ledger.run("r1")["scenario"] == "cart/drop"
+
+
+@pytest.mark.parametrize("size", [400_000, 9_000_000])  # the larger one does not fit into SQLite's cache either
+def test_an_entry_without_room_is_told_as_such_and_the_next_one_goes_in(ledger, size):
+    ledger.record_run("r", {})
+    with ledger.transaction() as db:
+        db.execute("PRAGMA max_page_count = 40")
+    with pytest.raises(RecordNotWritten, match="is full; make room there"):
+        ledger.record_run("s", {"text": "x" * size})
+    ledger.record_run("t", {})
+    assert [run["run"] for run in ledger.runs()] == ["t", "r"]
 
 
 def test_executables_go_by_key(ledger):

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from healing_runtime import workspace
+from healing_runtime.cli.main import execute
 from healing_runtime.supervisor import replay as replays
-from healing_runtime.supervisor.memoir import inputs_of
+from healing_runtime.supervisor.manifest import inputs_of
 from healing_runtime.supervisor.runtime import Runtime
 from healing_runtime.telemetry.mcap import LogWriter, digest_of, read_log
 
@@ -88,6 +89,38 @@ def edit(folder: Path, name: str, change, *, sealed: bool = False) -> None:
     if sealed:
         document["inputs_sha256"] = inputs_of(document)
     path.write_text(json.dumps(document))
+
+
+def manifest(change, *, sealed: bool = False):
+    """What changes the manifest of a run; `sealed`: as if the run had written it like this."""
+    return lambda run: edit(run, "manifest.json", change, sealed=sealed)
+
+
+EVIL = "from pathlib import Path\nPath({!r}).write_text('imported')\nROBOT = None\n"
+
+
+@pytest.fixture
+def foreign(copied, monkeypatch, capfd):
+    """A copied run that brings code of its own; `foreign(change)` gives the line that refuses it."""
+    seen = copied.parent / "imported"
+    (copied / "sim/robots").mkdir(parents=True)
+    (copied / "sim/robots/evil.py").write_text(EVIL.format(str(seen)))
+    (copied / "sim/__init__.py").write_text(EVIL.format(str(seen)))
+    (copied / "conftest.py").write_text(EVIL.format(str(seen)))
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(replays, "_flown", lambda *_: pytest.fail("it was flown"))
+
+    def refused(change, *options):
+        change(copied)
+        assert execute(["replay", str(copied), *options]) == 2
+        captured = capfd.readouterr()
+        assert captured.out == "" and "Traceback" not in captured.err
+        assert not seen.exists(), "code of the run folder was imported"
+        (line,) = captured.err.splitlines()
+        assert line.startswith("heal: ") and len(line) < 400, line
+        return line
+
+    return refused
 
 
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}

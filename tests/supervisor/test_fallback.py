@@ -1,106 +1,28 @@
-"""The fallback flies on from the trip that nothing healed: on real physics, and on the loop's small plant."""
+"""The fallback flies on from the trip that nothing healed, on real physics; what is told of it, and replayed."""
 
 import dataclasses
 import json
 import shutil
 
-import numpy as np
 import pytest
 
-from healing_runtime import workspace
 from healing_runtime.app import history
-from healing_runtime.app.check import check
 from healing_runtime.cli.run import summary
 from healing_runtime.core.codec import digest
-from healing_runtime.core.errors import InputError, SandboxFailed
+from healing_runtime.core.errors import SandboxFailed
 from healing_runtime.core.records import Decision, Source, StageResult
 from healing_runtime.core.status import Stage
 from healing_runtime.gate import policy
 from healing_runtime.gate.policy import Gate
-from healing_runtime.supervisor.deck import Deck
-from healing_runtime.supervisor.fallback import Fallback, fly_on
-from healing_runtime.supervisor.journal import Journal
 from healing_runtime.supervisor.replay import replay
-from healing_runtime.supervisor.runtime import Runtime
 from healing_runtime.telemetry.mcap import read_log
-from tests.loop.integrator import SCENARIO, TABLE, Integrator, program
 from tests.supervisor.conftest import ROOT, edit
-
-JUDGE = """robot: lander
-assertions:
-  - {id: slow-high-up, formula: always (altitude > 80 m implies descent_rate < 12.5 m/s), rationale: Radar.}
-  - {id: gentle, formula: always (touchdown_speed < 5 m/s), rationale: The legs break.}
-mission:
-  - {id: landed, formula: "eventually[0 s, 40 s] landed"}
-"""
-FLY = """robot: lander
-controller: lander/falls
-assertions: [own]
-mission: landed
-duration: 40 s
-rates: {control_hz: 10, physics_hz: 100}
-initial: {altitude_m: 100, velocity_mps: -10, fuel_kg: 300}
-policy: {on_violation: freeze, max_attempts: 3, fallback: FALLBACK}
-acceptance: {neighbourhood: {samples: 12, min_pass_rate: 0.7}, regressions: false}
-"""
-FALLS = '''"""No thrust; its own assertion is broken on the way down."""
-import jax.numpy as jnp
-
-PARAMS = {"thrust": 0.0, "none": 0.0}
-
-
-def init(params):
-    return {"flown_s": 0.0, "height_m": 0.0}
-
-
-def control(obs, state, params):
-    assert obs["altitude_m"] > 86.0, "still high"
-    thrust = params["thrust"] + params["none"] * (state["flown_s"] + state["height_m"])
-    return {"thrust_n": thrust}, {"flown_s": state["flown_s"] + obs["dt_s"], "height_m": obs["altitude_m"]}
-'''
-WAITS = '''"""Brake below 75 m only: above, it breaks an assertion of the scenario. It remembers three heights."""
-import jax.numpy as jnp
-
-PARAMS = {"sink_mps": 2.4, "none": 0.0}
-
-
-def init(params):
-    return {"flown_s": 0.0, "height_m": jnp.zeros(3)}
-
-
-def control(obs, state, params):
-    share = jnp.clip(0.5 - obs["velocity_mps"] - params["sink_mps"], 0.0, 1.0)
-    wait = params["none"] * (state["flown_s"] + jnp.sum(state["height_m"]))
-    thrust = 5000.0 * jnp.where(obs["altitude_m"] < 75.0, share, wait)
-    return {"thrust_n": thrust}, {"flown_s": state["flown_s"] + obs["dt_s"], "height_m": state["height_m"] + 1.0}
-'''
+from tests.supervisor.falling import FALLS, falling_in, run
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """`made(fallback)` opens a workspace of one's own; its runs share one folder, and with it what was compiled."""
-    folder = tmp_path_factory.mktemp("own")
-    for name, text in (
-        ("assertions/own.yaml", JUDGE),
-        ("controllers/lander/falls.py", FALLS),
-        ("controllers/lander/falls_too.py", FALLS),
-        ("controllers/lander/waits.py", WAITS),
-        ("controllers/lander/lost.py", WAITS.replace("share, wait", "share, wait / wait")),
-    ):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    (folder / "scenarios/lander").mkdir(parents=True)
-
-    def open_with(fallback="lander/waits"):
-        text = FLY.replace("FALLBACK", fallback) if fallback else FLY.replace(", fallback: FALLBACK", "")
-        (folder / "scenarios/lander/own.yaml").write_text(text)
-        return workspace.open(folder)
-
-    return open_with
-
-
-def run(home, **how):
-    return Runtime("lander/own", workspace=home, **how).run()
+    return falling_in(tmp_path_factory.mktemp("own"))
 
 
 @pytest.fixture(scope="module")
@@ -351,117 +273,6 @@ def test_a_patch_that_was_validated_to_the_end_flies_to_the_end(fallen, made, tm
     result = run(made(), brain=script(tmp_path, LANDS))
     assert (result.document["outcome"], result.document["fallback"]) == ("healed", None)
     assert result.document["ticks"] == 400
-
-
-# ---------------------------------------------------------------- what may not be one
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("lander/no_such", r"own\.yaml:8:\d+: policy\.fallback: there is no controller 'lander/no_such'"),
-        ("no/such.py", r"own\.yaml:8:\d+: policy\.fallback: there is no file no/such\.py"),
-        ("lander/falls", r"own\.yaml:8:\d+: policy\.fallback: 'lander/falls' is the controller itself"),
-        ("lander/falls_too", r"own\.yaml:8:\d+: policy\.fallback: 'lander/falls_too' is a copy of the controller"),
-        (
-            "own.yaml",
-            r"own\.yaml:8:\d+: policy\.fallback: \S*scenarios/lander/own\.yaml:\d+:\d+ is no controller: not Python",
-        ),
-        (
-            "cartpole/hold",
-            r"own\.yaml:8:\d+: policy\.fallback: \S*hold\.py:\d+.*: the fallback 'cartpole/hold' may not fly the "
-            r"lander: .*not a key of obs",
-        ),
-        pytest.param(
-            "lander/lost",
-            r"lost\.py: the fallback 'lander/lost' may not fly the lander: flight 1 of 32 .* not finite at tick 0 ",
-            marks=pytest.mark.slow,
-        ),
-    ],
-)
-def test_a_fallback_that_may_not_fly_is_refused_before_anything_does(made, name, said):
-    home = made(name)
-    before = set(home.runs.iterdir()) if home.runs.is_dir() else set()
-    with pytest.raises(InputError, match=said) as refused:
-        run(home, brain="none")
-    assert refused.value.exit_code == 2 and "\n" not in str(refused.value)
-    assert (set(home.runs.iterdir()) if home.runs.is_dir() else set()) == before
-
-
-def test_check_looks_at_the_fallback_as_at_the_controller(made, monkeypatch):
-    monkeypatch.chdir(made("cartpole/hold").root)
-    report = check(["lander/own"])
-    (error,) = [f for f in report.document["findings"] if f["severity"] == "error"]
-    assert (error["path"], error["line"]) == ("scenarios/lander/own.yaml", 8)
-    with pytest.raises(InputError) as refused:
-        run(workspace.open(), brain="none")
-    assert error["message"] == refused.value.message, "the words of heal run"
-    report = check(["cartpole/hold"])
-    places = {f["path"].rpartition("controllers/")[2] for f in report.document["findings"] if f["severity"] == "error"}
-    assert places == {"cartpole/hold.py"}, "asked for by its own name, it has the place to itself"
-
-
-# ---------------------------------------------------------------- on the small plant
-@pytest.fixture
-def deck():
-    journal = Journal(SCENARIO, TABLE, lambda *_: None, period_s=0.005)
-    deck = Deck(Integrator(), SCENARIO, program(0.5, trip_below=0.7), journal)
-    yield deck
-    journal.close()
-
-
-def hold(chosen):
-    return Fallback(Source("r/hold", "hold.py", "", "sha256:0"), chosen)
-
-
-def test_it_goes_on_where_it_would_trip_in_every_tick(deck):
-    tick = deck.fly().tick
-    taken = fly_on(deck, hold(program(0.5, trip_below=np.inf)), "i", "no_brain", lambda _: None)
-    assert (taken.tick, taken.stopped, deck.tick) == (tick, "", SCENARIO.duration_ticks)
-    assert deck.segments[-1].carry.floats[0] == tick, "its memory is that of before the tripped tick"
-
-
-def test_the_step_is_bounded_by_the_rate_limit(deck):
-    tick, told = deck.fly().tick, []
-    before = deck.recorder.action[tick - 1][0]
-    taken = fly_on(deck, hold(program(-5.0)), "i", "no_brain", told.append)
-    assert taken.action_step == {"velocity_mps": pytest.approx(0.2)} and told[0].action_step == taken.action_step
-    assert deck.recorder.action[tick][0] == before + 0.2
-
-
-def test_an_action_of_its_own_that_is_not_finite_is_not_applied_and_ends_the_flight(deck):
-    tick = deck.fly().tick
-    plain = program(0.5)
-
-    def late(params, memory, sample):
-        memory, packed = plain.tick(params, memory, sample)
-        if plain.carried(memory).floats[0] > tick + 3:
-            packed[0], packed[1], packed[2] = np.nan, 1.0, 0.0
-        return memory, packed
-
-    taken = fly_on(deck, hold(dataclasses.replace(plain, tick=late)), "i", "no_brain", lambda _: None)
-    assert taken.stopped == f"the action of the fallback is not finite at tick {tick + 3}"
-    assert deck.tick == tick + 3 and np.isnan(deck.recorder.action[tick + 3]).all()
-
-
-def test_a_program_is_not_flown_beyond_its_validity(deck):
-    stop = deck.fly()
-    resume, live = stop.tick - 3, deck.slot.live
-    checkpoint = deck.checkpoint()
-    deck.swap_in(program(0.4), resume, deck.carry_before(resume)[1], valid_until=resume + 5)
-    assert deck.fly(pause_at=resume + 2).tick == resume + 2 and not deck.expired
-    for pause in (-1, resume + 9):
-        assert deck.fly(pause_at=pause).paused and deck.tick == resume + 5 and deck.expired
-    assert np.isnan(deck.recorder.action[resume + 5]).all()
-    deck.roll_back(checkpoint)
-    assert deck.slot.live is live and deck.valid_until is None and not deck.expired
-
-
-def test_a_program_that_is_valid_to_the_end_judges_the_last_sample(deck):
-    stop = deck.fly()
-    last = SCENARIO.duration_ticks
-    deck.swap_in(program(0.4), stop.tick - 3, deck.carry_before(stop.tick - 3)[1], valid_until=last)
-    end = deck.fly()
-    assert (end.tick, end.paused, deck.expired) == (last, False, False)
-    assert deck.recorder.count == last + 1
 
 
 # ---------------------------------------------------------------- for people

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -10,15 +9,10 @@ import shutil
 import pytest
 
 from healing_runtime.cli.main import execute
-from healing_runtime.core.codec import digest, plain, read
-from healing_runtime.core.records import Scenario
-from healing_runtime.supervisor import replay as replays
-from healing_runtime.supervisor.memoir import inputs_of
 from healing_runtime.telemetry.mcap import MAX_BYTES as MAX_LOG_BYTES
 from healing_runtime.telemetry.mcap import LogWriter
 from healing_runtime.telemetry.record import MAX_BYTES
-from healing_runtime.workspace import must_be_legal
-from tests.supervisor.conftest import ROOT, edit
+from tests.supervisor.conftest import ROOT, edit, manifest
 
 
 def empty(run):
@@ -43,20 +37,6 @@ def garbage(name):
         (run / name).write_bytes(os.urandom(4096))
 
     return change
-
-
-def manifest(change, *, sealed=False):
-    """`sealed`: as if the run had written it like this."""
-
-    def change_run(run):
-        def both(document):
-            change(document)
-            if sealed:
-                document["inputs_sha256"] = inputs_of(document)
-
-        edit(run, "manifest.json", both)
-
-    return change_run
 
 
 def result(change):
@@ -122,11 +102,6 @@ def pipe(run):
 
 def nested(run):
     (run / "manifest.json").write_text("[" * 100_000)
-
-
-def deep(run):
-    """Deep enough for whoever walks it, and not for the reader of JSON."""
-    edit(run, "manifest.json", lambda d: d["scenario"].update(initial=json.loads('{"a":' * 400 + "1" + "}" * 400)))
 
 
 def regressions(text):
@@ -204,161 +179,10 @@ FOREIGN = {
 }
 
 
-def says(**changes):
-    """A manifest whose scenario says something else, with the right hash."""
-    return manifest(lambda d: d["scenario"].update(changes), sealed=True)
-
-
-def within(section, **changes):
-    return manifest(lambda d: d["scenario"][section].update(changes), sealed=True)
-
-
-def fault(kind="force_saturation", until=None, ramp=0, when=None, start=0, **parameters):
-    spec = {"kind": kind, "parameters": parameters, "start_step": start, "until_step": until, "ramp_steps": ramp}
-    return {**spec, "when": when}
-
-
-def bias(**more):
-    return fault("sensor_bias", signal="altitude", value=1.0, **more)
-
-
-def stuck(**more):
-    return fault("sensor_stuck", signal="altitude", **more)
-
-
-def draws(section, key, **changes):
-    draw = {"kind": "normal", "scale": 1.0, "low": 0.0, "high": 0.0, "absolute": False, "floor": "-inf"}
-    change = {key: {**draw, "ceiling": "inf", **changes}}
-    return manifest(lambda d: d["scenario"]["perturb"][section].update(change), sealed=True)
-
-
-def with_course(change):
-    """A regression that the run qualified, as somebody changed it."""
-
-    def change_run(run):
-        document = json.loads((run / "manifest.json").read_text())
-        course = {"scenario": document["scenario"], "files": document["assertion_files"]}
-        change(course)
-        text = json.dumps({"courses": [course], "sha256": digest([course])})
-        (run / "regressions.json").write_text(text)
-
-    return change_run
-
-
-def formula(**changes):
-    return manifest(lambda d: d["assertion_files"][0]["assertions"][0].update(changes), sealed=True)
-
-
-def half_a_pair(manifest):
-    manifest["scenario"]["healable_reason"] = "\ud800"
-
-
-ILLEGAL = {
-    "rates that do not divide": (says(control_hz=7), "does not divide physics_hz"),
-    "a rate that is too high": (says(control_hz=20_000, physics_hz=20_000), "control_hz"),
-    "more ticks than a run has": (says(duration_ticks=1_000_001), "1000001 ticks"),
-    "more steps than a run has": (says(control_hz=1, physics_hz=100_000, duration_ticks=2_000), "1 to 1,000"),
-    "a length of 10^30": (says(duration_ticks=10**30), "ticks"),
-    "a negative seed": (says(seed=-1), "seed"),
-    "a seed that is too large": (says(seed=2**31), "seed"),
-    "no attempts": (within("policy", max_attempts=0), "max_attempts"),
-    "a million attempts": (within("policy", max_attempts=10**6), "max_attempts"),
-    "no probation": (within("policy", probation_ticks=0), "probation"),
-    "a policy that is not there": (within("policy", on_violation="failsafe"), "rewind and freeze"),
-    "a fallback that the manifest does not hold": (
-        within("policy", fallback="lander/sink"),
-        "do not name the same fallback",
-    ),
-    "a fallback that is the controller": (within("policy", fallback="lander/neuro_pilot"), "the controller itself"),
-    "a fallback that nobody names": (
-        manifest(lambda d: d.update(fallback=d["controller"]), sealed=True),
-        "do not name the same fallback",
-    ),
-    "a fallback of another text": (
-        manifest(lambda d: d.update(fallback=d["controller"] | {"text": "x = 1\n"}), sealed=True),
-        "the fallback's text in manifest.json does not have its hash",
-    ),
-    "a pass rate of one": (within("acceptance", min_pass_rate=1.0), "min_pass_rate"),
-    "a billion samples": (within("acceptance", samples=10**9), "samples"),
-    "an endless robustness": (within("acceptance", min_robustness="inf"), "not a number"),
-    "an initial that no robot has": (within("initial", wings=1.0), "wings"),
-    "an initial in words": (within("initial", altitude_m="high"), "initial.altitude_m"),
-    "an initial that is no number": (within("initial", altitude_m=float("nan")), "not JSON"),
-    "an initial out of range": (within("initial", altitude_m=1e300), "not a number that a robot can reach"),
-    "an environment left out": (says(environment={}), "environment"),
-    "a negative gravity": (within("environment", gravity_mps2=-1e9), "environment.gravity_mps2"),
-    "a reference that no robot has": (within("reference", star="x"), "star"),
-    "a fault that no robot has": (says(faults=[fault("curse")]), "curse"),
-    "a fault without its parameters": (says(faults=[fault("sensor_bias")]), "faults[0]"),
-    "a fault with too many errors": (
-        says(faults=[fault("sensor_bias", signal="altitude", value=[1.0, 2.0])]),
-        "2 values",
-    ),
-    "a fault before the start": (says(faults=[bias(start=-5)]), "starts at step -5"),
-    "a fault after the end": (says(faults=[bias(start=10**9)]), "starts at step 1000000000"),
-    "a fault that ends first": (says(faults=[bias(start=5, until=3)]), "does not end after it starts"),
-    "a ramp that shrinks": (says(faults=[bias(ramp=-5)]), "cannot grow"),
-    "a stuck sensor that grows": (says(faults=[stuck(ramp=5)]), "cannot grow"),
-    "two that hold one sensor": (says(faults=[stuck(), stuck(start=3)]), "overlap"),
-    "a formula that is none": (says(faults=[bias(when="altitude <")]), "neuro_lander"),
-    "a formula of nothing": (says(faults=[bias(when="")]), "when"),
-    "a formula of no signal": (says(faults=[bias(when="wings > 3 m")]), "wings"),
-    "a draw of nothing": (draws("initial", "wings_m"), "nothing that can be drawn"),
-    "a draw without the robot's limits": (draws("initial", "altitude_m", floor=-5.0), "other limits"),
-    "a draw of a fault that is not there": (draws("faults", "wind.speed_mps"), "no fault of this scenario"),
-    "text that is no UTF-8": (manifest(half_a_pair, sealed=True), "not UTF-8"),
-    "deep values": (deep, "nested too deeply"),
-    "an assertion without a name": (formula(id=""), "id"),
-    "a negative scale": (formula(scale={"m": -1.0}), "scale"),
-    "a formula of an assertion that is none": (formula(formula="always ("), "neuro_lander"),
-    "a regression that is none": (with_course(lambda c: c.pop("files")), "Course.files"),
-    "a regression of another robot": (with_course(lambda c: c["scenario"].update(robot="cartpole")), "another robot"),
-    "a regression that never ends": (with_course(lambda c: c["scenario"].update(duration_ticks=10**9)), "ticks"),
-    "a regression with a fault of nobody": (
-        with_course(lambda c: c["scenario"].update(faults=[fault("curse")])),
-        "curse",
-    ),
-}
-FOREIGN |= ILLEGAL
-EVIL = "from pathlib import Path\nPath({!r}).write_text('imported')\nROBOT = None\n"
-
-
-@pytest.fixture
-def foreign(copied, monkeypatch, capfd):
-    """A copied run that brings code of its own; `foreign(change)` gives the line that refuses it."""
-    seen = copied.parent / "imported"
-    (copied / "sim/robots").mkdir(parents=True)
-    (copied / "sim/robots/evil.py").write_text(EVIL.format(str(seen)))
-    (copied / "sim/__init__.py").write_text(EVIL.format(str(seen)))
-    (copied / "conftest.py").write_text(EVIL.format(str(seen)))
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(replays, "_flown", lambda *_: pytest.fail("it was flown"))
-
-    def refused(change, *options):
-        change(copied)
-        assert execute(["replay", str(copied), *options]) == 2
-        captured = capfd.readouterr()
-        assert captured.out == "" and "Traceback" not in captured.err
-        assert not seen.exists(), "code of the run folder was imported"
-        (line,) = captured.err.splitlines()
-        assert line.startswith("heal: ") and len(line) < 400, line
-        return line
-
-    return refused
-
-
 @pytest.mark.parametrize("what", FOREIGN)
 def test_what_is_not_one_runs_record_is_refused_in_one_line(what, foreign):
     change, said = FOREIGN[what]
     assert said in foreign(change, "--verify")
-
-
-def test_what_the_catalogue_says_is_legal(home):
-    """As a manifest holds it: through JSON and back."""
-    for name in ("lander/neuro_lander", "quadrotor/landing_frame_error", "cartpole/balance"):
-        loaded = home.scenario(name)
-        scenario = read(Scenario, json.loads(json.dumps(plain(loaded.scenario))))
-        must_be_legal(scenario, home.robot(scenario.robot), loaded.path)
 
 
 INCIDENT = "0001-braking-distance"
@@ -410,42 +234,3 @@ def test_the_line_is_a_document_for_machines(copied, monkeypatch, capfd):
     edit(copied, "manifest.json", lambda d: d.update(format=1))
     assert execute(["replay", str(copied), "--json"]) == 2
     assert json.loads(capfd.readouterr().out)["error"]["exit_code"] == 2
-
-
-def cut_off(run):
-    data = (run / "log.mcap").read_bytes()
-    (run / "log.mcap").write_bytes(data[: len(data) // 2])
-
-
-def test_a_repair_writes_nothing_outside_the_folder(copied, monkeypatch, capfd):
-    monkeypatch.chdir(ROOT)
-    cut_off(copied)
-    outside = copied.parent / "outside"
-    outside.write_text("mine")
-    (copied / ".log.mcap.repair").symlink_to(outside)
-    assert execute(["doctor", "--repair", str(copied)]) == 0
-    assert "repaired" in capfd.readouterr().out
-    assert outside.read_text() == "mine" and not (copied / "log.mcap").is_symlink()
-
-
-def test_a_folder_in_the_way_stops_no_repair(copied, monkeypatch, capfd):
-    monkeypatch.chdir(ROOT)
-    cut_off(copied)
-    (copied / ".log.mcap.repair").mkdir()
-    assert execute(["doctor", "--repair", str(copied)]) == 0
-    assert "repaired" in capfd.readouterr().out
-
-
-def test_a_repair_on_a_full_disk_says_what_to_do_and_leaves_the_log(copied, monkeypatch, capfd):
-    monkeypatch.chdir(ROOT)
-    cut_off(copied)
-    before = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
-
-    def full(_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
-    assert execute(["doctor", "--repair", str(copied)]) == 4
-    (line,) = capfd.readouterr().err.splitlines()
-    assert "log.mcap cannot be written: no space left on device; make room there." in line
-    assert {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()} == before

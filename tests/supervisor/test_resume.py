@@ -23,7 +23,7 @@ from healing_runtime.ledger.vouchers import Vouchers
 from healing_runtime.supervisor.approval import settle
 from healing_runtime.supervisor.continued import ContinuedLog
 from healing_runtime.supervisor.replay import replay
-from healing_runtime.supervisor.resume import Entry, Resumption
+from healing_runtime.supervisor.resumption import Entry, Resumption
 from healing_runtime.telemetry.mcap import LogWriter, read_log
 from healing_runtime.telemetry.record import RunFolder
 from tests.supervisor import reviewed

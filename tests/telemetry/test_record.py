@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
-from healing_runtime.core.errors import RecordError
-from healing_runtime.telemetry import record
+from healing_runtime.core.errors import RecordError, RecordNotWritten
+from healing_runtime.telemetry import record, whole_files
 from healing_runtime.telemetry.record import RunFolder
 
 
@@ -40,13 +40,13 @@ def test_documents_come_back(tmp_path):
 
 def test_incidents_come_back(tmp_path):
     folder = RunFolder.create(tmp_path, "cart/drop")
-    for number in (2, 1, 10):
+    for number in (2, 100, 1, 11):
         folder.write_incident("0001-low", f"attempt-{number:02d}.json", {"number": number})
     folder.write_incident("0001-low", "patch.diff", "--- a\n+++ b\n")
     folder.write_incident("0001-low", "state.bin", b"\x00\x01")
     assert folder.incident_ids() == ("0001-low",)
     folder.write_incident("0001-low", "attempt-02-rolled-back-evidence.json", {"no": "attempt"})
-    assert [a["number"] for a in folder.read_attempts("0001-low")] == [1, 2, 10]
+    assert [a["number"] for a in folder.read_attempts("0001-low")] == [1, 2, 11, 100]
     assert folder.read_incident("0001-low", "patch.diff") == "--- a\n+++ b\n"
     assert folder.read_ending("0001-low") == {}
     folder.write_incident("0001-low", "ending.json", {"ending": "healed"})
@@ -61,11 +61,31 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     def full(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(record.os, "fsync", full)
+    monkeypatch.setattr(whole_files.os, "fsync", full)
     with pytest.raises(RecordError, match="no space left"):
         folder.write_manifest({"seed": 2})
     assert folder.read_manifest() == {"seed": 1}
     assert [p.name for p in folder.path.iterdir()] == ["manifest.json"]
+
+
+def test_what_is_set_aside_or_forgotten_is_durable_and_a_disk_that_refuses_is_told(tmp_path, monkeypatch):
+    folder, synced = RunFolder.create(tmp_path, "cart/drop"), []
+    folder.write_incident("0001-low", "patch.diff", "--- a\n")
+    folder.write_result({"outcome": "healed"})
+    monkeypatch.setattr(whole_files, "make_rename_durable", synced.append)
+    folder.set_aside("0001-low", ("patch.diff", "patched.py"), "attempt-01-rejected-")
+    folder.forget_result()
+    assert folder.incident_files("0001-low") == ("attempt-01-rejected-patch.diff",) and not folder.ended
+    assert synced == [folder.path / "incidents/0001-low", folder.path]
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(whole_files, "make_rename_durable", full)
+    with pytest.raises(RecordNotWritten, match="cannot be renamed: no space left on device; make room there"):
+        folder.set_aside("0001-low", ("attempt-01-rejected-patch.diff",), "again-")
+    with pytest.raises(RecordNotWritten, match=r"result.json cannot be removed: no space left"):
+        folder.forget_result()
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path):

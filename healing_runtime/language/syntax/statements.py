@@ -1,4 +1,4 @@
-"""The statements of the subset, inside functions: an allowlist walk, assignments and asserts (gate.md, "Syntax")."""
+"""The statements of the subset, inside functions: an allowlist walk, and asserts (gate.md, "Syntax")."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from healing_runtime.language.syntax import conditions
 from healing_runtime.language.syntax.asserts import slug
 from healing_runtime.language.syntax.expressions import REFUSED, Expressions
 from healing_runtime.language.syntax.scope import Scope, scope_of
-
-SIGNATURES: Mapping[str, tuple[str, ...]] = {"init": ("params",), "control": ("obs", "state", "params")}
-"""The two functions every controller defines, and their parameters."""
+from healing_runtime.language.syntax.targets import Targets
 
 _LABEL = re.compile(r"[ !-;=?-Z\\^_a-z{|}~]*\Z")
 """Labels are shown in prompts, pages and terminals: printable ASCII without < > [ ] and backticks."""
@@ -27,6 +25,7 @@ class Statements:
     def __init__(self, expressions: Expressions) -> None:
         self.expressions = expressions
         self.names = expressions.names
+        self.targets = Targets(expressions)
 
     def function(self, node: ast.FunctionDef, outer: Scope | None) -> None:
         """A whole function, and those defined inside it."""
@@ -61,11 +60,11 @@ class Statements:
         match node:
             case ast.Assign():
                 for target in node.targets:
-                    self.target(target, scope, node.value)
+                    self.targets.check(target, scope, node.value)
                 self.expressions.expression(node.value, scope)
             case ast.AugAssign():
                 self.expressions.operator(node, node.op)
-                self.target(node.target, scope, node.value, node.op)
+                self.targets.check(node.target, scope, node.value, node.op)
                 self.expressions.expression(node.value, scope)
             case ast.Return(value=None):
                 self.names.refuse(node, f"return needs a value; write {RETURNS.get(scope.name, 'return value')}")
@@ -79,7 +78,7 @@ class Statements:
                     self.names.refuse(
                         node.orelse[0], "else after a for loop is not part of TensorLang; write it after the loop"
                     )
-                self.target(node.target, scope)
+                self.targets.check(node.target, scope)
                 self.expressions.expression(node.iter, scope)
                 self.block(node.body, scope)
             case ast.FunctionDef():
@@ -178,47 +177,6 @@ class Statements:
                 node, f'the label "{label}" is that of an assert which every controller has; write it in other words'
             )
 
-    # ------------------------------------------------------------ assignments
-    def target(
-        self, node: ast.expr, scope: Scope, value: ast.expr | None = None, op: ast.operator | None = None
-    ) -> None:
-        """What is assigned to; `value` and `op` are those of the statement, where it has them."""
-        match node:
-            case ast.Name(id=name):
-                self.names.local(node, name)
-                if scope.outer is None and scope.name in SIGNATURES and name in scope.parameters:
-                    better = "next_state" if name == "state" else "another name"
-                    self.names.refuse(
-                        node,
-                        f"{name} is the argument of {scope.name}, which asserts read, and cannot be rebound;"
-                        f" use {better}",
-                    )
-            case ast.Tuple() | ast.List():
-                for element in node.elts:
-                    self.target(element, scope)
-            case ast.Subscript():
-                # A name that once held something else may still be another name of obs or of the state.
-                if not (isinstance(node.value, ast.Name) and node.value.id in scope.made):
-                    self.names.refuse(node, _unchangeable(node, value, op))
-                if value is None:  # of a tuple or a loop: what arrives there is not checked for holding itself
-                    better = f"{wording.shown(node)} = value"
-                    self.names.refuse(node, f"an entry is changed on a line of its own; write {better}")
-                self.expressions.expression(node.value, scope)
-                self.expressions.subscript(node.slice, scope)
-            case ast.Attribute(value=ast.Name(id="self"), attr=name):
-                better = wording.stored(_element("state", name), value, op)
-                message = f"there is no self, and memory is the state; write {better}, and return next_state"
-                self.names.refuse(node, message)
-            case ast.Attribute(value=ast.Name(id="state" | "obs" | "params" as owner), attr=name):
-                better = wording.stored(_element(owner, name), value, op)
-                self.names.refuse(node, f"{owner} is a dictionary, and attributes cannot be assigned; write {better}")
-            case ast.Attribute():
-                self.names.refuse(node, "attributes cannot be assigned; for arrays write x = x.at[i].set(value)")
-            case ast.Starred():
-                self.names.refuse(node, "a starred name takes as many as there are; write every name out")
-            case _:
-                self.names.refuse(node, REFUSED.get(type(node), "this cannot be assigned to; write a name"))
-
 
 _WORDS: Mapping[type, str] = {
     ast.Assign: "=",
@@ -253,38 +211,6 @@ def _is_label(text: str) -> bool:
 
 def _boolean(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, bool)
-
-
-def _unchangeable(node: ast.Subscript, value: ast.expr | None, op: ast.operator | None) -> str:
-    """Why a store into something is refused, and the line that does what was meant."""
-    better = wording.stored(node, value, op)
-    match _root(node):
-        case ast.Name(id="state" | "obs" | "params" as name):
-            held = {"state": "next_state", "obs": "corrected", "params": "tuned"}[name]
-            also = f", and return {held}" if name == "state" else f", and read {held} from there on"
-            return f"{name} is given and cannot be changed; write {better}{also}"
-    if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
-        return (
-            "only dictionaries made in this function can be changed: a name that is only ever assigned {...};"
-            f" write {better}"
-        )
-    if op is not None:
-        return f"arrays cannot be changed in place, by {wording.sign(op)}= either; write {better}"
-    if isinstance(node.slice, ast.Slice | ast.Tuple):
-        return f"a part of an array cannot be overwritten; write {better}"
-    return f"arrays and tuples cannot be changed in place; write {better}"
-
-
-def _element(dictionary: str, key: str) -> ast.Subscript:
-    """`dictionary["key"]`."""
-    return ast.Subscript(ast.Name(dictionary), ast.Constant(key))
-
-
-def _root(node: ast.expr) -> ast.expr:
-    """`x` of `x["a"][0]`."""
-    while isinstance(node, ast.Subscript):
-        node = node.value
-    return node
 
 
 def _while_loop(node: ast.While) -> str:

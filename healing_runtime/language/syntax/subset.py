@@ -15,7 +15,8 @@ from healing_runtime.language import vocabulary
 from healing_runtime.language.messages import advice, wording
 from healing_runtime.language.syntax.expressions import REFUSED, Expressions
 from healing_runtime.language.syntax.scope import Module, nested, static_number
-from healing_runtime.language.syntax.statements import SIGNATURES, Statements, is_text, keyword
+from healing_runtime.language.syntax.statements import Statements, is_text, keyword
+from healing_runtime.language.syntax.targets import SIGNATURES
 
 
 def check(tree: ast.Module, path: str) -> Module:
