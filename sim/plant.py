@@ -151,13 +151,21 @@ class SimulatedPlant(abc.ABC):
         self._begin_period()
         schedule, commands = self._schedule, self._commands
         end = self._step + self._substeps
+        if schedule.next_step >= end <= commands.next_step:
+            self._fly(end)
+        else:
+            self._fly_in_parts(end)
+        self._sample()
+
+    def _fly_in_parts(self, end: int) -> None:
+        """Advance to `end`, with what changes or arrives on the way."""
+        schedule, commands = self._schedule, self._commands
         while self._step < end:
             if self._step >= schedule.next_step:
                 self._change()
             if self._step >= commands.next_step:
                 self._obey(commands.arrived(self._step))
             self._fly(min(end, schedule.next_step, commands.next_step))
-        self._sample()
 
     def begin(self, fault: int) -> None:
         """A fault that waits for its formula begins with the next physics step."""

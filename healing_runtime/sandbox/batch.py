@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from healing_runtime import stl
+from healing_runtime.compile.inlet import inlet_for
 from healing_runtime.compile.programs import Program
 from healing_runtime.core.errors import InputError
 from healing_runtime.core.plant import Plant, Robot
@@ -177,12 +178,15 @@ class Batch:
         trip, low, high = interface.columns["tripped"][0], table.action.low, table.action.high
         rate = np.concatenate([np.full(s.size, s.rate_per_s) for s in table.action]) / interface.control_hz
         limited = bool(np.isfinite(rate).any())
-        # A lane that does not fly, or no longer, is ticked on zeros and never read.
-        rows = max(s.duration_ticks for s in scenarios) + 1
-        samples = np.zeros((lanes, rows, table.observed.size + table.true.size))
-        observed, true = np.split(samples, [table.observed.size], axis=2)
+        rows, width = max(s.duration_ticks for s in scenarios) + 1, table.observed.size + table.true.size
+        samples = np.empty((lanes, rows, width))
         applied = np.full((lanes, rows, table.action.size), np.nan)
         packed = np.empty((lanes, rows, interface.packed_size))
+        observed, true = np.split(samples, [table.observed.size], axis=2)
+        now, inlet = np.zeros((lanes, width)), inlet_for((lanes, width), dtype, program.params)
+        # A lane that does not fly, or no longer, is ticked on zeros and never read.
+        nothing = np.zeros(table.observed.size), np.zeros(table.true.size)
+        vectors = [*nothing] * lanes
         flying: list[tuple[int, Plant]] = list(enumerate(self._plants[: len(scenarios)]))
         last = np.full(lanes, -1)
         for lane, plant in flying:
@@ -190,24 +194,27 @@ class Batch:
             last[lane] = scenarios[lane].duration_ticks
         ended = [(0, False)] * len(scenarios)
         memory, tick, held = program.start().joined(), 0, None
+        call, params, everything = program.call, program.params, now.reshape(-1)
         while True:
-            sensed, real = observed[:, tick], true[:, tick]
             for lane, plant in flying:
-                sensed[lane] = plant.observe()
-                real[lane] = plant.truth()
-            memory, out = program.tick(program.params, memory, samples[:, tick].astype(dtype))
+                vectors[2 * lane], vectors[2 * lane + 1] = plant.observe(), plant.truth()
+            np.concatenate(vectors, out=everything)
+            inlet.values[:] = samples[:, tick] = now
+            memory, out = call(params, memory, inlet.sample)
             row = np.asarray(out)
             packed[:, tick] = row
             stops = (row[:, trip] != 0.0) | (last <= tick)
-            staying = []
-            for lane, plant in flying:
-                if stops[lane]:
-                    ended[lane] = tick, bool(row[lane, trip] != 0.0)
-                else:
-                    staying.append((lane, plant))
-            flying = staying
-            if not flying:
-                break
+            if stops[: len(scenarios)].any():
+                staying = []
+                for lane, plant in flying:
+                    if stops[lane]:
+                        ended[lane] = tick, bool(row[lane, trip] != 0.0)
+                        vectors[2 * lane], vectors[2 * lane + 1] = nothing
+                    else:
+                        staying.append((lane, plant))
+                flying = staying
+                if not flying:
+                    break
             command = np.minimum(np.maximum(row[:, action], low), high)
             if limited and held is not None:
                 command = np.minimum(np.maximum(command, held - rate), held + rate)
