@@ -255,11 +255,16 @@ class QuadrotorPlant(BodyPlant):
             w1 += follow * (c1 - w1)
             w2 += follow * (c2 - w2)
             w3 += follow * (c3 - w3)
-            t0, t1, t2, t3 = k0 * w0 * w0, k1 * w1 * w1, k2 * w2 * w2, k3 * w3 * w3
+            t0 = k0 * w0 * w0
+            t1 = k1 * w1 * w1
+            t2 = k2 * w2 * w2
+            t3 = k3 * w3 * w3
             yaw_torque = twisting * (t1 + t3 - t0 - t2)
             # Third column of the rotation: the body's up in the world; all that thrust and drag need.
             x2, y2 = qx + qx, qy + qy
-            ux, uy, uz = x2 * qz + y2 * qw, y2 * qz - x2 * qw, 1.0 - (x2 * qx + y2 * qy)
+            ux = x2 * qz + y2 * qw
+            uy = y2 * qz - x2 * qw
+            uz = 1.0 - (x2 * qx + y2 * qy)
             height = position[2] if level else nx * position[0] + nz * position[2]
             if height < reach_m and uz > 0.0:
                 dx, dy = x2 * qz - y2 * qw, y2 * qz + x2 * qw
@@ -267,15 +272,23 @@ class QuadrotorPlant(BodyPlant):
                     dx = nx * (1.0 - 2.0 * (qy * qy + qz * qz)) + nz * dx
                     dy = nx * 2.0 * (qx * qy - qw * qz) + nz * dy
                 a, b = arm * (dx + dy), arm * (dx - dy)
-                h0, h1, h2, h3 = height + b, height - a, height - b, height + a
+                h0 = height + b
+                h1 = height - a
+                h2 = height - b
+                h3 = height + a
                 if h0 < floor and h1 < floor and h2 < floor and h3 < floor:
-                    t0, t1, t2, t3 = t0 * most, t1 * most, t2 * most, t3 * most
+                    t0 *= most
+                    t1 *= most
+                    t2 *= most
+                    t3 *= most
                 else:
                     t0 *= 1.0 + ground / (h0 * h0) if h0 > floor else most
                     t1 *= 1.0 + ground / (h1 * h1) if h1 > floor else most
                     t2 *= 1.0 + ground / (h2 * h2) if h2 > floor else most
                     t3 *= 1.0 + ground / (h3 * h3) if h3 > floor else most
-            rx, ry, rz = vx - ax, vy - ay, vz - az
+            rx = vx - ax
+            ry = vy - ay
+            rz = vz - az
             total = w0 + w1 + w2 + w3
             drag = drag_xy * total
             thrust = t0 + t1 + t2 + t3
@@ -333,14 +346,23 @@ class QuadrotorPlant(BodyPlant):
         return sum(shares) * MASS_KG * self._gravity_mps2
 
     def _true_values(self) -> tuple[float, ...]:
-        position, q, velocity, spin = self._pose
-        (x, _, z), (qx, qy, qz, qw), (vx, vy, vz), (sx, sy, sz) = position, q, velocity, spin
-        xx, yy, zz = qx * qx, qy * qy, qz * qz
-        r00, r01, r02 = 1.0 - 2.0 * (yy + zz), 2.0 * (qx * qy - qw * qz), 2.0 * (qx * qz + qw * qy)
-        r10, r11, r12 = 2.0 * (qx * qy + qw * qz), 1.0 - 2.0 * (xx + zz), 2.0 * (qy * qz - qw * qx)
-        r20, r21, r22 = 2.0 * (qx * qz - qw * qy), 2.0 * (qy * qz + qw * qx), 1.0 - 2.0 * (xx + yy)
+        position, q, velocity, (sx, sy, sz) = self._pose
+        x, _, z = position
+        qx, qy, qz, qw = q
+        vx, vy, vz = velocity
         nx, _, nz = self._normal
         hx, hy, hz = HALF_EXTENTS_M
+        x2, y2, z2 = qx + qx, qy + qy, qz + qz
+        xx, yy, zz = x2 * qx, y2 * qy, z2 * qz
+        r00 = 1.0 - (yy + zz)
+        r01 = x2 * qy - z2 * qw
+        r02 = x2 * qz + y2 * qw
+        r10 = x2 * qy + z2 * qw
+        r11 = 1.0 - (xx + zz)
+        r12 = y2 * qz - x2 * qw
+        r20 = x2 * qz - y2 * qw
+        r21 = y2 * qz + x2 * qw
+        r22 = 1.0 - (xx + yy)
         altitude = (
             nx * x
             + nz * z
