@@ -16,15 +16,15 @@ from jax.extend.core import jaxpr_as_fun
 from jax.interpreters import mlir
 from jax.interpreters.mlir import ir
 
-_EMITTED: frozenset[str] = frozenset(
-    f"stablehlo.{name}"
-    for name in """
-        abs add and atan2 bitcast_convert broadcast_in_dim ceil clamp compare concatenate constant convert cosine divide
-        exponential exponential_minus_one floor iota is_finite log log_plus_one logistic maximum minimum multiply negate
-        not or pad power reduce remainder reshape return reverse round_nearest_afz round_nearest_even rsqrt select sign
-        sine slice sqrt subtract tan tanh transpose xor
-    """.split()
-) | {"builtin.module", "func.func", "func.call", "func.return"}
+from healing_runtime.language.vocabulary import words
+
+_ELEMENTWISE = words("""
+    abs add and atan2 bitcast_convert broadcast_in_dim ceil clamp compare concatenate constant convert cosine divide
+    exponential exponential_minus_one floor iota is_finite log log_plus_one logistic maximum minimum multiply negate not
+    or pad power reduce remainder reshape return reverse round_nearest_afz round_nearest_even rsqrt select sign sine
+    slice sqrt subtract tan tanh transpose xor
+""")
+_EMITTED = {f"stablehlo.{name}" for name in _ELEMENTWISE} | words("builtin.module func.func func.call func.return")
 """What XLA's CPU compiler writes element by element, whatever is around it: no loops, branches, products of matrices or
 indices that are data.
 """

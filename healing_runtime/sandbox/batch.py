@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
-import numpy as np
 from pydantic import ValidationError
 
 from healing_runtime import stl
@@ -174,8 +173,9 @@ class Batch:
     def _round(self, scenarios: Sequence[Scenario]) -> list[Glimpse]:
         for plant, scenario in zip(self._plants, scenarios, strict=False):
             _reset(plant, scenario)
-        plants, last = self._plants[: len(scenarios)], [s.duration_ticks for s in scenarios]
-        return [self._glimpse(s, lane) for s, lane in zip(scenarios, lockstep.fly(plants, self._program, last))]
+        plants, last_ticks = self._plants[: len(scenarios)], [s.duration_ticks for s in scenarios]
+        lanes = lockstep.fly(plants, self._program, last_ticks)
+        return [self._glimpse(scenario, lane) for scenario, lane in zip(scenarios, lanes, strict=True)]
 
     def _glimpse(self, scenario: Scenario, lane: lockstep.Lane) -> Glimpse:
         observed = self._robot.signals.observed.size

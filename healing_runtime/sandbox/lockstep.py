@@ -45,9 +45,9 @@ def fly(plants: Sequence[Plant], program: Program, last_ticks: Sequence[int]) ->
     nothing = np.zeros(sum(interface.inputs))
     now, vectors = np.empty((lanes, nothing.size)), [nothing] * lanes
     side_by_side, inlet = now.reshape(-1), inlet_for(now.shape, np.dtype(interface.controller.dtype), program.params)
-    ends, tripped, flies = np.array(last_ticks), np.zeros(count, bool), np.ones(count, bool)
+    ends, tripped = np.array(last_ticks), np.zeros(count, bool)
     seats, call, params, memory = list(enumerate(plants)), program.call, program.params, program.start().joined()
-    tick = 0
+    tick, soonest = 0, min(last_ticks)
     while True:
         for lane, plant in seats:
             vectors[lane] = plant.sample()
@@ -55,16 +55,18 @@ def fly(plants: Sequence[Plant], program: Program, last_ticks: Sequence[int]) ->
         inlet.values[:] = samples[:, tick] = now
         memory, out = call(params, memory, inlet.sample)
         row = packed[:, tick] = np.asarray(out)
-        trips = row[:count, trip] != 0.0
-        over = flies & (trips | (ends <= tick))
-        if over.any():
-            flies, tripped = flies & ~over, tripped | (over & trips)
-            ends[over] = tick
-            for lane in np.flatnonzero(over):
-                vectors[lane] = nothing
-            seats = [seat for seat in seats if flies[seat[0]]]
+        if tick == soonest or row[:, trip].any():
+            staying = []
+            for lane, plant in seats:
+                tripped[lane] = row[lane, trip] != 0.0
+                if tripped[lane] or ends[lane] == tick:
+                    ends[lane], vectors[lane] = tick, nothing
+                else:
+                    staying.append((lane, plant))
+            seats = staying
             if not seats:
                 break
+            soonest = min(ends[lane] for lane, _ in seats)
         commands = applied[:, tick] = clamp(row[:, action])
         for lane, plant in seats:
             plant.apply(commands[lane])

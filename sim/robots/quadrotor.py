@@ -8,7 +8,7 @@ seen from above; rotors 1 and 3 turn so that their torque on the body is positiv
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pybullet as bullet
 from pydantic import BaseModel, ConfigDict, Field
@@ -226,7 +226,7 @@ class QuadrotorPlant(BodyPlant):
         self._body.set_mass(self._mass_kg)
         (nx, _, nz), (ox, oy, _) = self._normal, condition.com_offset_m
         # All that `_fly` reads and a physics step leaves as it is: one look-up in place of thirty, at every tick.
-        self._law = (
+        self._law: tuple[Any, ...] = (
             self._world.client, self._body.id, bullet.LINK_FRAME, bullet.WORLD_FRAME,
             ROTOR_ARM_M, TORQUE_TO_THRUST_M, DRAG_XY, DRAG_MORE_Z,
             *(THRUST_NS2 * e for e in condition.rotor_efficiency), follow, *condition.wind_mps,

@@ -11,6 +11,8 @@ from healing_runtime.core.errors import InputError
 from healing_runtime.core.records import FaultSpec
 from healing_runtime.workspace.plants import load_robot, robots_in
 
+from .conftest import condition_of
+
 GENERAL = {
     "actuator_delay", "dropped_ticks",
     "sensor_bias", "sensor_delay", "sensor_drift", "sensor_dropout", "sensor_noise", "sensor_stuck",
@@ -229,8 +231,7 @@ def test_a_ramp_grows_to_the_full_fault(quadrotor):
         plant = quadrotor.plant
         plant.reset(chosen, 0)
         plant._step = step
-        plant._change()
-        return plant._force[0]
+        return condition_of(plant).force_n[0]
 
     assert [force(20, s) for s in (9, 10, 19, 29, 60, 99, 100)] == [0.0, 0.05, 0.5, 1.0, 1.0, 1.0, 0.0]
     assert [force(0, s) for s in (9, 10, 99, 100)] == [0.0, 1.0, 1.0, 0.0]
