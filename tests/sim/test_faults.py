@@ -134,7 +134,7 @@ def test_the_condition_is_a_fresh_one_before_and_after(case, stage):
     plant = bench.plant
     plant.reset(dataclasses.replace(chosen, faults=(spec,)), 0)
     fresh = condition_at(plant, 0)
-    assert fresh == condition_of(plant.condition())
+    assert fresh == slots_of(plant.condition())
     assert condition_at(plant, 23) == condition_at(plant, 120) == fresh
     assert plant._schedule.sensing == ((), ())
     if bench.robot.faults[kind].touches != "sensing":
@@ -144,10 +144,10 @@ def test_the_condition_is_a_fresh_one_before_and_after(case, stage):
 def condition_at(plant, step):
     condition = plant.condition()
     plant._schedule.act(condition, step)
-    return condition_of(condition)
+    return slots_of(condition)
 
 
-def condition_of(condition):
+def slots_of(condition):
     slots = [slot for base in type(condition).__mro__ for slot in getattr(base, "__slots__", ())]
     return {slot: getattr(condition, slot) for slot in slots}
 
@@ -220,7 +220,7 @@ def test_a_ramp_is_half_way_at_its_half(case):
         return np.concatenate([np.ravel(np.array(v, float)) for v in condition_at(plant, step).values()])
 
     step = 99  # the hundredth step of the fault
-    healthy = np.concatenate([np.ravel(np.array(v, float)) for v in condition_of(plant.condition()).values()])
+    healthy = np.concatenate([np.ravel(np.array(v, float)) for v in slots_of(plant.condition()).values()])
     assert numbers(200, step) == pytest.approx(0.5 * (healthy + numbers(0, step)), nan_ok=True)
     assert np.array_equal(numbers(100, step), numbers(0, step), equal_nan=True)
 
