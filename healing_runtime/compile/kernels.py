@@ -30,6 +30,10 @@ indices that are data.
 """
 
 
+_OWN_KERNELS = {"xla_cpu_experimental_ynn_fusion_type": ""}
+"""Sums over 32 lanes and more are else given to a library of ready kernels, which cannot be part of another one."""
+
+
 def emitted_whole(exported: jax.export.Exported) -> bool:
     """Whether nothing in a program asks more of `lower_as_one_kernel` than writing elements, in any process."""
     found = set[str]()
@@ -47,7 +51,7 @@ def compiled(function: Callable[..., Any], *arguments: Any, one_kernel: bool) ->
     """Compile a tick; its second argument is donated. Where XLA answers that it cannot write one kernel, as usual."""
     if one_kernel:
         try:
-            return lower_as_one_kernel(function, *arguments).compile()
+            return lower_as_one_kernel(function, *arguments).compile(compiler_options=_OWN_KERNELS)
         except jax.errors.JaxRuntimeError:
             pass
     return lower(function, *arguments).compile()

@@ -37,6 +37,17 @@ def test_another_device_is_not_asked_for_what_the_cpu_can():
     assert not kernels.emitted_whole(exported(jnp.sin, "cuda"))
 
 
+@pytest.mark.parametrize("lanes", [4, 33, 200])
+def test_a_batch_is_one_kernel_however_many_lanes_it_has(lanes):
+    def tick(params, memory, sample):
+        worst = jnp.minimum(memory, jnp.min(sample, axis=1) * params)
+        return worst, jnp.stack([jnp.sum(sample, axis=1), worst], axis=1)
+
+    memory, sample = np.zeros(lanes, np.float32), np.ones((lanes, 40), np.float32)
+    compiled = kernels.compiled(tick, np.float32(2.0), memory, sample, one_kernel=True)
+    assert compiled.as_text().count("xla_cpu_small_call") == 1
+
+
 def test_where_one_kernel_cannot_be_written_the_usual_way_is_taken():
     x = np.arange(4, dtype=np.float32)
 
