@@ -113,7 +113,7 @@ def measure() -> list[Result]:
     plant = flown.robot.make()
     plant.reset(flown.scenario, flown.scenario.seed)
     dtype = np.dtype(flown.scenario.dtype)
-    sample = np.concatenate([plant.observe(), plant.truth()]).astype(dtype)
+    sample = plant.sample().astype(dtype)
     plant.close()
     supervised = program(flown, [assertion_file(flown.robot.name, (*INSTANT, *TEMPORAL))])
     bare, checked = controller_alone(flown), checked_alone(flown)

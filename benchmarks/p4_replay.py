@@ -63,8 +63,7 @@ def stepping(flown: Course, actions: np.ndarray) -> tuple[list[Call], Any]:
     calls: list[Call] = []
     with recorded(calls):
         for action in actions:
-            plant.observe()
-            plant.truth()
+            plant.sample()
             plant.apply(action)
             plant.step()
     return calls, plant

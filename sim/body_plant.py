@@ -9,7 +9,7 @@ from healing_runtime.core.records import Scenario
 
 from . import plant
 from .faults.slope import Slope
-from .free_body import Body, FreeBody, Pad, Pose, Vector, bearable, refuse_bad_start, slope_normal
+from .free_body import Body, FreeBody, Pad, Pose, State, Vector, bearable, refuse_bad_start, slope_normal
 from .plant import SimulatedPlant
 from .touchdown import Touchdown
 
@@ -44,7 +44,7 @@ class BodyPlant(SimulatedPlant):
     `_true_values` also ends the period of the land detector unless at t = 0. `_normal` is the pad's, as it is now.
     """
 
-    _pose: Pose
+    _pose: State
     _normal: Vector
 
     def __init__(self) -> None:

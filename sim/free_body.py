@@ -93,6 +93,10 @@ class Pose(NamedTuple):
     angular_velocity_radps: Vector
 
 
+State = tuple[Vector, Quaternion, Vector, Vector]
+"""What a `Pose` is, without its names: making one of those takes longer than a physics step's arithmetic."""
+
+
 def lowest_above(normal: Vector, position_m: Vector, q_xyzw: Quaternion, half_extents_m: Vector) -> float:
     """Height of a box's lowest point above a pad through the origin, along the pad's normal, which has no y, in m."""
     (x, _, z), (qx, qy, qz, qw), (nx, _, nz), (hx, hy, hz) = position_m, q_xyzw, normal, half_extents_m

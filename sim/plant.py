@@ -47,7 +47,7 @@ class Keyframe(NamedTuple):
     kept: tuple[float, ...]
     commands: tuple[tuple[int, Command], ...]
     sensors: Held
-    truth: np.ndarray
+    sample: np.ndarray
 
 
 class SimulatedPlant(abc.ABC):
@@ -134,11 +134,15 @@ class SimulatedPlant(abc.ABC):
 
     def observe(self) -> np.ndarray:
         """Sensed values, layout `signals.observed`. Do not write into it."""
-        return self._sensed
+        return self._sampled[: self._observed]
 
     def truth(self) -> np.ndarray:
         """True values, layout `signals.true`. Do not write into it."""
-        return self._truth
+        return self._sampled[self._observed :]
+
+    def sample(self) -> np.ndarray:
+        """Both, side by side. Do not write into it."""
+        return self._sampled
 
     def apply(self, action: np.ndarray) -> None:
         """Command for the next control period, layout `signals.action`; it arrives when the line delivers it."""
@@ -151,13 +155,21 @@ class SimulatedPlant(abc.ABC):
         self._begin_period()
         schedule, commands = self._schedule, self._commands
         end = self._step + self._substeps
+        if schedule.next_step >= end <= commands.next_step:
+            self._fly(end)
+        else:
+            self._fly_in_parts(end)
+        self._sample()
+
+    def _fly_in_parts(self, end: int) -> None:
+        """Advance to `end`, with what changes or arrives on the way."""
+        schedule, commands = self._schedule, self._commands
         while self._step < end:
             if self._step >= schedule.next_step:
                 self._change()
             if self._step >= commands.next_step:
                 self._obey(commands.arrived(self._step))
             self._fly(min(end, schedule.next_step, commands.next_step))
-        self._sample()
 
     def begin(self, fault: int) -> None:
         """A fault that waits for its formula begins with the next physics step."""
@@ -174,7 +186,7 @@ class SimulatedPlant(abc.ABC):
             self._kept(),
             self._commands.save(),
             self._sensors.save(),
-            self._truth,
+            self._sampled,
         )
 
     def restore(self, snapshot: Keyframe) -> None:
@@ -194,7 +206,7 @@ class SimulatedPlant(abc.ABC):
         self._commands.restore(snapshot.commands)
         self._change()
         self._sensors.restore(snapshot.sensors)
-        self._sensed, self._truth = np.array(self._sensors.reading), snapshot.truth
+        self._sampled = snapshot.sample
 
     def release(self, snapshot: Keyframe) -> None:
         """Free a keyframe. A reset has freed those before it; Bullet has given their numbers away since."""
@@ -210,7 +222,7 @@ class SimulatedPlant(abc.ABC):
         for onset in self._schedule.save():
             numbers += onset
         data = struct.pack(f"<{len(numbers)}d", *numbers) + held.as_bytes()
-        return hashlib.sha256(data + self._truth.tobytes() + held.on_its_way()).hexdigest()
+        return hashlib.sha256(data + self.truth().tobytes() + held.on_its_way()).hexdigest()
 
     def close(self) -> None:
         """Free the world; closing twice is allowed."""
@@ -233,5 +245,4 @@ class SimulatedPlant(abc.ABC):
         values, sensors, observed = self._true_values(), self._sensors, self._observed
         reading = sensors.sample(values[:observed], self._step // self._substeps, self._schedule.sensing)
         # Through bytes: NumPy takes twice as long to look at a tuple. What comes of it cannot be written into.
-        sample = np.frombuffer(self._pack(*reading, *values, *sensors.ages_s))
-        self._sensed, self._truth = sample[:observed], sample[observed:]
+        self._sampled = np.frombuffer(self._pack(*reading, *values, *sensors.ages_s))

@@ -36,6 +36,7 @@ def sensors(observed: Layout) -> tuple[Signal, ...]:
 
 
 Reading = tuple[float, ...]
+_NONE: frozenset[int] = frozenset()
 
 
 class Held(NamedTuple):
@@ -96,10 +97,13 @@ class Sensors:
         return self.reading
 
     def _spoil(self, true: Reading, tick: int, faults: Faults) -> None:
-        last, raw = self._raw if tick else true, list(true)
-        silent = {f.columns.start for f, amount in faults.holding if not f.sense(raw, last, tick, amount)}
-        self._raw = tuple(raw)
-        reading = self._arrive(tick, faults) if self._reach else raw
+        last, silent = self._raw if tick else true, _NONE
+        self._raw = true
+        if faults.holding:
+            raw = list(true)
+            silent = {f.columns.start for f, amount in faults.holding if not f.sense(raw, last, tick, amount)}
+            self._raw = tuple(raw)
+        reading = self._arrive(tick, faults) if self._reach else list(self._raw)
         for fault, amount in faults.changing:
             fault.sense(reading, last, tick, amount)
         for fault, _ in faults.holding:

@@ -57,7 +57,8 @@ class Touchdown:
     ) -> None:
         """Physics step number `step` has passed; speeds and tilt are those before it.
 
-        Steps without contact may be left out, but for the first after one with contact.
+        Steps without contact may be left out, but for the first after one with contact; steps with contact, but for the
+        first, where `stayed` is told the last of them in every control period.
         """
         if pressed:
             self.contact = True
@@ -69,6 +70,11 @@ class Touchdown:
                 self.tilt_rad = max(tilt_rad, self.tilt_rad)
             self._pressed_step = step
         self.pressed = pressed
+
+    def stayed(self, step: int) -> None:
+        """What was pressed already has been so up to physics step number `step`."""
+        self.contact = True
+        self._pressed_step = step
 
     def end_period(self, speed_mps: float, rate_radps: float, thrust_to_weight: float, upright: float) -> None:
         """A control period ends with these true values; `upright` is the body's up along the pad's normal."""

@@ -26,12 +26,12 @@ class Inlet(NamedTuple):
     sample: Any
 
 
-def inlet_for(size: int, dtype: Any, params: Any) -> Inlet:
-    """An inlet for samples of this size, where these parameters lie.
+def inlet_for(shape: int | tuple[int, ...], dtype: Any, params: Any) -> Inlet:
+    """An inlet for samples of this shape, where these parameters lie.
 
     Where a device does not share its memory with the host, every tick copies `values`.
     """
-    values = _aligned(size, np.dtype(dtype))
+    values = _aligned(shape, np.dtype(dtype))
     if isinstance(params, jax.Array):
         given = jax.device_put(values, params.sharding, may_alias=True)
         (shard,) = given.addressable_shards
@@ -40,8 +40,9 @@ def inlet_for(size: int, dtype: Any, params: Any) -> Inlet:
     return Inlet(values, values)
 
 
-def _aligned(size: int, dtype: np.dtype) -> np.ndarray:
+def _aligned(shape: int | tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Zeros that begin where XLA's CPU device can read them."""
-    memory = np.zeros(size * dtype.itemsize + _ALIGNMENT, np.uint8)
+    size = int(np.prod(shape)) * dtype.itemsize
+    memory = np.zeros(size + _ALIGNMENT, np.uint8)
     first = -memory.ctypes.data % _ALIGNMENT
-    return memory[first : first + size * dtype.itemsize].view(dtype)
+    return memory[first : first + size].view(dtype).reshape(shape)

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 from jax import export as jax_export
 
-from healing_runtime.compile import programs, wire
+from healing_runtime.compile import kernels, programs, wire
 from healing_runtime.compile import tick as ticks
 from healing_runtime.compile.devices import checked, device_of
 from healing_runtime.compile.export import export_controller, flatten, no_locations
@@ -105,11 +105,12 @@ def compiled(program: Portable) -> Program:
     Raises:
         InputError: there is no such device here, or XLA does not compile the program for it.
     """
-    arguments = program.params, program.carry.joined(), _sample_of(program.interface, program.carry)
-    device = device_of(program.platform)
+    sample = _sample_of(program.interface, program.carry)
+    arguments = program.params, program.carry.joined(), np.zeros(sample.shape, sample.dtype)
+    device, one_kernel = device_of(program.platform), kernels.emitted_whole(program.exported)
     try:
         with jax.default_device(device):
-            executable = programs.lower(program.exported.call, *arguments).compile()
+            executable = kernels.compiled(program.exported.call, *arguments, one_kernel=one_kernel)
     except jax.errors.JaxRuntimeError as error:
         why = " ".join(str(error).split())[:200]
         raise SubsetError(f"this program does not compile: {type(error).__name__}: {why}.") from error

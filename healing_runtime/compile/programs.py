@@ -15,11 +15,8 @@ from typing import Any
 import jax
 import numpy as np
 from jax.experimental import serialize_executable
-from jax.experimental.xla_metadata import set_xla_metadata
-from jax.extend.core import jaxpr_as_fun
-from jax.interpreters.mlir import ir
 
-from healing_runtime.compile import devices, promises
+from healing_runtime.compile import devices, kernels, promises
 from healing_runtime.compile import tick as ticks
 from healing_runtime.compile.export import ExportedController
 from healing_runtime.compile.interface import ProgramInterface
@@ -137,13 +134,7 @@ def _built(
     dtype = np.dtype(exported.interface.dtype)
     sample = np.zeros(table.observed.size + table.true.size, dtype)
     arguments = exported.params, carry.joined(), sample
-    try:
-        lowering = lower_as_one_kernel if one_kernel else lower
-        compiled = lowering(composed.function, *arguments).compile()
-    except jax.errors.JaxRuntimeError:
-        if not one_kernel:
-            raise
-        compiled = lower(composed.function, *arguments).compile()
+    compiled = kernels.compiled(composed.function, *arguments, one_kernel=one_kernel)
     executable, _, _ = serialize_executable.serialize(compiled)
     compiled(exported.params, carry.joined(), sample)
     return blob(executable, composed.interface, exported.params, carry)
@@ -152,70 +143,6 @@ def _built(
 def first_carry(state: Vectors, composed: ticks.Tick) -> Vectors:
     """The controller's memory at trace begin, then the monitors'."""
     return Vectors(*(np.concatenate(parts) for parts in zip(state, composed.monitor_start, strict=True)))
-
-
-def lower(function: Callable[..., Any], *arguments: Any) -> jax.stages.Lowered:
-    """Lower a tick; its second argument is donated."""
-    return jax.jit(function, donate_argnums=(1,)).lower(*arguments)
-
-
-def lower_as_one_kernel(function: Callable[..., Any], *arguments: Any) -> jax.stages.Lowered:
-    """Lower a tick so that XLA's CPU compiler emits it as one kernel.
-
-    A tick has about a hundred small results, and each kernel of its own costs a dispatch and a share of the compile
-    time. XLA emits a call with these attributes whole (its own use of them is for small loops); a compiler that does
-    not know them ignores them.
-    """
-    closed, shape = jax.make_jaxpr(function, return_shape=True)(*arguments)
-    structure = jax.tree.structure(shape)
-
-    def around(used: Sequence[int]) -> Callable[..., Any]:
-        leaves = jax.tree.leaves(arguments)
-
-        def body(*given: Any) -> Any:
-            filled = [np.zeros_like(leaf) for leaf in leaves]
-            for i, value in zip(used, given, strict=True):
-                filled[i] = value
-            return jaxpr_as_fun(closed)(*filled)
-
-        inner = jax.jit(body, inline=False)
-
-        def whole(*values: Any) -> Any:
-            flat = jax.tree.leaves(values)
-            with set_xla_metadata(xla_cpu_small_call="true", inlineable="false"):
-                return jax.tree.unflatten(structure, inner(*(flat[i] for i in used)))
-
-        return whole
-
-    everything = range(len(jax.tree.leaves(arguments)))
-    lowered = lower(around(everything), *arguments)
-    used = _keep_outermost(lowered.compiler_ir("stablehlo"))
-    if len(used) < len(everything):
-        # XLA aborts on an argument of such a call that nothing uses.
-        lowered = lower(around(used), *arguments)
-        _keep_outermost(lowered.compiler_ir("stablehlo"))
-    return lowered
-
-
-def _keep_outermost(module: Any) -> tuple[int, ...]:
-    """Take the attributes off the calls inside, which are to be inlined.
-
-    Returns which arguments of the outermost call are used.
-    """
-
-    def strip(operation: Any) -> Any:
-        if "mhlo.frontend_attributes" in operation.attributes:
-            del operation.attributes["mhlo.frontend_attributes"]
-        return ir.WalkResult.ADVANCE
-
-    functions = {ir.StringAttr(f.attributes["sym_name"]).value: f for f in module.body.operations}
-    for name, function in functions.items():
-        if name != "main":
-            function.operation.walk(strip)
-    calls = [op for op in functions["main"].regions[0].blocks[0].operations if op.operation.name == "func.call"]
-    called = functions[ir.FlatSymbolRefAttr(calls[0].attributes["callee"]).value]
-    arguments = called.regions[0].blocks[0].arguments
-    return tuple(i for i, argument in enumerate(arguments) if any(True for _ in argument.uses))
 
 
 def blob(executable: bytes, interface: ProgramInterface, params: np.ndarray, carry: Vectors) -> ProgramBlob:

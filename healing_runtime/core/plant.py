@@ -36,6 +36,10 @@ class Plant(Protocol):
         """True values, layout `signals.true`; what happened between ticks is accumulated at the physics rate."""
         ...
 
+    def sample(self) -> np.ndarray:
+        """What was sensed and then what is true, as a program reads it: `observe` and `truth` in one vector."""
+        ...
+
     def apply(self, action: np.ndarray) -> None:
         """Command for the next control period, layout `signals.action`."""
         ...

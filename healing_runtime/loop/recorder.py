@@ -68,11 +68,11 @@ class Recorder:
             wider[:, : self.packed.shape[1]] = self.packed
             self.packed = wider
 
-    def sense(self, tick: int, observed: np.ndarray, true: np.ndarray) -> np.ndarray:
+    def sense(self, tick: int, sample: np.ndarray) -> np.ndarray:
         """The sample of a tick, as the row that a program judges; the tick counts once the program's row is there."""
-        self.observed[tick] = observed
-        self.true[tick] = true
-        return self.samples[tick]
+        row = self.samples[tick]
+        row[:] = sample
+        return row
 
     def write(self, tick: int, packed: np.ndarray) -> None:
         """The program's row of a tick, before its action is applied."""

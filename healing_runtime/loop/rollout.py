@@ -72,10 +72,10 @@ def advance(
         if program is not flown.program:
             memory, flown = _taken_over(flown.program, program, memory), _Flown.by(program, recorder)
             recorder.fit(program.interface.packed_size)
-        observed, true = plant.observe(), plant.truth()
+        sample = plant.sample()
         if ringing and tick % every == 0:
             recorder.keep(Keyframe(tick, plant.snapshot(), plant.state_hash(), program.carried(memory)))
-        flown.inlet.values[:] = recorder.sense(tick, observed, true)
+        flown.inlet.values[:] = recorder.sense(tick, sample)
         memory, packed = program.call(program.params, memory, flown.inlet.sample)
         row = np.asarray(packed)
         recorder.write(tick, row)
@@ -273,18 +273,15 @@ def final_verdicts(program: Program, trace: Trace) -> tuple[FinalVerdict, ...]:
 def _deciding_ticks(program: Program, trace: Trace) -> list[tuple[str, int]]:
     """For each requirement of the files, the first tick from which the run-end robustness no longer changed."""
     history = trace.packed[:, program.interface.slices["ended_rho"]]
-    out = []
-    for i, r in enumerate(program.interface.requirements):
-        same = (history[:, i] == history[-1, i]) | (np.isnan(history[:, i]) & np.isnan(history[-1, i]))
-        changed = np.flatnonzero(~same)
-        out.append((r.id, trace.first_tick + (int(changed[-1]) + 1 if changed.size else 0)))
-    return out
+    changed = (history != history[-1]) & ~(np.isnan(history) & np.isnan(history[-1]))
+    since = np.where(changed.any(axis=0), len(history) - np.argmax(changed[::-1], axis=0), 0)
+    return [(r.id, trace.first_tick + int(tick)) for r, tick in zip(program.interface.requirements, since, strict=True)]
 
 
 def _violated_ticks(program: Program, trace: Trace) -> dict[str, int]:
     """For each requirement of the files that was violated in flight, the first tick at which it was."""
     history = trace.packed[:, program.interface.slices["status"]]
-    violated = np.isin(history, [int(Status.FALSE), int(Status.INVALID)])
+    violated = (history == int(Status.FALSE)) | (history == int(Status.INVALID))
     first = trace.first_tick + np.argmax(violated, axis=0)
     return {r.id: int(first[i]) for i, r in enumerate(program.interface.requirements) if violated[:, i].any()}
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
-import numpy as np
 from pydantic import ValidationError
 
 from healing_runtime import stl
@@ -23,6 +22,7 @@ from healing_runtime.core.plant import Plant, Robot
 from healing_runtime.core.records import FinalVerdict, Scenario, Trace
 from healing_runtime.core.status import Severity
 from healing_runtime.loop.rollout import final_verdicts
+from healing_runtime.sandbox import lockstep
 from healing_runtime.workspace import Workspace
 
 MOST_WORLDS = 512
@@ -171,62 +171,19 @@ class Batch:
             )
 
     def _round(self, scenarios: Sequence[Scenario]) -> list[Glimpse]:
-        program, lanes = self._program, self.lanes
-        interface, table = program.interface, self._robot.signals
-        dtype, action = np.dtype(interface.controller.dtype), interface.slices["action"]
-        trip, low, high = interface.columns["tripped"][0], table.action.low, table.action.high
-        rate = np.concatenate([np.full(s.size, s.rate_per_s) for s in table.action]) / interface.control_hz
-        limited = bool(np.isfinite(rate).any())
-        # A lane that does not fly, or no longer, is ticked on zeros and never read.
-        rows = max(s.duration_ticks for s in scenarios) + 1
-        samples = np.zeros((lanes, rows, table.observed.size + table.true.size))
-        observed, true = np.split(samples, [table.observed.size], axis=2)
-        applied = np.full((lanes, rows, table.action.size), np.nan)
-        packed = np.empty((lanes, rows, interface.packed_size))
-        flying: list[tuple[int, Plant]] = list(enumerate(self._plants[: len(scenarios)]))
-        last = np.full(lanes, -1)
-        for lane, plant in flying:
-            _reset(plant, scenarios[lane])
-            last[lane] = scenarios[lane].duration_ticks
-        ended = [(0, False)] * len(scenarios)
-        memory, tick, held = program.start().joined(), 0, None
-        while True:
-            sensed, real = observed[:, tick], true[:, tick]
-            for lane, plant in flying:
-                sensed[lane] = plant.observe()
-                real[lane] = plant.truth()
-            memory, out = program.tick(program.params, memory, samples[:, tick].astype(dtype))
-            row = np.asarray(out)
-            packed[:, tick] = row
-            stops = (row[:, trip] != 0.0) | (last <= tick)
-            staying = []
-            for lane, plant in flying:
-                if stops[lane]:
-                    ended[lane] = tick, bool(row[lane, trip] != 0.0)
-                else:
-                    staying.append((lane, plant))
-            flying = staying
-            if not flying:
-                break
-            command = np.minimum(np.maximum(row[:, action], low), high)
-            if limited and held is not None:
-                command = np.minimum(np.maximum(command, held - rate), held + rate)
-            held = applied[:, tick] = command
-            for lane, plant in flying:
-                plant.apply(command[lane])
-                plant.step()
-            tick += 1
-        arrays = observed, true, applied, packed
-        return [self._glimpse(scenarios[lane], lane, arrays, *end) for lane, end in enumerate(ended)]
+        for plant, scenario in zip(self._plants, scenarios, strict=False):
+            _reset(plant, scenario)
+        plants, last_ticks = self._plants[: len(scenarios)], [s.duration_ticks for s in scenarios]
+        lanes = lockstep.fly(plants, self._program, last_ticks)
+        return [self._glimpse(scenario, lane) for scenario, lane in zip(scenarios, lanes, strict=True)]
 
-    def _glimpse(
-        self, scenario: Scenario, lane: int, arrays: tuple[np.ndarray, ...], tick: int, tripped: bool
-    ) -> Glimpse:
-        observed, true, applied, packed = (array[lane, : tick + 1] for array in arrays)
-        applied[-1] = np.nan  # the last sample's action is never applied
-        trace = Trace(scenario.name, scenario.control_hz, 0, observed, true, applied, packed)
-        violated = self._program.interface.violated(packed[-1]) if tripped else ()
-        return Glimpse(trace, final_verdicts(self._program, trace), tick if tripped else None, violated)
+    def _glimpse(self, scenario: Scenario, lane: lockstep.Lane) -> Glimpse:
+        observed = self._robot.signals.observed.size
+        sensed, true = lane.samples[:, :observed], lane.samples[:, observed:]
+        trace = Trace(scenario.name, scenario.control_hz, 0, sensed, true, lane.action, lane.packed)
+        violated = self._program.interface.violated(lane.packed[-1]) if lane.tripped else ()
+        tick = len(lane.samples) - 1 if lane.tripped else None
+        return Glimpse(trace, final_verdicts(self._program, trace), tick, violated)
 
 
 class _Identity(NamedTuple):

@@ -1,14 +1,17 @@
 """Windows over streams of keys: rings for one sample at a time, doubling for whole arrays.
 
 Everything here takes the least; the greatest is its dual (`operator.dual`). None of the indices depends on data, so
-under `vmap` they stay scalars and a batch of monitors costs contiguous reads and writes.
+under `vmap` they stay scalars and a batch of monitors costs contiguous reads and writes. Only where the lanes keep a
+count of ticks each does every lane have an index of its own; XLA's gather and scatter are slow then, and keep the whole
+from being one kernel, so a small ring is compared with the index instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -16,6 +19,7 @@ from healing_runtime.stl.lattice import EXACT, Lattice
 
 RING_IN_BATCH = 12  # up to this width the least of a whole ring is cheaper than bookkeeping
 RING_ALONE = 80  # for one lane outside a loop few operations count more than few comparisons
+PICKED_UP_TO = 512  # up to this width looking at every place of a lane's ring is cheaper than going to one
 
 
 class Filter(NamedTuple):
@@ -25,12 +29,37 @@ class Filter(NamedTuple):
     step: Callable[[Any, Array, Array], tuple[Any, Array]]
 
 
+@jax.custom_batching.custom_vmap
 def _put(ring: Array, value: Array, at: Array) -> Array:
     return lax.dynamic_update_index_in_dim(ring, value, at, 0)
 
 
+@jax.custom_batching.custom_vmap
 def _get(ring: Array, at: Array) -> Array:
     return lax.dynamic_index_in_dim(ring, at, 0, keepdims=False)
+
+
+@_put.def_vmap
+def _put_in_lanes(lanes: int, batched: Sequence[bool], ring: Array, value: Array, at: Array) -> tuple[Array, bool]:
+    if not batched[2] or ring.shape[-1] > PICKED_UP_TO:
+        return _as_usual(_put.fun, batched, ring, value, at)
+    value = value[:, None] if batched[1] else value
+    return jnp.where(_here(ring, at), value, ring), True
+
+
+@_get.def_vmap
+def _get_in_lanes(lanes: int, batched: Sequence[bool], ring: Array, at: Array) -> tuple[Array, bool]:
+    if not batched[1] or ring.shape[-1] > PICKED_UP_TO:
+        return _as_usual(_get.fun, batched, ring, at)
+    return jnp.max(jnp.where(_here(ring, at), ring, -jnp.inf), axis=-1), True
+
+
+def _here(ring: Array, at: Array) -> Array:
+    return jnp.arange(ring.shape[-1]) == at[:, None]
+
+
+def _as_usual(function: Callable[..., Array], batched: Sequence[bool], *arguments: Array) -> tuple[Array, bool]:
+    return jax.vmap(function, in_axes=[0 if b else None for b in batched])(*arguments), True
 
 
 def delay(ticks: int, before: float = jnp.inf) -> Filter:

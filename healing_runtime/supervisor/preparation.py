@@ -155,7 +155,7 @@ def refuse_bad_start(prepared: Prepared, program: Program) -> None:
     try:
         plant.reset(prepared.scenario, prepared.scenario.seed)
         dtype = np.dtype(program.interface.controller.dtype)
-        sample = np.concatenate([plant.observe(), plant.truth()]).astype(dtype)
+        sample = plant.sample().astype(dtype)
         _, packed = program.tick(program.params, program.start().joined(), sample)
     finally:
         plant.close()

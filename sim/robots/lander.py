@@ -114,7 +114,7 @@ class LanderPlant(LanderBody):
         """The mass follows the fuel once a call; the engine stops in the step in which the tank is empty."""
         client, body, dt_s = self._world.client, self._body.id, self._dt_s
         touchdown, burn = self._touchdown, FUEL_PER_NS * dt_s
-        (vx, _, vz), (nx, _, nz), thrust = self._pose.velocity_mps, self._normal, 0.0
+        (_, _, (vx, _, vz), _), (nx, _, nz), thrust = self._pose, self._normal, 0.0
         level = nx == 0.0
         for step in range(self._step, end):
             thrust = min(self._command_n, self._ceiling_n, self._fuel_kg / burn)

@@ -99,20 +99,20 @@ def test_a_flipped_byte_is_found_before_anything_is_parsed(program, monkeypatch)
 
 
 def test_a_program_that_xla_does_not_compile_is_refused_in_one_line(program, monkeypatch):
-    def fails(*_):
+    def fails(*_, **__):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of\nmemory")
 
-    monkeypatch.setattr(portable.programs, "lower", fails)
+    monkeypatch.setattr(portable.kernels, "compiled", fails)
     with pytest.raises(SubsetError, match=r"does not compile: JaxRuntimeError: RESOURCE_EXHAUSTED: out of memory\.$"):
         tl.load_program(program.export())
 
 
 @pytest.mark.parametrize("error", [TypeError, ValueError, AttributeError, KeyError])
 def test_a_defect_of_ours_is_not_said_to_be_the_programs(program, monkeypatch, error):
-    def fails(*_):
+    def fails(*_, **__):
         raise error("ours")
 
-    monkeypatch.setattr(portable.programs, "lower", fails)
+    monkeypatch.setattr(portable.kernels, "compiled", fails)
     with pytest.raises(error, match="ours"):
         tl.load_program(program.export())
 

@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 import pytest
 
-from healing_runtime.compile import export, programs, wire
+from healing_runtime.compile import export, kernels, programs, wire
 from healing_runtime.compile.carry import migrate
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.codec import plain
@@ -78,7 +78,7 @@ def test_the_exported_bytes_are_the_same_each_time(exported):
     assert (again.control, again.contract) == (exported.control, exported.contract)
 
 
-@pytest.mark.parametrize("lowering", [programs.lower, programs.lower_as_one_kernel])
+@pytest.mark.parametrize("lowering", [kernels.lower, kernels.lower_as_one_kernel])
 def test_donated_memory_is_aliased_whole(exported, lowering):
     from healing_runtime.compile import tick as ticks
 
@@ -98,8 +98,8 @@ def test_one_kernel_gives_what_many_give():
         return {"sum": x + y, "waves": jnp.sin(x) * jnp.cumsum(y)}, jnp.where(x > 0.5, y, jnp.clip(x, 0.1, 0.2))
 
     x, y = np.linspace(0, 1, 5, dtype=np.float32), np.linspace(2, 3, 5, dtype=np.float32)
-    plain = programs.lower(function, x, y, x).compile()
-    whole = programs.lower_as_one_kernel(function, x, y, x).compile()
+    plain = kernels.lower(function, x, y, x).compile()
+    whole = kernels.lower_as_one_kernel(function, x, y, x).compile()
     assert whole.as_text().count("xla_cpu_small_call") == 1
     results = [jax.tree.leaves(f(x.copy(), jnp.array(y), x)) for f in (plain, whole)]
     for a, b in zip(*results, strict=True):
@@ -160,7 +160,7 @@ def test_memory_moves_by_name_and_monitors_move_whole(exported, blob):
 
 def test_nothing_is_compiled_that_the_re_check_refuses(exported, monkeypatch):
     lapack = jax.export.export(jax.jit(jnp.linalg.cholesky))(np.eye(3, dtype=np.float32))
-    monkeypatch.setattr(programs, "lower", lambda *_: pytest.fail("lowered"))
+    monkeypatch.setattr(kernels, "compiled", lambda *_, **__: pytest.fail("compiled"))
     for part in ("control", "contract"):
         with pytest.raises(SubsetError, match="custom_call"):
             hostile = dataclasses.replace(exported, **{part: bytes(lapack.serialize())})

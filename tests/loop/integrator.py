@@ -37,6 +37,9 @@ class Integrator:
     def truth(self):
         return np.array([self.x, self.t])
 
+    def sample(self):
+        return np.concatenate([self.observe(), self.truth()])
+
     def apply(self, action):
         self.u = float(action[0])
 

@@ -1,5 +1,6 @@
 import dataclasses
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -15,6 +16,14 @@ CARTPOLE, LANDER, LANDER_PLANAR, QUADROTOR = (
 )
 
 RATES = {"cartpole": (50, 250), "lander": (10, 240), "lander_planar": (20, 240), "quadrotor": (48, 240)}
+
+
+def condition_of(plant):
+    """What is wrong with a plant at its step, as its faults tell it."""
+    told = []
+    with mock.patch.object(plant, "_suffer", told.append):
+        plant._change()
+    return told[0]
 
 
 def scenario(robot, *, seconds=4, control_hz=None, physics_hz=None, faults=(), environment=(), reference=(), **initial):

@@ -331,7 +331,7 @@ def variations(plant):
     """(what, owner, attribute, value) of states that differ from the plant's in one number alone."""
     held, commands = plant._sensors.save(), plant._commands.save()
     yield "step", plant, "_step", plant._step + 1
-    yield "truth", plant, "_truth", plant.truth() + 1e-9
+    yield "truth", plant, "_sampled", np.concatenate([plant.observe(), plant.truth() + 1e-9])
     yield "an onset", plant._schedule, "_onsets", ((0, 5),)
     for method in ("_read_world", "_kept"):
         for values in each_other(getattr(plant, method)()):

@@ -9,6 +9,8 @@ from pydantic import ValidationError
 
 from healing_runtime.core.errors import InputError
 
+from .conftest import condition_of
+
 HOVER = 1515.6443359717355
 MASS, G, ARM, INERTIA = 0.027, 9.80665, 0.028, 1.4e-5
 HIGH = {"position_m": (0.0, 0.0, 20.0)}
@@ -144,8 +146,7 @@ def winds(bench, chosen, seed):
     plant.reset(chosen, seed)
     for tick in range(chosen.duration_ticks):
         plant._step = tick * chosen.substeps
-        plant._change()
-        rows.append(plant._wind)
+        rows.append(condition_of(plant).wind_mps)
     return np.array(rows)
 
 
@@ -161,7 +162,7 @@ def test_gusts_act_as_wind_does(quadrotor):
 
 def test_thrust_noise_has_its_strength_on_every_rotor_alone(quadrotor):
     chosen = quadrotor.scenario(seconds=40, faults=[("thrust_noise", {"value": 0.1})])
-    shares = thrusts(quadrotor, chosen, seed=1) / (MASS * G / 4.0 / HOVER**2)
+    shares = shares_of_thrust(quadrotor, chosen, seed=1)
     assert shares.mean(axis=0) == pytest.approx(np.ones(4), abs=0.01)
     assert shares.std(axis=0) == pytest.approx(np.full(4, 0.1), rel=0.08)
     assert np.abs(np.corrcoef(shares.T) - np.eye(4)).max() < 0.1
@@ -171,21 +172,20 @@ def test_thrust_noise_has_its_strength_on_every_rotor_alone(quadrotor):
 def test_thrust_noise_remembers_as_long_as_it_says(quadrotor):
     """Two deviations t apart correlate with exp(-t / memory); their strength is the same as without a memory."""
     chosen = quadrotor.scenario(seconds=400, faults=[("thrust_noise", {"value": 0.1, "memory_s": 0.5})])
-    shares = thrusts(quadrotor, chosen, seed=1) / (MASS * G / 4.0 / HOVER**2)
+    shares = shares_of_thrust(quadrotor, chosen, seed=1)
     assert shares.std(axis=0) == pytest.approx(np.full(4, 0.1), rel=0.08)
     for lag in (12, 24, 48):
         one = [np.corrcoef(shares[:-lag, rotor], shares[lag:, rotor])[0, 1] for rotor in range(4)]
         assert one == pytest.approx(np.full(4, math.exp(-lag / 48 / 0.5)), abs=0.08)
 
 
-def thrusts(bench, chosen, seed):
-    """The rotors' thrust over their squared speed, tick by tick, without flying."""
+def shares_of_thrust(bench, chosen, seed):
+    """What the rotors give of their thrust, tick by tick, without flying."""
     plant, rows = bench.plant, []
     plant.reset(chosen, seed)
     for tick in range(chosen.duration_ticks):
         plant._step = tick * chosen.substeps
-        plant._change()
-        rows.append(plant._thrust)
+        rows.append(condition_of(plant).rotor_efficiency)
     return np.array(rows)
 
 

@@ -11,6 +11,8 @@ from healing_runtime.core.errors import InputError
 from healing_runtime.core.records import FaultSpec
 from healing_runtime.workspace.plants import load_robot, robots_in
 
+from .conftest import condition_of
+
 GENERAL = {
     "actuator_delay", "dropped_ticks",
     "sensor_bias", "sensor_delay", "sensor_drift", "sensor_dropout", "sensor_noise", "sensor_stuck",
@@ -132,7 +134,7 @@ def test_the_condition_is_a_fresh_one_before_and_after(case, stage):
     plant = bench.plant
     plant.reset(dataclasses.replace(chosen, faults=(spec,)), 0)
     fresh = condition_at(plant, 0)
-    assert fresh == condition_of(plant.condition())
+    assert fresh == slots_of(plant.condition())
     assert condition_at(plant, 23) == condition_at(plant, 120) == fresh
     assert plant._schedule.sensing == ((), ())
     if bench.robot.faults[kind].touches != "sensing":
@@ -142,10 +144,10 @@ def test_the_condition_is_a_fresh_one_before_and_after(case, stage):
 def condition_at(plant, step):
     condition = plant.condition()
     plant._schedule.act(condition, step)
-    return condition_of(condition)
+    return slots_of(condition)
 
 
-def condition_of(condition):
+def slots_of(condition):
     slots = [slot for base in type(condition).__mro__ for slot in getattr(base, "__slots__", ())]
     return {slot: getattr(condition, slot) for slot in slots}
 
@@ -218,7 +220,7 @@ def test_a_ramp_is_half_way_at_its_half(case):
         return np.concatenate([np.ravel(np.array(v, float)) for v in condition_at(plant, step).values()])
 
     step = 99  # the hundredth step of the fault
-    healthy = np.concatenate([np.ravel(np.array(v, float)) for v in condition_of(plant.condition()).values()])
+    healthy = np.concatenate([np.ravel(np.array(v, float)) for v in slots_of(plant.condition()).values()])
     assert numbers(200, step) == pytest.approx(0.5 * (healthy + numbers(0, step)), nan_ok=True)
     assert np.array_equal(numbers(100, step), numbers(0, step), equal_nan=True)
 
@@ -229,8 +231,7 @@ def test_a_ramp_grows_to_the_full_fault(quadrotor):
         plant = quadrotor.plant
         plant.reset(chosen, 0)
         plant._step = step
-        plant._change()
-        return plant._force[0]
+        return condition_of(plant).force_n[0]
 
     assert [force(20, s) for s in (9, 10, 19, 29, 60, 99, 100)] == [0.0, 0.05, 0.5, 1.0, 1.0, 1.0, 0.0]
     assert [force(0, s) for s in (9, 10, 99, 100)] == [0.0, 1.0, 1.0, 0.0]

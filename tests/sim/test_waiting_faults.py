@@ -7,7 +7,7 @@ import pytest
 
 from healing_runtime.core.records import FaultSpec
 
-from .conftest import CARTPOLE, QUADROTOR
+from .conftest import CARTPOLE, QUADROTOR, condition_of
 
 TICKS, ONSET = 96, 40
 KINDS = {
@@ -103,8 +103,7 @@ def test_the_ramp_counts_from_the_onset_and_the_end_is_where_the_file_says(plant
             plant.begin(0)
         plant.apply(actions(QUADROTOR)[tick])
         plant.step()
-        plant._change()
-        forces.append(plant._force[0])
+        forces.append(condition_of(plant).force_n[0])
     assert forces[:20] == [0.0] * 20
     # After one period of five steps the sixth step of the ramp is due.
     assert forces[20] == pytest.approx(0.6 * force) and forces[21:47] == pytest.approx([force] * 26)

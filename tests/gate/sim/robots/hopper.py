@@ -55,6 +55,9 @@ class Hopper:
     def truth(self):
         return self._state.copy()
 
+    def sample(self):
+        return np.concatenate([self._state, self._state])
+
     def apply(self, action):
         self._thrust = float(action[0])
 

@@ -1,0 +1,59 @@
+"""One kernel where a program only writes elements, many where it asks for more."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import export, lax
+
+from healing_runtime.compile import kernels
+
+ROW = jax.ShapeDtypeStruct((8,), jnp.float32)
+MORE = {
+    "a loop": lambda x: lax.fori_loop(0, 8, lambda i, c: 0.5 * c, x),
+    "an index that is data": lambda x: x[jnp.argmax(x)],
+    "a write where data says": lambda x: x.at[jnp.argmax(x)].set(0.0),
+    "a product of matrices": lambda x: jnp.outer(x, x) @ x,
+    "an order": jnp.sort,
+}
+
+
+def exported(function, platform="cpu"):
+    return export.export(jax.jit(function), platforms=[platform])(ROW)
+
+
+def test_sums_and_choices_only_write_elements():
+    assert kernels.emitted_whole(exported(lambda x: jnp.where(x > jnp.min(x), jnp.sin(x) + jnp.sum(x), -x)))
+
+
+@pytest.mark.parametrize("what", MORE)
+def test_what_asks_for_more_is_not_taken_for_one_kernel(what):
+    assert not kernels.emitted_whole(exported(MORE[what]))
+
+
+def test_another_device_is_not_asked_for_what_the_cpu_can():
+    assert not kernels.emitted_whole(exported(jnp.sin, "cuda"))
+
+
+@pytest.mark.parametrize("lanes", [4, 33, 200])
+def test_a_batch_is_one_kernel_however_many_lanes_it_has(lanes):
+    def tick(params, memory, sample):
+        worst = jnp.minimum(memory, jnp.min(sample, axis=1) * params)
+        return worst, jnp.stack([jnp.sum(sample, axis=1), worst], axis=1)
+
+    memory, sample = np.zeros(lanes, np.float32), np.ones((lanes, 40), np.float32)
+    compiled = kernels.compiled(tick, np.float32(2.0), memory, sample, one_kernel=True)
+    assert compiled.as_text().count("xla_cpu_small_call") == 1
+
+
+def test_where_one_kernel_cannot_be_written_the_usual_way_is_taken():
+    x = np.arange(4, dtype=np.float32)
+
+    def function(x, memory):
+        return memory.at[x.astype(jnp.int32)].add(x)
+
+    usual = kernels.compiled(function, x, x.copy(), one_kernel=True)
+    assert "xla_cpu_small_call" not in usual.as_text()
+    np.testing.assert_array_equal(usual(x, x.copy()), 2.0 * x)
