@@ -115,6 +115,10 @@ class Examiner:
             self._gate = policy.Gate(self.sandbox, context, self._kept, self._evidence, self._qualify)
         return self._gate
 
+    def close(self) -> None:
+        """Let go of the gate. They hold each other, and all that was flown lay about until a collection found it."""
+        self._gate = None
+
     def _qualify(self) -> tuple[Course, ...]:
         self._qualified = self.gate().qualify(self.regressions.courses())
         self.keep_regressions(self._qualified)

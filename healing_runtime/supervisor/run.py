@@ -91,6 +91,7 @@ class Run:
         finally:
             if self.brain is not None:
                 self.brain.close()
+            self.examiner.close()
             self.deck.plant.close()
 
     def _fly(self) -> tuple[str, ...]:
