@@ -23,6 +23,10 @@ VARIABLE = "HEALING_RUNTIME_CACHE"
 """Environment variable: a folder for the cache, or `off`."""
 
 LIMIT_BYTES = 256 << 20
+LIMIT_ENTRIES = 20_000
+"""To tidy up, all of them are looked at: a tenth of a second. A healed run leaves three small ones."""
+SHARE = 16
+"""A process tidies up when it has added a sixteenth of what may lie here, or of the entries that it found last."""
 MAX_ENTRY_BYTES = 32 << 20
 ABANDONED_S = 3600.0
 """Age at which a file that was never finished is taken for one whose writer is gone."""
@@ -38,6 +42,10 @@ class Usage(NamedTuple):
     bytes: int
 
 
+_ROOM: dict[tuple[int, int], Usage] = {}
+"""What this process may yet add to a folder, by device and inode, before it tidies up there; it uses one or two."""
+
+
 def place() -> Path | None:
     """The cache's folder: `HEALING_RUNTIME_CACHE`, else in the user's cache folder; None if it is off."""
     chosen = os.environ.get(VARIABLE, "")
@@ -50,7 +58,8 @@ class Cache:
     """Bytes by their hash, in one folder.
 
     The folder is made when something is stored; it must have an absolute path, be this user's and have mode 0700.
-    Several processes may use it at once. What was not used for longest goes when `limit_bytes` are reached.
+    Several processes may use it at once. What was not used for longest goes when `limit_bytes` or `LIMIT_ENTRIES` are
+    reached; each process sees that when it next tidies up, so for a while there may be a `SHARE` more from each.
     """
 
     def __init__(self, folder: Path, limit_bytes: int = LIMIT_BYTES) -> None:
@@ -66,7 +75,7 @@ class Cache:
                 raise OSError(f"a program has {len(data)} bytes, and at most {MAX_ENTRY_BYTES} are kept of one")
             with self._opened(make=True) as folder:
                 _write(folder, name, data)
-                self._prune(folder)
+                self._make_room(folder, len(data))
             return "sha256:" + name
         return None
 
@@ -135,22 +144,37 @@ class Cache:
         finally:
             os.close(descriptor)
 
-    def _prune(self, folder: int) -> None:
-        """Remove what nobody finished, then the longest unused until the rest fits."""
+    def _make_room(self, folder: int, added: int) -> None:
+        """Count what was added, and tidy up when it is time: not at each store, which looks at every entry."""
+        status = os.fstat(folder)
+        here = status.st_dev, status.st_ino
+        entries, size = _ROOM.get(here, (0, 0))
+        if entries < 1 or size < added:
+            left = self._prune(folder)
+            entries, size = left.entries // SHARE, self._limit // SHARE
+        _ROOM[here] = Usage(entries - 1, size - added)
+
+    def _prune(self, folder: int) -> Usage:
+        """Remove what nobody finished, then the longest unused until the rest fits; what is left."""
         now = time.time()
-        for used_s, _, name in _listed(folder):
+        files = []
+        for used_s, size, name in _listed(folder):
             if used_s > now:  # the clock jumped; left as it is, this would be the youngest for ever
+                used_s = now - 1.0
                 with contextlib.suppress(OSError):
-                    os.utime(name, (now - 1.0, now - 1.0), dir_fd=folder, follow_symlinks=False)
-        files = sorted(_listed(folder))
+                    os.utime(name, (used_s, used_s), dir_fd=folder, follow_symlinks=False)
+            files.append((used_s, size, name))
+        entries = sum(1 for *_, name in files if _NAME.match(name))
         total = sum(size for _, size, name in files if _NAME.match(name))
-        for used_s, size, name in files:
+        for used_s, size, name in sorted(files):
             if not _NAME.match(name):
                 if used_s < now - ABANDONED_S:
                     _remove(folder, name)
-            elif total > self._limit:
+            elif total > self._limit or entries > LIMIT_ENTRIES:
                 _remove(folder, name)
                 total -= size
+                entries -= 1
+        return Usage(entries, total)
 
 
 def _write(folder: int, name: str, data: bytes) -> None:

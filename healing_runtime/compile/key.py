@@ -40,9 +40,15 @@ def machine() -> dict[str, Any]:
     return {
         **fingerprint(),
         "device": [device.platform, device.device_kind, device.client.platform_version],
-        **{package: importlib.metadata.version(package) for package in _PACKAGES},
+        **_versions(),
         "code": code_sha256(_SOURCES),
     }
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """Looked up once, as those of the fingerprint: each look-up lists the folders that packages lie in."""
+    return {package: importlib.metadata.version(package) for package in _PACKAGES}
 
 
 @functools.cache

@@ -14,18 +14,16 @@ import os
 import select
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from pathlib import Path
 from typing import IO, Any
 
 from healing_runtime.core.errors import BudgetSpent, SandboxFailed, WorkerFailed
 from healing_runtime.sandbox import confinement, replies
 from healing_runtime.sandbox.leash import Leash
 from healing_runtime.sandbox.messages import FrameError, Job, Message, pack, unpack_answer
+from healing_runtime.sandbox.origin import Origin
 
 START_S = 60.0
 FORK_S = 30.0
@@ -33,25 +31,15 @@ FORK_S = 30.0
 EXIT_S = 5.0
 HANGING_UP_S = 1.0
 """How long a worker that closed its end may take to be gone."""
-_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "XLA_FLAGS")
-_FIXED = {
-    "HOME": "/nonexistent",
-    "JAX_PLATFORMS": "cpu",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-    "PYTHONNOUSERSITE": "1",
-}
 
 
 class Host:
     """One zygote process and the thread that keeps it."""
 
-    def __init__(self, modules: Sequence[str], path: Sequence[str]) -> None:
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
         self.dead = threading.Event()
         self.pid = 0
-        self._modules, self._path = modules, path
         self._greeted = threading.Event()
         self._greeting: dict[str, Any] = {}
         self._epitaph = ""
@@ -78,14 +66,10 @@ class Host:
                 self._end(replies.tail(log) or replies.status_in_words(process.wait()))
 
     def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        package_root = str(Path(__file__).resolve().parents[2])
-        environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | _FIXED
-        environment["PYTHONPATH"] = os.pathsep.join((*self._path, package_root))
         number = self._far_end.fileno()
-        command = [sys.executable, "-m", "healing_runtime.sandbox.zygote_main", str(number), str(os.getpid())]
         process = subprocess.Popen(
-            [*command, *self._modules],
-            env=environment,
+            self.origin.command(number),
+            env=dict(self.origin.environment),
             pass_fds=(number,),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -147,6 +131,12 @@ class Host:
             self.stop()
             raise SandboxFailed("the zygote cannot fork", "a module it imports starts threads")
         return confinement.describe(tuple(self._greeting["words"]))
+
+    @property
+    def idle(self) -> bool:
+        """Whether the zygote lives and has no worker."""
+        with self._lock:
+            return self._greeted.is_set() and not self.dead.is_set() and not self._exits
 
     def stop(self) -> None:
         """Close the control socket: the zygote kills its workers and goes; the keeper kills it if it does not."""
@@ -230,7 +220,7 @@ class Host:
             self._next_job += 1
             number = self._next_job
             self._exits[number] = exit_
-            limits = vars(job.limits) | {"readable": [*self._path, *job.limits.readable]}
+            limits = vars(job.limits) | {"readable": [*self.origin.path, *job.limits.readable]}
             request = {"fork": number, "limits": limits, "nproc": job.nproc}
             try:
                 socket.send_fds(self._control, [json.dumps(request).encode()], [far.fileno(), log])

@@ -17,6 +17,8 @@ from healing_runtime.core.errors import SandboxFailed
 from healing_runtime.sandbox.host import Host
 from healing_runtime.sandbox.leash import Leash
 from healing_runtime.sandbox.messages import Job, Limits, Message
+from healing_runtime.sandbox.origin import Origin
+from healing_runtime.sandbox.spare import Spare
 
 __all__ = ["DEFAULT_MODULES", "Job", "Limits", "Message", "Sandbox"]
 
@@ -42,10 +44,15 @@ class Sandbox:
         workers: jobs that run at the same time, 1 to `MOST_WORKERS`; more wait in line. ValueError for another number.
         modules: what the zygote imports before the first fork; a module's `warm_up()` is called if it has one.
         path: folders put on the workers' import path, in front.
+        spare: where to look for a zygote before one is started, and where to leave it if it is idle at the end.
     """
 
     def __init__(
-        self, workers: int = 2, modules: Sequence[str] = DEFAULT_MODULES, path: Sequence[str | Path] = ()
+        self,
+        workers: int = 2,
+        modules: Sequence[str] = DEFAULT_MODULES,
+        path: Sequence[str | Path] = (),
+        spare: Spare | None = None,
     ) -> None:
         if not 1 <= workers <= MOST_WORKERS:
             raise ValueError(f"a sandbox has 1 to {MOST_WORKERS} workers, not {workers}.")
@@ -53,8 +60,10 @@ class Sandbox:
         self._modules = tuple(modules)
         self._path = tuple(str(Path(p).resolve()) for p in path)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="sandbox-job")
+        self._spare = spare
         self._deadline_s = math.inf
         self._lock = threading.Lock()
+        self._jobs = 0
         self._host: Host | None = None
         self._closed = False
 
@@ -91,12 +100,18 @@ class Sandbox:
         return self.submit(job).result()
 
     def close(self) -> None:
-        """Kill everything: jobs in flight fail with `SandboxFailed`, waiting ones are cancelled. Idempotent."""
+        """Kill everything: jobs in flight fail with `SandboxFailed`, waiting ones are cancelled. Idempotent.
+
+        A zygote without jobs is left where there is room for a spare one.
+        """
         with self._lock:
             self._closed = True
             host, self._host = self._host, None
+            spare = self._spare if self._jobs == 0 else None
         self._pool.shutdown(wait=False, cancel_futures=True)
-        if host is not None:
+        if host is not None and host.idle and spare is not None:
+            spare.leave(host)
+        elif host is not None:
             host.stop()
         self._pool.shutdown(wait=True)
 
@@ -119,15 +134,25 @@ class Sandbox:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _live_host(self) -> Host:
+    def _live_host(self, *, job: bool = False) -> Host:
         with self._lock:
             if self._closed:
                 raise SandboxFailed("the sandbox is closed")
             if self._host is None or self._host.dead.is_set():
-                self._host = Host(self._modules, self._path)
+                origin = Origin.here(self._modules, self._path)
+                waiting = None if self._spare is None else self._spare.take(origin)
+                self._host = waiting or Host(origin)
+            self._jobs += job
             return self._host
 
     def _perform(self, job: Job, leash: Leash) -> Message:
-        host = self._live_host()
-        host.ready(leash)
-        return host.perform(job, leash)
+        host = self._live_host(job=True)
+        try:
+            host.ready(leash)
+            return host.perform(job, leash)
+        except SandboxFailed:
+            self._spare = None  # a zygote that failed once is not handed on
+            raise
+        finally:
+            with self._lock:
+                self._jobs -= 1

@@ -26,6 +26,7 @@ from healing_runtime.gate.standing import Find, nothing_kept
 from healing_runtime.gate.trials import resume_ticks
 from healing_runtime.repair.repair import Repaired
 from healing_runtime.repair.request import brain_seed
+from healing_runtime.sandbox.spare import SPARE
 from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.supervisor.deck import Deck
 from healing_runtime.supervisor.preparation import Prepared
@@ -63,8 +64,8 @@ class Examiner:
 
     @staticmethod
     def workers() -> Sandbox:
-        """The sandbox of a run."""
-        return Sandbox(WORKERS)
+        """The sandbox of a run. Runs of one process that follow each other share a zygote, and no worker."""
+        return Sandbox(WORKERS, spare=SPARE)
 
     def admit(self) -> ProgramBlob:
         """The initial controller's program: syntax, trace, passes, export, build."""
@@ -113,6 +114,10 @@ class Examiner:
             context = dataclasses.replace(self.context, examined=spent)
             self._gate = policy.Gate(self.sandbox, context, self._kept, self._evidence, self._qualify)
         return self._gate
+
+    def close(self) -> None:
+        """Let go of the gate. They hold each other, and all that was flown lay about until a collection found it."""
+        self._gate = None
 
     def _qualify(self) -> tuple[Course, ...]:
         self._qualified = self.gate().qualify(self.regressions.courses())

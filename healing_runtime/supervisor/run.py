@@ -68,6 +68,7 @@ class Run:
             raise
         finally:
             self.repairing.close()
+            self.examiner.close()
             self.deck.plant.close()
 
     def _told(self) -> RunResult:

@@ -225,6 +225,36 @@ def test_what_was_never_finished_goes_when_its_writer_is_gone(kept):
     assert not left.exists() and fresh.exists()
 
 
+def test_no_more_entries_are_kept_than_can_be_looked_at(cache, monkeypatch):
+    monkeypatch.setattr(caches, "LIMIT_ENTRIES", 5)
+    names = [cache.store(bytes([i])) for i in range(9)]
+    for age, name in enumerate(reversed(names[4:])):
+        file = cache.folder / name.removeprefix("sha256:")
+        os.utime(file, (file.stat().st_mtime - 100 * age,) * 2)
+    new = cache.store(b"new")
+    assert [cache.fetch(name) is not None for name in (*names[4:], new)] == [False, True, True, True, True, True]
+    assert cache.usage().entries == 5
+
+
+def test_many_entries_are_not_looked_at_at_each_store(tmp_path, monkeypatch):
+    looked, listed = [], caches._listed
+    monkeypatch.setattr(caches, "_listed", lambda folder: looked.append(1) or listed(folder))
+    cache = Cache(tmp_path / "c", limit_bytes=40_000)
+    for i in range(320):
+        cache.store(b"%100d" % i)
+    looked.clear()
+    for i in range(320, 400):
+        assert Cache(cache.folder, 40_000).store(b"%100d" % i), "another object of the process knows it, too"
+    assert 3 <= len(looked) <= 5
+    for i in range(400, 900):
+        cache.store(b"%100d" % i)
+        assert len(list(cache.folder.iterdir())) <= 400 * (1 + 1 / caches.SHARE)
+    looked.clear()
+    for i in range(10):
+        cache.store(b"%2600d" % i)
+    assert len(looked) == 10, "each is more than a sixteenth of what may lie here"
+
+
 def test_what_is_too_large_is_not_kept(cache, monkeypatch):
     monkeypatch.setattr(caches, "MAX_ENTRY_BYTES", 1_000)
     assert cache.store(DATA) is None

@@ -1,17 +1,27 @@
 """Runs that meet what a run before them healed: offered, judged again, recorded, replayed, and worth nothing edited."""
 
+import gc
 import json
+import os
 import re
 import shutil
 import sqlite3
+import tempfile
+from collections import Counter
 from pathlib import Path
 
+import jax
+import psutil
+import pybullet
 import pytest
 
 from healing_runtime import workspace
 from healing_runtime.core.codec import digest
 from healing_runtime.gate.evidence import SEAL, seal_of
 from healing_runtime.ledger.store import Ledger
+from healing_runtime.loop.recorder import Recorder
+from healing_runtime.supervisor.examiner import Examiner
+from healing_runtime.supervisor.memoir import Memoir
 from healing_runtime.supervisor.replay import replay
 from healing_runtime.supervisor.runtime import Runtime
 
@@ -133,3 +143,52 @@ def test_evidence_that_only_the_ledger_knows_is_none(ledger, home, nobody, monke
     assert (evidence["policy"], evidence["stands_on"]) == ("full", "")
     flights = evidence["stages"][-1]["facts"]
     assert flights["neighbourhood"]["flown"] == flights["neighbourhood"]["needed"] > 8
+
+
+# ---------------------------------------------------------------- a process that heals again and again
+def ours(*kinds):
+    """Objects of the runtime's own types and the robots', or those of some kinds."""
+    found = (type(thing) for thing in gc.get_objects())
+    own = (kind for kind in found if str(kind.__module__).startswith(("healing_runtime.", "_healing_sim")))
+    return Counter(kind.__qualname__ for kind in own if not kinds or kind in kinds)
+
+
+def held():
+    """What a process could hold more of after each run."""
+    process = psutil.Process()
+    return {
+        "open files": process.num_fds(),
+        "threads": process.num_threads(),
+        "children": len(process.children(recursive=True)),
+        "temporary files": len(os.listdir(tempfile.gettempdir())),
+        "worlds": sum(pybullet.isConnected(client) for client in range(1024)),
+        "executables": len(jax.local_devices()[0].client.live_executables()),
+        "arrays": len(jax.live_arrays()),
+    }
+
+
+def test_a_process_holds_no_more_after_each_heal(ledger, home, nobody, tmp_path, monkeypatch):
+    """What belongs to one run is let go of at its end, without a collection; nothing else grows from heal to heal."""
+
+    def heal():
+        result = Runtime(SCENARIO, brain=nobody, workspace=home, out=ledger).run()
+        assert attempts(result) == [("memory", "accepted", "flights")]
+
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    for _ in range(2):  # what is kept once for all is there after these
+        heal()
+    gc.collect()
+    gc.disable()
+    try:
+        before, kinds = held(), ours()
+        for _ in range(2):
+            heal()
+        of_a_run = ours(Runtime, Examiner, Memoir, Recorder)
+        after = held()
+    finally:
+        gc.enable()
+    gc.collect()
+    assert after == before
+    assert ours() - kinds == Counter()
+    assert of_a_run == ours(Runtime, Examiner, Memoir, Recorder), "they waited for a collection"
