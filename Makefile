@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHON
 
-.PHONY: help demo test test-slow wheel lint format bench picture clean
+.PHONY: help demo test suite test-slow wheel lint format bench picture clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,14 +30,17 @@ demo: $(STAMP)
 	@$(BIN)/python tools/demo.py
 
 test: $(STAMP)
+	@$(MAKE) --no-print-directory -j 2 suite wheel
+
+suite: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
-	$(BIN)/python tools/wheel_check.py
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 
+# Beside the tests: it takes what they leave of two cores, and keeps none of them from its time.
 wheel: $(STAMP)
-	$(BIN)/python tools/wheel_check.py
+	nice $(BIN)/python tools/wheel_check.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -19,3 +20,11 @@ atexit.register(shutil.rmtree, _scratch, ignore_errors=True)
 os.environ[VARIABLE] = str(_scratch / "executables")
 settings.register_profile("project", deadline=None, derandomize=True, max_examples=50, database=None)
 settings.load_profile("project")
+
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Ten thousand tests are there to stay: nothing of them is garbage, and no collection looks at them again."""
+    gc.freeze()
+    gc.enable()

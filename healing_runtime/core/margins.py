@@ -8,6 +8,7 @@ Boolean track of assertions.md.
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -22,14 +23,14 @@ class Margin(NamedTuple):
     ok: Array
 
 
-def less(a: ArrayLike, b: ArrayLike) -> Margin:
-    """`a < b`, margin b - a."""
-    return Margin(jnp.subtract(b, a), jnp.less(a, b))
+def less(a: ArrayLike, b: ArrayLike, xp: ModuleType = jnp) -> Margin:
+    """`a < b`, margin b - a; computed by `xp`, which may be NumPy."""
+    return Margin(xp.subtract(b, a), xp.less(a, b))
 
 
-def less_equal(a: ArrayLike, b: ArrayLike) -> Margin:
-    """`a <= b`, margin b - a."""
-    return Margin(jnp.subtract(b, a), jnp.less_equal(a, b))
+def less_equal(a: ArrayLike, b: ArrayLike, xp: ModuleType = jnp) -> Margin:
+    """`a <= b`, margin b - a; computed by `xp`, which may be NumPy."""
+    return Margin(xp.subtract(b, a), xp.less_equal(a, b))
 
 
 def equal_within(a: ArrayLike, b: ArrayLike, tolerance: ArrayLike) -> Margin:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import math
 
-from scipy.special import betaincinv
-
 EXAMINATIONS = 2
 """How often an incident may be examined on fresh neighbours, each time at its share of the error (Bonferroni)."""
 
@@ -17,6 +15,8 @@ def lower_bound(passed: int, samples: int, confidence: float) -> float:
     The probability of `passed` or more passes in `samples`, were the rate at the bound, is 1 - confidence. (Clopper and
     Pearson, Biometrika 26, 1934; as a quantile of the Beta distribution.)
     """
+    from scipy.special import betaincinv  # most of what imports this module never counts, and scipy takes its time
+
     if not 0 <= passed <= samples:
         raise ValueError(f"{passed} passes of {samples}")
     return 0.0 if passed == 0 else float(betaincinv(passed, samples - passed + 1, 1.0 - confidence))

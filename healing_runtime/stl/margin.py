@@ -9,6 +9,7 @@ leave this package.
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -36,17 +37,17 @@ class Span(NamedTuple):
         return Span(-self.hi, -self.lo)
 
 
-def key(margin: margins.Margin) -> Array:
+def key(margin: margins.Margin, xp: ModuleType = jnp) -> Array:
     """Margin with its Boolean track -> key. NaN stays NaN."""
-    tiny = jnp.finfo(margin.rho.dtype).tiny
-    at_zero = jnp.where(margin.ok, tiny, -tiny).astype(margin.rho.dtype)
-    return jnp.where(margin.rho == 0, at_zero, margin.rho)
+    tiny = xp.finfo(margin.rho.dtype).tiny
+    at_zero = xp.where(margin.ok, tiny, -tiny).astype(margin.rho.dtype)
+    return xp.where(margin.rho == 0, at_zero, margin.rho)
 
 
-def flag_key(value: Array) -> Array:
+def flag_key(value: Array, xp: ModuleType = jnp) -> Array:
     """Boolean signal -> plus or minus infinity; NaN stays NaN."""
-    infinity = jnp.asarray(jnp.inf, value.dtype)
-    return jnp.where(jnp.isnan(value), value, jnp.where(value > 0.5, infinity, -infinity))
+    infinity = xp.asarray(xp.inf, value.dtype)
+    return xp.where(xp.isnan(value), value, xp.where(value > 0.5, infinity, -infinity))
 
 
 def rho(key: Array) -> Array:

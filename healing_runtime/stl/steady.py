@@ -1,5 +1,6 @@
 """The search for one sample of the signals that grants a set of wishes; deterministic, and checked by evaluation.
 
+NumPy evaluates, as each formula is asked once: to compile every operation in it would take a hundred times longer.
 Where each comparison turns is found by secants along every signal, exactly for what is linear in it. Tried are, in this
 order: the sample best for the hopes signal by signal, then combinations of values on either side of the turning points.
 """
@@ -11,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from healing_runtime.core.signals import SignalTable
@@ -30,7 +30,7 @@ from healing_runtime.stl.formula import (
 from healing_runtime.stl.formula import atoms as atoms_of
 
 BLOCK = 512
-"""Samples are evaluated in blocks of one size, so that every primitive is compiled once."""
+"""So many samples are evaluated at a time: the search may end with the first of them."""
 COMBINATIONS = 4 * BLOCK
 PASSES = 3
 
@@ -66,7 +66,7 @@ def search(
         for block in _blocks(samples):
             found = passes(block, np.float32)
             if found.any():
-                with jax.enable_x64(True):
+                with jax.enable_x64(True):  # for what JAX computes of numbers alone, see `atoms.value`
                     found &= passes(block, np.float64)
             if found.any():
                 return dict(zip(columns, block[np.argmax(found)].tolist(), strict=True))
@@ -79,27 +79,20 @@ def _columns(reference: Reference) -> Iterator[Column]:
 
 
 def _blocks(samples: np.ndarray) -> Iterator[np.ndarray]:
-    """The last one is filled up with repetitions."""
-    for start in range(0, len(samples), BLOCK):
-        yield np.resize(samples[start : start + BLOCK], (BLOCK, samples.shape[1]))
+    return (samples[start : start + BLOCK] for start in range(0, len(samples), BLOCK))
 
 
 def _keys(known: Sequence[Atom], columns: Sequence[Column], block: np.ndarray) -> dict[Atom, np.ndarray]:
-    """Keys of the atoms over one block."""
+    """Keys of the atoms over some samples, in their dtype."""
     at = {column: i for i, column in enumerate(columns)}
 
-    def read(reference: Reference) -> jax.Array:
-        found = [jnp.asarray(block[:, at[column]]) for column in _columns(reference)]
-        return jnp.stack(found, -1) if reference.size else found[0]
+    def read(reference: Reference) -> Any:
+        found = [block[:, at[column]] for column in _columns(reference)]
+        return np.stack(found, -1) if reference.size else found[0]
 
-    like = jnp.zeros((BLOCK,), block.dtype)
-    return {atom: np.asarray(atoms.key(atom, read, like)) for atom in known}
-
-
-def _all_keys(known: Sequence[Atom], columns: Sequence[Column], samples: np.ndarray) -> dict[Atom, np.ndarray]:
-    """Keys of the atoms over any number of samples."""
-    parts = [_keys(known, columns, block.astype(np.float32)) for block in _blocks(samples)]
-    return {atom: np.concatenate([part[atom] for part in parts])[: len(samples)] for atom in known}
+    like: Any = np.zeros(len(block), block.dtype)
+    with np.errstate(all="ignore"):  # what is no number is invalid, and so is the sample
+        return {atom: np.asarray(atoms.key(atom, read, like, np)) for atom in known}
 
 
 # ---------------------------------------------------------------- values to choose from
@@ -107,7 +100,7 @@ def _choices(known: Sequence[Atom], columns: Sequence[Column], table: SignalTabl
     """For every column values on either side of each point at which a comparison may turn, within its limits."""
     turning: dict[Column, set[float]] = {column: {0.0} for column in columns}
     steps = np.vstack([np.zeros((1, len(columns))), np.eye(len(columns))])
-    keys = _all_keys(known, columns, steps)
+    keys = _keys(known, columns, steps.astype(np.float32))
     for atom in known:
         if isinstance(atom, Flag):
             turning[next(_columns(atom.signal))].add(0.5)
@@ -171,7 +164,7 @@ def _better(
     starts = np.cumsum([0, *(1 + len(values) for values in choices)])
     for column, values in enumerate(choices):
         rows[starts[column] + 1 : starts[column + 1], column] = values
-    keys = _all_keys(known, columns, rows)
+    keys = _keys(known, columns, rows.astype(np.float32))
     score = np.sum([keys[atom] > 0 if wanted else keys[atom] < 0 for atom, wanted in hopes], 0)
     best = [starts[i] + np.argmax(score[starts[i] : starts[i + 1]]) for i in range(len(choices))]
     return rows[best, range(len(choices))]

@@ -22,18 +22,20 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from healing_runtime.core.signals import SignalTable
 from healing_runtime.stl.formula import Apply, Atom, Formula
+from healing_runtime.stl.lattice import EXACT
 from healing_runtime.stl.margin import Span
 from healing_runtime.stl.operators import OPERATORS
 from healing_runtime.stl.steady import Wish, search
 from healing_runtime.stl.ticks import looks_ahead, ticks_of
 
 _INFINITY = np.inf
+_NUMPY = EXACT._replace(lesser=np.minimum, greater=np.maximum)  # pyright: ignore[reportArgumentType]
 _TURNED: Mapping[str, tuple[bool, ...]] = {
     **dict.fromkeys(("always", "eventually", "historically", "once", "held_for", "prev", "rise"), (False,)),
     **dict.fromkeys(("and", "or", "until", "since"), (False, False)),
@@ -113,15 +115,16 @@ def _is(wanted: bool, span: Span) -> np.ndarray:
 def _held(leaf: Formula, keys: Mapping[Atom, np.ndarray]) -> Span:
     """Bounds of a leaf in each tick in which a sample is held, from the first on, whatever came before it."""
     if not isinstance(leaf, Apply):
-        return Span.exact(jnp.asarray(keys[leaf]))  # pyright: ignore[reportArgumentType]
+        return Span.exact(keys[leaf])  # pyright: ignore[reportArgumentType]
     spans = [_held(argument, keys) for argument in leaf.arguments]
     connect = OPERATORS[leaf.operator].connect
-    return _after_anything(leaf, *spans) if connect is None else connect(*spans)
+    return _after_anything(leaf, *spans) if connect is None else connect(*spans, lattice=_NUMPY)
 
 
 def _after_anything(leaf: Apply, p: Span, q: Span | None = None) -> Span:
     """A past operator, of which only the argument's value now is known."""
-    lo, hi = jnp.full_like(p.lo, -_INFINITY), jnp.full_like(p.hi, _INFINITY)
+    lo: Any = np.full_like(p.lo, -_INFINITY)
+    hi: Any = np.full_like(p.hi, _INFINITY)
     window = ticks_of(leaf)
     now = window is None or window[0] == 0  # whether the window holds the present sample
     match leaf.operator:
@@ -130,7 +133,7 @@ def _after_anything(leaf: Apply, p: Span, q: Span | None = None) -> Span:
         case "once" if now:
             return Span(p.lo, hi)
         case "since" if q is not None:
-            return Span(q.lo, jnp.maximum(p.hi, q.hi)) if now else Span(lo, p.hi)
+            return Span(q.lo, _NUMPY.greater(p.hi, q.hi)) if now else Span(lo, p.hi)
         case "rise":
             return Span(lo, p.hi)
         case "fall":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,7 +36,7 @@ _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """A YAML file as plain values, with the place of each.
+    """A YAML file as plain values, with the place of each; shared by all who read the file, so nobody changes one.
 
     `marks` maps a key path (`("faults", 0, "kind")`) to the line and column of its value, `key_marks` to those of its
     key; both count from 1. The value of a scalar starts at the first character of its content: behind the quote, or
@@ -103,7 +104,13 @@ def display(path: Path) -> str:
 def read_document(path: Path) -> Document:
     """Read and parse a YAML file. Raises as `read_text` and `parse_document`."""
     text, sha256 = read_text(path)
-    return parse_document(text, path=display(path), sha256=sha256)
+    return _parsed(text, display(path), sha256)
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(text: str, path: str, sha256: str) -> Document:
+    """One file is asked for again and again: every scenario of a robot names the same assertions."""
+    return parse_document(text, path=path, sha256=sha256)
 
 
 def parse_document(text: str, *, path: str, sha256: str | None = None) -> Document:

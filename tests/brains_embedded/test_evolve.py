@@ -1,9 +1,12 @@
 """The strategy on functions whose answer is known."""
 
+from pathlib import Path
+
+import cmaes
 import numpy as np
 import pytest
 
-from healing_runtime.brains.embedded import evolve
+from healing_runtime.brains.embedded import evolve, strategy
 from healing_runtime.brains.embedded.budget import Budget
 from healing_runtime.brains.embedded.score import Score
 
@@ -71,3 +74,9 @@ def test_it_stops_a_little_after_success():
 def test_nothing_to_move_is_one_evaluation():
     members, spent = evolve.search(bowl(np.zeros(0)), 0, seed=0, budget=Budget())
     assert (len(members), spent) == (1, 1)
+
+
+def test_the_strategy_is_the_packages_own_alone_and_as_a_whole(monkeypatch):
+    assert strategy.CMA.tell.__code__.co_filename == cmaes.CMA.tell.__code__.co_filename
+    monkeypatch.setattr(Path, "is_file", lambda path: False)
+    assert strategy._strategy() is cmaes.CMA

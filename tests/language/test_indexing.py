@@ -32,28 +32,52 @@ def numpy(array, index):
     return found if found.size else None
 
 
+ANY_INDEX = given(SHAPE, st.lists(PART, min_size=1, max_size=4).map(tuple))
+
+
+def counted(shape):
+    return np.arange(float(np.prod(shape)), dtype=np.float32).reshape(shape)
+
+
 @settings(max_examples=400, deadline=None)
-@given(SHAPE, st.lists(PART, min_size=1, max_size=4).map(tuple))
-def test_reading_is_numpys(shape, index):
-    array = np.arange(float(np.prod(shape)), dtype=np.float32).reshape(shape)
-    expected = numpy(array, index)
+@ANY_INDEX
+def test_what_does_not_exist_is_refused_and_nothing_else(shape, index):
+    """Without a compilation: JAX is asked for nothing that exists."""
+    array = counted(shape)
+    expected, ours = numpy(array, index), jnp.asarray(array)
     if expected is None:
         with pytest.raises((Mistake, IndexError)):
-            item(jnp.asarray(array), index)
+            item(ours, index)
+        with pytest.raises((Mistake, IndexError)):
+            item(ours.at, index).set(1.0)
     else:
+        np.testing.assert_array_equal(item(array, index), expected)
+        item(ours.at, index)
+
+
+def reads(shape, index):
+    array = counted(shape)
+    expected = numpy(array, index)
+    if expected is not None:
         np.testing.assert_array_equal(item(jnp.asarray(array), index), expected)
 
 
-@settings(max_examples=200, deadline=None)
-@given(SHAPE, st.lists(PART, min_size=1, max_size=3).map(tuple))
-def test_writing_is_numpys(shape, index):
+def writes(shape, index):
     array = np.zeros(shape, np.float32)
-    if numpy(array, index) is None:
-        with pytest.raises((Mistake, IndexError)):
-            item(jnp.asarray(array).at, index).set(1.0)
-    else:
+    if numpy(array, index) is not None:
         array[index] = 1.0
         np.testing.assert_array_equal(item(jnp.zeros(shape).at, index).set(1.0), array)
+
+
+@pytest.mark.parametrize("does", [reads, writes])
+def test_what_exists_is_numpys(does):
+    settings(max_examples=60)(ANY_INDEX(does))()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("does", [reads, writes])
+def test_what_exists_is_numpys_at_every_shape(does):
+    settings(max_examples=400)(ANY_INDEX(does))()
 
 
 def test_indices_that_are_data_are_left_alone():

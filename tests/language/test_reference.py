@@ -120,7 +120,7 @@ def check(seed, table):
     return [compare(text, writer.contract, traced, tick, *inputs(1000 * seed + n, n == 3)) for n in range(5)]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**31))
 def test_the_compiled_tick_agrees_with_numpy(table, seed):
     check(seed, table)

@@ -52,3 +52,14 @@ def test_importing_the_package_and_asking_for_help_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_what_every_flight_and_every_zygote_starts_with_loads_none_of_scipys_large_packages():
+    code = (
+        "import importlib, sys; from healing_runtime.sandbox.zygote import DEFAULT_MODULES;"
+        "names = (*DEFAULT_MODULES, 'healing_runtime.app.check', 'healing_runtime.app.flights');"
+        "[importlib.import_module(name) for name in names];"
+        "print(sorted({'scipy.special', 'scipy.stats', 'scipy.optimize', 'scipy.linalg'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -65,7 +65,8 @@ class Hangar:
         files = tuple(self.home.assertion_file(name) for name in scenario.assertions)
         requirements = stl.bind(files, table, scenario.control_hz)
         exported = export.export_controller(traced, None, scenario.control_hz)
-        return programs.load(programs.build(exported, requirements, table, scenario.control_hz))
+        blob = programs.build(exported, requirements, table, scenario.control_hz, one_kernel=True)
+        return programs.load(blob)
 
     def passed(self, scenario: Scenario, samples: int, path: str, changed: Mapping[str, float] | None = None) -> int:
         """How many of the scenario's drawn neighbours end well."""

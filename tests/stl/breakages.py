@@ -302,14 +302,14 @@ BREAKAGES = {
     ],
     "margin": [
         # Strictness at zero: exchanged, forgotten, and left in what is told.
-        ("jnp.where(margin.ok, tiny, -tiny)", "jnp.where(margin.ok, -tiny, tiny)", "both"),
-        ("jnp.where(margin.rho == 0, at_zero, margin.rho)", "margin.rho", "both"),
+        ("xp.where(margin.ok, tiny, -tiny)", "xp.where(margin.ok, -tiny, tiny)", "both"),
+        ("xp.where(margin.rho == 0, at_zero, margin.rho)", "margin.rho", "both"),
         ("jnp.where(jnp.abs(key) == jnp.finfo(key.dtype).tiny, jnp.zeros_like(key), key)", "key", "both"),
         ("value > 0.5", "value < 0.5", "both"),
         # NaN becomes false.
         (
-            "jnp.where(jnp.isnan(value), value, jnp.where(value > 0.5, infinity, -infinity))",
-            "jnp.where(value > 0.5, infinity, -infinity)",
+            "xp.where(xp.isnan(value), value, xp.where(value > 0.5, infinity, -infinity))",
+            "xp.where(value > 0.5, infinity, -infinity)",
             "both",
         ),
         ("Span(-self.hi, -self.lo)", "Span(-self.lo, -self.hi)", "offline"),

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from cmaes import CMA
 
 from healing_runtime.brains.embedded.budget import Budget
 from healing_runtime.brains.embedded.score import Score
 from healing_runtime.brains.embedded.space import LOG_STEP
+from healing_runtime.brains.embedded.strategy import CMA
 
 # A single number is tried at these factors, and with its sign turned.
 FACTORS = (0.25, 0.5, 2.0, 4.0)
