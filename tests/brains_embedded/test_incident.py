@@ -1,11 +1,14 @@
 """What the log says about what may be wrong."""
 
+import jax
 import numpy as np
 import pytest
 
+from healing_runtime.brains.embedded.budget import Budget
+from healing_runtime.brains.embedded.draws import Draws
 from healing_runtime.brains.embedded.incident import suspects
 from healing_runtime.brains.embedded.judge import Judge
-from healing_runtime.brains.embedded.rollout import Draws, Rollout
+from healing_runtime.brains.embedded.rollout import Rollout
 from healing_runtime.brains.embedded.task import task_of
 
 
@@ -18,9 +21,10 @@ def compiled(hopper):
 
 def logged(hopper, compiled, seed, strength):
     """A request whose log is one flight of the twin."""
-    task, _, rollout, judge = compiled
+    task, draws, rollout, judge = compiled
     ticks = np.arange(5, 36)
-    _, seen = rollout.recall(judge, task.parsed.params, np.array([seed]), np.array([strength]), ticks)
+    start = draws.draw(np.array([seed]), np.array([strength]))
+    _, seen = rollout.recall(judge, task.parsed.params, start, ticks)
     log = {name: tuple(map(float, seen[0, :, i])) for i, name in enumerate(task.table.observed.columns)}
     return hopper.request(hopper.too_fast, log_ticks=tuple(map(int, ticks)), log=log, trip_tick=35)
 
@@ -29,21 +33,45 @@ def logged(hopper, compiled, seed, strength):
 def test_suspects_weigh_what_the_logged_robot_weighed(hopper, compiled, seed):
     task, draws, rollout, judge = compiled
     mass = draws.draw(np.array([seed]), np.array([1.0]))[0][0]
-    found = suspects(logged(hopper, compiled, seed, 1.0), task, rollout, judge, draws=1536, keep=8)
-    masses, _ = draws.draw(found.seeds, found.strengths)
+    found = suspects(logged(hopper, compiled, seed, 1.0), task, rollout, judge, draws, Budget(draws=1536, suspects=8))
+    masses, _ = found.starts
     prior = hopper.mass_kg * 0.1 * 0.5
-    assert len(found.seeds) == 8
+    assert found.size == 8
     assert np.median(np.abs(masses - mass)) < 0.5 * max(prior, abs(mass - hopper.mass_kg))
 
 
 def test_without_a_log_nobody_is_suspected(hopper, compiled):
-    task, _, rollout, judge = compiled
-    assert len(suspects(hopper.request(hopper.too_fast), task, rollout, judge, draws=192, keep=8).seeds) == 0
+    task, draws, rollout, judge = compiled
+    assert (
+        suspects(hopper.request(hopper.too_fast), task, rollout, judge, draws, Budget(draws=192, suspects=8)).size == 0
+    )
 
 
 def test_halves_are_apart(hopper, compiled):
-    task, _, rollout, judge = compiled
-    found = suspects(logged(hopper, compiled, 3, 1.0), task, rollout, judge, draws=192, keep=8)
+    task, draws, rollout, judge = compiled
+    found = suspects(logged(hopper, compiled, 3, 1.0), task, rollout, judge, draws, Budget(draws=192, suspects=8))
     searched, validated = found.every(0, 2), found.every(1, 2)
-    assert not set(searched.seeds) & set(validated.seeds)
-    assert set(searched.window(1, 3).seeds) <= set(searched.seeds)
+    masses = [set(map(float, part.starts[0])) for part in (searched, validated, searched.window(1, 3))]
+    assert masses[0] and masses[1] and not masses[0] & masses[1]
+    assert masses[2] <= masses[0]
+
+
+def test_a_load_far_beyond_the_prior_is_found(hopper, compiled):
+    task, draws, rollout, judge = compiled
+    mass, start = draws.draw(np.array([0]), np.array([0.0]))
+    ticks = np.arange(5, 36)
+    _, seen = rollout.recall(judge, task.parsed.params, (1.9 * mass, start), ticks)
+    log = {name: tuple(map(float, seen[0, :, i])) for i, name in enumerate(task.table.observed.columns)}
+    request = hopper.request(hopper.too_fast, log_ticks=tuple(map(int, ticks)), log=log, trip_tick=35)
+    found = suspects(request, task, rollout, judge, draws, Budget(draws=192, suspects=8))
+    np.testing.assert_allclose(found.starts[0], 1.9 * mass[0], rtol=0.05)
+
+
+def test_a_strength_of_one_is_the_prior_and_more_goes_beyond(compiled):
+    task, draws, *_ = compiled
+    seeds = np.arange(400)
+    masses = [draws.draw(seeds, np.full(400, strength))[0] for strength in (0.5, 1.0, 4.0)]
+    key = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed))[0])(seeds)
+    np.testing.assert_allclose(masses[1], jax.vmap(lambda k: task.twin.draw(k, 1.0))(key), rtol=1e-6)
+    spread = [np.abs(m - draws.nominal[0]).max() for m in masses]
+    assert spread[0] < spread[1] < 0.5 * spread[2]

@@ -11,6 +11,8 @@ class Budget:
 
     Attributes:
         draws: flights of the failed controller from which the likeliest disturbances are picked.
+        crossings: rounds in which the nearest are crossed, where the prior alone explains too little.
+        children: flights of each of those.
         suspects: how many are kept; half of them are searched on, the other half validates.
         moved_flights: flights a candidate in the two generations that move one or two numbers.
         promising: of the moves of a single number, how many are tried in pairs.
@@ -27,6 +29,8 @@ class Budget:
     """
 
     draws: int = 768
+    crossings: int = 12
+    children: int = 192
     suspects: int = 48
     moved_flights: int = 8
     promising: int = 8

@@ -12,8 +12,8 @@ import numpy as np
 
 from healing_runtime.brains.embedded import identify
 from healing_runtime.brains.embedded.compiling import once
+from healing_runtime.brains.embedded.draws import Draws
 from healing_runtime.brains.embedded.families import FAMILIES, Brief, Family
-from healing_runtime.brains.embedded.rollout import Draws
 from healing_runtime.brains.embedded.task import Task
 from healing_runtime.brains.embedded.tuning import Structure, structure_of
 from healing_runtime.core.records import RepairRequest

@@ -29,8 +29,8 @@ MANY = 1000
 # Patches with more numbers than this are not made simpler by taking one back.
 SHORTEST = 5
 
-Fly = Callable[[Sequence[Any], np.ndarray, np.ndarray], Flights]
-"""(PARAMS trees, seeds, strengths) -> flights of every tree with every seed."""
+Fly = Callable[[Sequence[Any], np.ndarray, np.ndarray, Suspects], Flights]
+"""(PARAMS trees, seeds, strengths, suspects) -> flights of every tree from every draw, the suspects last."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Hardness(NamedTuple):
         seed: of draws and strategy.
         strength: the largest disturbance strength of the prior that is flown (1 is all of it).
         margin: scaled robustness asked for.
-        suspects: draws under which the failed controller flew as the log says.
+        suspects: disturbances under which the failed controller flew as the log says.
     """
 
     seed: int
@@ -135,11 +135,11 @@ def _flown(
     flights: int,
 ) -> list[Score]:
     """Scores of candidates that all meet the same disturbances: fresh draws of the prior, and suspects."""
-    fresh = flights - len(suspects.seeds)
-    seeds = np.concatenate([_seeds(hardness.seed, generation, fresh), suspects.seeds])
-    strengths = np.concatenate([np.linspace(0.0, hardness.strength, fresh), suspects.strengths])
+    fresh = flights - suspects.size
+    seeds, strengths = _seeds(hardness.seed, generation, fresh), np.linspace(0.0, hardness.strength, fresh)
     trees = [structure.space.params(structure.parsed.params, values) for values in candidates]
-    return score(fly(trees, seeds, strengths), task.trips, hardness.margin, len(trees), len(suspects.seeds))
+    flown = fly(trees, seeds, strengths, suspects)
+    return score(flown, task.trips, hardness.margin, len(trees), suspects.size)
 
 
 def _seeds(seed: int, generation: int, count: int) -> np.ndarray:
