@@ -99,7 +99,8 @@ class _Reach(NamedTuple):
 
     Attributes:
         down, up: how far the prior goes from the nominal value, at most.
-        movable: the leaves that are magnitudes. What differs between nominal robots, a time, is none.
+        movable: the leaves that are magnitudes. What differs between nominal robots (a time) is none, nor is what all
+            draws of a strength have in common (the strength itself).
     """
 
     nominal: list[Any]
@@ -118,11 +119,11 @@ def _reach(twin: Twin) -> _Reach:
 
     common, calm = at(1.0), at(0.0)
     away = [c - n for c, n in zip(common, calm, strict=True)]
-    movable = tuple(i for i, n in enumerate(calm) if not np.ptp(n) and np.any(away[i]))
+    movable = tuple(i for i, n in enumerate(calm) if not np.ptp(n) and np.ptp(common[i]))
     nominal, down, up = [n[0] for n in calm], [np.min(a) for a in away], [np.max(a) for a in away]
     times = BEYOND * np.isin(np.arange(len(calm)), movable)
-    low = [np.where(t, n + t * d, np.min(c)) for n, t, d, c in zip(nominal, times, down, common, strict=True)]
-    high = [np.where(t, n + t * u, np.max(c)) for n, t, u, c in zip(nominal, times, up, common, strict=True)]
+    low = [np.where(t, n + t * d, min(n, np.min(c))) for n, t, d, c in zip(nominal, times, down, common, strict=True)]
+    high = [np.where(t, n + t * u, max(n, np.max(c))) for n, t, u, c in zip(nominal, times, up, common, strict=True)]
     return _Reach(nominal, down, up, low, high, movable)
 
 
@@ -131,14 +132,13 @@ def _drawn(twin: Twin, reach: _Reach, key: Any, strength: Any) -> Any:
     prior = twin.draw(key, jnp.minimum(strength, 1.0))
     if not reach.movable:
         return prior
-    ordinary = jax.tree.leaves(twin.draw(key, jnp.minimum(strength, ORDINARY)))
+    ordinary, tree = jax.tree.flatten(twin.draw(key, jnp.minimum(strength, ORDINARY)))
     which, side = jax.random.split(jax.random.fold_in(key, 2))
     chosen = jnp.asarray(reach.movable)[jax.random.randint(which, (), 0, len(reach.movable))]
     upwards = jax.random.bernoulli(side)
-    leaves, tree = jax.tree.flatten(prior)
+    beyond = list(ordinary)
     for i in reach.movable:
         # What can go one way only goes that way.
         far = jnp.where((upwards & (reach.up[i] > 0.0)) | (reach.down[i] >= 0.0), reach.up[i], reach.down[i])
-        worse = jnp.asarray(reach.nominal[i] + strength * far, leaves[i].dtype)
-        leaves[i] = jnp.where(strength > 1.0, jnp.where(chosen == i, worse, ordinary[i]), leaves[i])
-    return jax.tree.unflatten(tree, leaves)
+        beyond[i] = jnp.where(chosen == i, reach.nominal[i] + strength * far, ordinary[i]).astype(ordinary[i].dtype)
+    return jax.tree.map(functools.partial(jnp.where, strength > 1.0), jax.tree.unflatten(tree, beyond), prior)

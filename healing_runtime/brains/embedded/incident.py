@@ -67,6 +67,18 @@ class _Flown(NamedTuple):
     explains: np.ndarray
 
 
+class _Near(NamedTuple):
+    """Of what was flown, the starts with their distances from the log."""
+
+    starts: Any
+    distances: np.ndarray
+    explains: np.ndarray
+
+    def nearest(self) -> np.ndarray:
+        """Rows, the nearest first."""
+        return np.argsort(self.distances, kind="stable")
+
+
 def suspects(
     request: RepairRequest, task: Task, original: Rollout, judge: Judge, draws: Draws, budget: Budget
 ) -> Suspects:
@@ -94,23 +106,23 @@ def suspects(
     def drawn(strengths: np.ndarray) -> _Flown:
         return fly(draws.draw(random.integers(2**32, size=len(strengths)), strengths))
 
-    def near(flown: _Flown) -> np.ndarray:
-        return _distances(flown.seen, logged[inside], weights)
-
-    def nearest(flown: _Flown) -> np.ndarray:
-        return np.argsort(near(flown), kind="stable")
+    def near(flown: _Flown, spread: _Spread) -> _Near:
+        return _Near(flown.starts, spread.distances(flown.seen, logged[inside], weights), flown.explains)
 
     flown = drawn(np.linspace(0.0, 1.0, budget.draws))
-    if np.count_nonzero(flown.explains) < budget.suspects or np.min(near(flown)) > STRANGE:
+    found = near(flown, _spread(flown.seen))
+    if np.count_nonzero(found.explains) < budget.suspects or np.min(found.distances) > STRANGE:
         flown = joined(flown, drawn(np.linspace(1.0, BEYOND, budget.draws + 1)[1:]))
+        spread = _spread(flown.seen)
+        found = near(flown, spread)
         for _ in range(budget.crossings):
-            parents = row_of(flown.starts[0], nearest(flown)[: budget.suspects])
+            parents = row_of(found.starts[0], found.nearest()[: budget.suspects])
             children = draws.cross(parents, random.integers(2**32, size=budget.children), random)
-            flown = joined(flown, fly(children))
-    order = nearest(flown)
-    explaining = order[flown.explains[order]]
+            found = joined(found, near(fly(children), spread))
+    order = found.nearest()
+    explaining = order[found.explains[order]]
     chosen = (explaining if len(explaining) else order)[: budget.suspects]
-    return Suspects(row_of(flown.starts, chosen), len(chosen))
+    return Suspects(row_of(found.starts, chosen), len(chosen))
 
 
 def _logged(request: RepairRequest, task: Task) -> np.ndarray:
@@ -120,11 +132,23 @@ def _logged(request: RepairRequest, task: Task) -> np.ndarray:
     return np.stack([np.array(c if len(c) == rows else [None] * rows, float) for c in columns], axis=1)
 
 
-def _distances(flown: np.ndarray, logged: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """[draws] mean distance, each column measured by how far the draws themselves spread at that tick."""
-    bounded = np.where(np.isfinite(flown), flown, np.float32(1e6))
+class _Spread(NamedTuple):
+    """How far draws spread at every tick, column by column: what a distance is measured in."""
+
+    middle: np.ndarray
+    spread: np.ndarray
+
+    def distances(self, flown: np.ndarray, logged: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """[draws] mean distance from the log. A column without a log says nothing."""
+        far = np.minimum(np.abs(_bounded(flown) - logged) / (self.spread + 1e-6 + 1e-4 * np.abs(self.middle)), FAR)
+        return np.einsum("dtc,t->d", np.nan_to_num(far, nan=0.0), weights) / (weights.sum() * far.shape[2])
+
+
+def _spread(flown: np.ndarray) -> _Spread:
+    bounded = _bounded(flown)
     middle = np.median(bounded, axis=0)
-    spread = np.median(np.abs(bounded - middle), axis=0)
-    far = np.minimum(np.abs(bounded - logged) / (spread + 1e-6 + 1e-4 * np.abs(middle)), FAR)
-    # A column without a log says nothing.
-    return np.einsum("dtc,t->d", np.nan_to_num(far, nan=0.0), weights) / (weights.sum() * far.shape[2])
+    return _Spread(middle, np.median(np.abs(bounded - middle), axis=0))
+
+
+def _bounded(flown: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(flown), flown, np.float32(1e6))
