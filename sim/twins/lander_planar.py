@@ -36,7 +36,7 @@ LYING_DOWN_DECAY = 10.0
 
 
 class Disturbance(NamedTuple):
-    """What is wrong, as scalars. The engine's loss, the load and the force begin at `onset_s`, the rest holds from the start."""
+    """What is wrong, as scalars. Engine loss, load and force begin at `onset_s`, the rest holds from the start."""
 
     strength: Array
     onset_s: Array
