@@ -18,7 +18,6 @@ from healing_runtime.stl.formula import Arithmetic, Atom, Expression, Flag, Lite
 Read = Callable[[Reference], Array]
 
 
-
 def _quotient(one: Array | float, other: Array | float) -> Array:
     """What is divided by zero is NaN, hence invalid: an infinity would satisfy a comparison."""
     if isinstance(other, int | float):

@@ -10,13 +10,14 @@ from healing_runtime.brains.embedded.incident import suspects
 from healing_runtime.brains.embedded.judge import Judge
 from healing_runtime.brains.embedded.rollout import Rollout
 from healing_runtime.brains.embedded.task import task_of
+from healing_runtime.language import controller
 
 
 @pytest.fixture(scope="module")
 def compiled(hopper):
     task = task_of(hopper.request(hopper.too_fast), hopper.robot)
     draws = Draws(task.twin)
-    return task, draws, Rollout(task, draws, task.original), Judge(task)
+    return task, draws, Rollout(task, draws, controller.load(task.opened.parsed)), Judge(task)
 
 
 def logged(hopper, compiled, seed, strength):
@@ -24,7 +25,7 @@ def logged(hopper, compiled, seed, strength):
     task, draws, rollout, judge = compiled
     ticks = np.arange(5, 36)
     start = draws.draw(np.array([seed]), np.array([strength]))
-    _, seen = rollout.recall(judge, task.parsed.params, start, ticks)
+    _, seen = rollout.recall(judge, task.opened.parsed.params, start, ticks)
     log = {name: tuple(map(float, seen[0, :, i])) for i, name in enumerate(task.table.observed.columns)}
     return hopper.request(hopper.too_fast, log_ticks=tuple(map(int, ticks)), log=log, trip_tick=35)
 
@@ -60,7 +61,7 @@ def test_a_load_far_beyond_the_prior_is_found(hopper, compiled):
     task, draws, rollout, judge = compiled
     mass, start = draws.draw(np.array([0]), np.array([0.0]))
     ticks = np.arange(5, 36)
-    _, seen = rollout.recall(judge, task.parsed.params, (1.9 * mass, start), ticks)
+    _, seen = rollout.recall(judge, task.opened.parsed.params, (1.9 * mass, start), ticks)
     log = {name: tuple(map(float, seen[0, :, i])) for i, name in enumerate(task.table.observed.columns)}
     request = hopper.request(hopper.too_fast, log_ticks=tuple(map(int, ticks)), log=log, trip_tick=35)
     found = suspects(request, task, rollout, judge, draws, Budget(draws=192, suspects=8))

@@ -97,7 +97,7 @@ def suspects(
     weights = np.exp((ticks[inside] - request.trip_tick) / (MEMORY_S * task.control_hz))
 
     def fly(starts: Any) -> _Flown:
-        flights, seen = original.recall(judge, task.parsed.params, starts, ticks[inside])
+        flights, seen = original.recall(judge, task.opened.parsed.params, starts, ticks[inside])
         explains = flights.survived < 1.0
         if request.assertion in task.labels:
             explains &= ~flights.kept[:, task.labels.index(request.assertion)]

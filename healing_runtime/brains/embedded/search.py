@@ -83,14 +83,14 @@ def _ready(task: Task, request: RepairRequest, budget: Budget) -> Iterator[tuple
     cores = len(os.sched_getaffinity(0))
     pool = ThreadPoolExecutor(cores)
     draws = once(lambda: Draws(task.twin))
-    original = pool.submit(lambda: Rollout(task, draws(), task.original))
+    original = pool.submit(lambda: Rollout(task, draws(), controller.load(task.opened.parsed)))
     judge = pool.submit(Judge, task)
 
     def make(plan: Plan) -> tuple[Structure, Fly] | None:
         structure = plan.make()
         if structure is None:
             return None
-        own = structure.parsed is task.parsed
+        own = structure.parsed is task.opened.parsed
         rollout = original.result() if own else Rollout(task, draws(), controller.load(structure.parsed))
 
         def fly(trees: Sequence[Any], seeds: np.ndarray, strengths: np.ndarray, suspected: Suspects) -> Flights:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from healing_runtime import stl
+from healing_runtime.brains.embedded.edits import Opened, opened
 from healing_runtime.core.plant import Robot, Twin
 from healing_runtime.core.records import RepairRequest, Scenario
 from healing_runtime.core.signals import SignalTable
@@ -25,6 +26,7 @@ class Task(NamedTuple):
         monitor: `stl.online_all` over all requirements.
         requirements: the bound requirements, in the monitor's order.
         parsed: the source of the controller that failed.
+        opened: the same with its constants and signs open.
         original: that controller, loaded; its contract asserts are judged with its own PARAMS.
         ticks: length of the flight.
         control_hz: control rate.
@@ -35,6 +37,7 @@ class Task(NamedTuple):
     monitor: Any
     requirements: tuple[Any, ...]
     parsed: Parsed
+    opened: Opened
     original: Controller
     ticks: int
     control_hz: int
@@ -68,6 +71,7 @@ def task_of(request: RepairRequest, robot: Robot) -> Task:
         monitor=stl.online_all(requirements, robot.signals, request.control_hz),
         requirements=requirements,
         parsed=parsed,
+        opened=opened(parsed),
         original=controller.load(parsed),
         ticks=request.duration_ticks,
         control_hz=request.control_hz,
