@@ -92,3 +92,16 @@ def test_what_only_turns_is_never_moved_and_what_stays_alone_keeps_its_own_move(
     np.testing.assert_allclose(members[0].point.z, target, atol=0.1)
     assert {member.point.z[1] for member in members} == {0.0}
     assert {member.point.z[2] for member in members} <= {0.0, target[2]}
+
+
+def test_of_many_moves_the_hopeful_ones_alone_are_flown_often():
+    many, flown = space(40), []
+    target = np.where(np.arange(40) == 17, 2.0 * np.log(4.0), 0.0)
+
+    def evaluate(points, generation, flights):
+        flown.append((len(points), flights))
+        return bowl(target)(points, generation, flights)
+
+    members, _ = evolve.search(evaluate, many, seed=1, budget=Budget(generations=2, screened=16))
+    np.testing.assert_allclose(members[0].point.z, target)
+    assert flown[:2] == [(1 + 5 * 40, 2), (1 + 16, 8)]

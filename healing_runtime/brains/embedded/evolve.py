@@ -90,7 +90,7 @@ def _one_or_two(evaluate: Evaluate, space: Space, budget: Budget) -> tuple[list[
     """The origin and every single move; then the best with every other single move, and pairs of promising ones."""
     size = space.size
     origin = Point(np.zeros(size), np.ones(size))
-    singles = [_moved(origin, *move) for move in space.moves()]
+    singles = _screened(evaluate, origin, [_moved(origin, *move) for move in space.moves()], budget)
     members = _flown(evaluate, [origin, *singles], 0, budget)
     best = max(members, key=lambda member: member.score.value)
     if size < 2 or budget.generations < 2:
@@ -102,6 +102,15 @@ def _one_or_two(evaluate: Evaluate, space: Space, budget: Budget) -> tuple[list[
     # The best flies again: scores compare within one generation, where all meet the same flights.
     again = _flown(evaluate, [best.point, *(pair for pair in pairs if pair is not None)], 1, budget)
     return members + again, max(again, key=lambda member: member.score.value).point, 2
+
+
+def _screened(evaluate: Evaluate, origin: Point, singles: list[Point], budget: Budget) -> list[Point]:
+    """The most hopeful of many moves, after a few flights of each; most moves make it worse at once."""
+    if len(singles) <= 2 * budget.screened:
+        return singles
+    _, *scores = evaluate([origin, *singles], 0, budget.screening_flights)
+    order = np.argsort([-score.value for score in scores], kind="stable")
+    return [singles[i] for i in np.sort(order[: budget.screened])]
 
 
 def _flown(evaluate: Evaluate, points: list[Point], generation: int, budget: Budget) -> list[Member]:
