@@ -33,9 +33,9 @@ def logged(hopper, compiled, seed, strength):
 @pytest.mark.parametrize("seed", [3, 4])
 def test_suspects_weigh_what_the_logged_robot_weighed(hopper, compiled, seed):
     task, draws, rollout, judge = compiled
-    mass = draws.draw(np.array([seed]), np.array([1.0]))[0][0]
+    mass = draws.draw(np.array([seed]), np.array([1.0]))[0].plant[0]
     found = suspects(logged(hopper, compiled, seed, 1.0), task, rollout, judge, draws, Budget(draws=1536, suspects=8))
-    masses, _ = found.starts
+    masses = found.starts[0].plant
     prior = hopper.mass_kg * 0.1 * 0.5
     assert found.size == 8
     assert np.median(np.abs(masses - mass)) < 0.5 * max(prior, abs(mass - hopper.mass_kg))
@@ -52,7 +52,7 @@ def test_halves_are_apart(hopper, compiled):
     task, draws, rollout, judge = compiled
     found = suspects(logged(hopper, compiled, 3, 1.0), task, rollout, judge, draws, Budget(draws=192, suspects=8))
     searched, validated = found.every(0, 2), found.every(1, 2)
-    masses = [set(map(float, part.starts[0])) for part in (searched, validated, searched.window(1, 3))]
+    masses = [set(map(float, part.starts[0].plant)) for part in (searched, validated, searched.window(1, 3))]
     assert masses[0] and masses[1] and not masses[0] & masses[1]
     assert masses[2] <= masses[0]
 
@@ -61,18 +61,18 @@ def test_a_load_far_beyond_the_prior_is_found(hopper, compiled):
     task, draws, rollout, judge = compiled
     mass, start = draws.draw(np.array([0]), np.array([0.0]))
     ticks = np.arange(5, 36)
-    _, seen = rollout.recall(judge, task.opened.parsed.params, (1.9 * mass, start), ticks)
+    _, seen = rollout.recall(judge, task.opened.parsed.params, (mass._replace(plant=1.9 * mass.plant), start), ticks)
     log = {name: tuple(map(float, seen[0, :, i])) for i, name in enumerate(task.table.observed.columns)}
     request = hopper.request(hopper.too_fast, log_ticks=tuple(map(int, ticks)), log=log, trip_tick=35)
     found = suspects(request, task, rollout, judge, draws, Budget(draws=192, suspects=8))
-    np.testing.assert_allclose(found.starts[0], 1.9 * mass[0], rtol=0.05)
+    np.testing.assert_allclose(found.starts[0].plant, 1.9 * mass.plant[0], rtol=0.05)
 
 
 def test_a_strength_of_one_is_the_prior_and_more_goes_beyond(compiled):
     task, draws, *_ = compiled
     seeds = np.arange(400)
-    masses = [draws.draw(seeds, np.full(400, strength))[0] for strength in (0.5, 1.0, 4.0)]
+    masses = [draws.draw(seeds, np.full(400, strength))[0].plant for strength in (0.5, 1.0, 4.0)]
     key = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed))[0])(seeds)
-    np.testing.assert_allclose(masses[1], jax.vmap(lambda k: task.twin.draw(k, 1.0))(key), rtol=1e-6)
-    spread = [np.abs(m - draws.nominal[0]).max() for m in masses]
+    np.testing.assert_allclose(masses[1], jax.vmap(lambda k: task.twin.draw(k, 1.0).plant)(key), rtol=1e-6)
+    spread = [np.abs(m - draws.nominal[0].plant).max() for m in masses]
     assert spread[0] < spread[1] < 0.5 * spread[2]

@@ -8,6 +8,7 @@ import numpy as np
 
 from healing_runtime import stl
 from healing_runtime.brains.embedded.edits import Opened, opened
+from healing_runtime.brains.embedded.wires import wired
 from healing_runtime.core.plant import Robot, Twin
 from healing_runtime.core.records import RepairRequest, Scenario
 from healing_runtime.core.signals import SignalTable
@@ -21,7 +22,7 @@ class Task(NamedTuple):
     """The same for every structure of a search.
 
     Attributes:
-        twin: the robot's dynamics for this scenario, without its faults.
+        twin: the robot's dynamics for this scenario, without its faults, behind wires that may be slow.
         table: the robot's signals.
         monitor: `stl.online_all` over all requirements.
         requirements: the bound requirements, in the monitor's order.
@@ -66,7 +67,7 @@ def task_of(request: RepairRequest, robot: Robot) -> Task:
     requirements = stl.judging(bound, request.mission)
     parsed = source.parse(request.source, name=request.controller, path=request.controller)
     return Task(
-        twin=robot.make_twin(scenario_of(request)),
+        twin=wired(robot.make_twin(scenario_of(request)), robot.signals.action.size, request.duration_ticks),
         table=robot.signals,
         monitor=stl.online_all(requirements, robot.signals, request.control_hz),
         requirements=requirements,
