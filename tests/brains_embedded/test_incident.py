@@ -1,6 +1,5 @@
 """What the log says about what may be wrong."""
 
-import jax
 import numpy as np
 import pytest
 
@@ -68,11 +67,11 @@ def test_a_load_far_beyond_the_prior_is_found(hopper, compiled):
     np.testing.assert_allclose(found.starts[0].plant, 1.9 * mass.plant[0], rtol=0.05)
 
 
-def test_a_strength_of_one_is_the_prior_and_more_goes_beyond(compiled):
-    task, draws, *_ = compiled
+def test_beyond_the_prior_one_thing_is_that_many_times_worse(compiled):
+    _, draws, *_ = compiled
     seeds = np.arange(400)
-    masses = [draws.draw(seeds, np.full(400, strength))[0].plant for strength in (0.5, 1.0, 4.0)]
-    key = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed))[0])(seeds)
-    np.testing.assert_allclose(masses[1], jax.vmap(lambda k: task.twin.draw(k, 1.0).plant)(key), rtol=1e-6)
-    spread = [np.abs(m - draws.nominal[0].plant).max() for m in masses]
-    assert spread[0] < spread[1] < 0.5 * spread[2]
+    prior, beyond = (
+        draw(seeds, np.full(400, strength))[0].plant for draw, strength in ((draws.draw, 1.0), (draws.beyond, 4.0))
+    )
+    furthest = [np.abs(masses - draws.nominal[0].plant).max() for masses in (prior, beyond)]
+    assert 2.0 < furthest[1] / furthest[0] < 6.0

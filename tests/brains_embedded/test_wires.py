@@ -56,6 +56,6 @@ def test_it_begins_at_its_tick(hopper, twin):
 
 
 def test_beyond_the_prior_commands_are_late_in_some_draws(twin):
-    drawn = Draws(wired(twin, 1, TICKS)).draw(np.arange(400), np.full(400, BEYOND))[0]
+    drawn = Draws(wired(twin, 1, TICKS)).beyond(np.arange(400), np.full(400, BEYOND))[0]
     assert 0.2 < np.mean(drawn.late_ticks >= 1.0) < 0.8
     assert np.max(drawn.late_ticks) <= LONGEST

@@ -8,6 +8,7 @@ disturbance at that many times its reach, and all others as on an ordinary day.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -26,29 +27,34 @@ SAMPLES = 256
 STRIDE = 0.7
 """What a crossing adds to one disturbance is this share of the difference of two others."""
 
+_LANES = (jax.ShapeDtypeStruct((LANES,), jnp.uint32), jax.ShapeDtypeStruct((LANES,), jnp.float32))
+
 
 class Draws:
-    """Starts, which are (disturbances, initial states) with one row each; compiled once for all structures."""
+    """Starts, which are (disturbances, initial states) with one row each; compiled once for all structures.
+
+    What lies beyond the prior is compiled when it is asked for: most searches never do.
+    """
 
     def __init__(self, twin: Twin) -> None:
         """Trace and compile."""
-        self._reach = reach = _reach(twin)
 
-        def draw(seed: Any, strength: Any) -> Any:
-            return _drawn(twin, reach, jax.random.split(jax.random.key(seed))[0], strength)
+        def draw(seed: Any, strength: Any) -> tuple[Any, Any]:
+            draw_key, init_key = jax.random.split(jax.random.key(seed))
+            disturbance = twin.draw(draw_key, strength)
+            return disturbance, twin.init(init_key, disturbance)
 
-        def begin(seed: Any, disturbance: Any) -> Any:
-            return twin.init(jax.random.split(jax.random.key(seed))[1], disturbance)
-
-        seeds, strengths = jax.ShapeDtypeStruct((LANES,), jnp.uint32), jax.ShapeDtypeStruct((LANES,), jnp.float32)
-        self._draw = compiled(jax.vmap(draw), seeds, strengths, options=RARELY)
-        disturbances = like(self._draw(*(np.zeros(s.shape, s.dtype) for s in (seeds, strengths))))
-        self._begin = compiled(jax.vmap(begin), seeds, disturbances, options=RARELY)
+        self._twin = twin
+        self._prior = compiled(jax.vmap(draw), *_LANES, options=RARELY)
 
     def draw(self, seeds: np.ndarray, strengths: np.ndarray) -> tuple[Any, Any]:
-        """(disturbances, states), NumPy leaves with one row a seed. Strength 0 is the nominal robot."""
-        disturbances = _in_blocks(self._draw, len(seeds), seeds.astype(np.uint32), strengths.astype(np.float32))
-        return disturbances, self._started(seeds, disturbances)
+        """(disturbances, states), NumPy leaves with one row a seed; 0 is the nominal robot, 1 all of the prior."""
+        return _in_blocks(self._prior, len(seeds), seeds.astype(np.uint32), strengths.astype(np.float32))
+
+    def beyond(self, seeds: np.ndarray, strengths: np.ndarray) -> tuple[Any, Any]:
+        """The same for strengths above 1, up to `BEYOND`."""
+        types = seeds.astype(np.uint32), strengths.astype(np.float32)
+        return self._started(seeds, _in_blocks(self._beyond, len(seeds), *types))
 
     def cross(self, parents: Any, seeds: np.ndarray, random: np.random.Generator) -> tuple[Any, Any]:
         """Starts near and between those of `parents`: one parent and a share of the difference of two others.
@@ -66,11 +72,28 @@ class Draws:
             moved = (always == i) | (random.random(count) < 0.5)
             step = np.where(moved, STRIDE * (leaf[b] - leaf[c]), 0.0)
             crossed.append(np.clip(leaf[a] + step, low, high).astype(leaf.dtype))
-        disturbances = jax.tree.unflatten(tree, crossed)
-        return disturbances, self._started(seeds, disturbances)
+        return self._started(seeds, jax.tree.unflatten(tree, crossed))
 
-    def _started(self, seeds: np.ndarray, disturbances: Any) -> Any:
-        return _in_blocks(self._begin, len(seeds), seeds.astype(np.uint32), disturbances)
+    def _started(self, seeds: np.ndarray, disturbances: Any) -> tuple[Any, Any]:
+        return disturbances, _in_blocks(self._begin, len(seeds), seeds.astype(np.uint32), disturbances)
+
+    @functools.cached_property
+    def _reach(self) -> _Reach:
+        return _reach(self._twin)
+
+    @functools.cached_property
+    def _beyond(self) -> Callable[..., Any]:
+        def draw(seed: Any, strength: Any) -> Any:
+            return _drawn(self._twin, self._reach, jax.random.split(jax.random.key(seed))[0], strength)
+
+        return compiled(jax.vmap(draw), *_LANES, options=RARELY)
+
+    @functools.cached_property
+    def _begin(self) -> Callable[..., Any]:
+        def begin(seed: Any, disturbance: Any) -> Any:
+            return self._twin.init(jax.random.split(jax.random.key(seed))[1], disturbance)
+
+        return compiled(jax.vmap(begin), _LANES[0], like(self.nominal[0], LANES), options=RARELY)
 
     @functools.cached_property
     def nominal(self) -> tuple[Any, Any]:
@@ -112,12 +135,11 @@ class _Reach(NamedTuple):
 
 
 def _reach(twin: Twin) -> _Reach:
-    keys = jax.random.split(jax.random.key(0), SAMPLES)
+    def sample() -> tuple[Any, ...]:
+        keys = jax.random.split(jax.random.key(0), SAMPLES)
+        return tuple(jax.vmap(twin.draw, in_axes=(0, None))(keys, strength) for strength in (1.0, 0.0))
 
-    def at(strength: float) -> list[np.ndarray]:
-        return [np.asarray(leaf) for leaf in jax.tree.leaves(jax.vmap(lambda key: twin.draw(key, strength))(keys))]
-
-    common, calm = at(1.0), at(0.0)
+    common, calm = ([np.asarray(leaf) for leaf in jax.tree.leaves(tree)] for tree in compiled(sample, options=RARELY)())
     away = [c - n for c, n in zip(common, calm, strict=True)]
     movable = tuple(i for i, n in enumerate(calm) if not np.ptp(n) and np.ptp(common[i]))
     nominal, down, up = [n[0] for n in calm], [np.min(a) for a in away], [np.max(a) for a in away]
@@ -128,17 +150,15 @@ def _reach(twin: Twin) -> _Reach:
 
 
 def _drawn(twin: Twin, reach: _Reach, key: Any, strength: Any) -> Any:
-    """One disturbance. A key gives the same times at every strength, so that what is mixed begins together."""
-    prior = twin.draw(key, jnp.minimum(strength, 1.0))
+    """One disturbance beyond the prior."""
+    leaves, tree = jax.tree.flatten(twin.draw(key, ORDINARY))
     if not reach.movable:
-        return prior
-    ordinary, tree = jax.tree.flatten(twin.draw(key, jnp.minimum(strength, ORDINARY)))
+        return jax.tree.unflatten(tree, leaves)
     which, side = jax.random.split(jax.random.fold_in(key, 2))
     chosen = jnp.asarray(reach.movable)[jax.random.randint(which, (), 0, len(reach.movable))]
     upwards = jax.random.bernoulli(side)
-    beyond = list(ordinary)
     for i in reach.movable:
         # What can go one way only goes that way.
         far = jnp.where((upwards & (reach.up[i] > 0.0)) | (reach.down[i] >= 0.0), reach.up[i], reach.down[i])
-        beyond[i] = jnp.where(chosen == i, reach.nominal[i] + strength * far, ordinary[i]).astype(ordinary[i].dtype)
-    return jax.tree.map(functools.partial(jnp.where, strength > 1.0), jax.tree.unflatten(tree, beyond), prior)
+        leaves[i] = jnp.where(chosen == i, reach.nominal[i] + strength * far, leaves[i]).astype(leaves[i].dtype)
+    return jax.tree.unflatten(tree, leaves)

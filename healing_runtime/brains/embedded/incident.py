@@ -103,21 +103,21 @@ def suspects(
             explains &= ~flights.kept[:, task.labels.index(request.assertion)]
         return _Flown(starts, seen, explains)
 
-    def drawn(strengths: np.ndarray) -> _Flown:
-        return fly(draws.draw(random.integers(2**32, size=len(strengths)), strengths))
+    def seeds(count: int) -> np.ndarray:
+        return random.integers(2**32, size=count)
 
     def near(flown: _Flown, spread: _Spread) -> _Near:
         return _Near(flown.starts, spread.distances(flown.seen, logged[inside], weights), flown.explains)
 
-    flown = drawn(np.linspace(0.0, 1.0, budget.draws))
+    flown = fly(draws.draw(seeds(budget.draws), np.linspace(0.0, 1.0, budget.draws)))
     found = near(flown, _spread(flown.seen))
     if np.count_nonzero(found.explains) < budget.suspects or np.min(found.distances) > STRANGE:
-        flown = joined(flown, drawn(np.linspace(1.0, BEYOND, budget.draws + 1)[1:]))
+        flown = joined(flown, fly(draws.beyond(seeds(budget.draws), np.linspace(1.0, BEYOND, budget.draws))))
         spread = _spread(flown.seen)
         found = near(flown, spread)
         for _ in range(budget.crossings):
             parents = row_of(found.starts[0], found.nearest()[: budget.suspects])
-            children = draws.cross(parents, random.integers(2**32, size=budget.children), random)
+            children = draws.cross(parents, seeds(budget.children), random)
             found = joined(found, near(fly(children), spread))
     order = found.nearest()
     explaining = order[found.explains[order]]

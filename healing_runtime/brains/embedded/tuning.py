@@ -22,7 +22,8 @@ from healing_runtime.language.source import Parsed
 # A scaled margin that fresh draws do not eat up; with less, the margin counts for more than a short patch.
 CLEAR = 0.1
 # A real sign error shows plainly, as failure. A turned sign that only wins some margin is a trick on the assertions
-# (a body that spins lets its drift cancel out), not a repair: it costs as much as the origin's flights succeed.
+# (a body that spins lets its drift cancel out), not a repair. So a sign in the code costs as much as the origin's
+# flights succeed; a gain that is turned always costs, for it hides a sign that is wrong elsewhere.
 TURN_COST = 0.5
 MANY = 1000
 # Patches with more numbers than this are not made simpler by taking one back.
@@ -98,7 +99,8 @@ def tune(
         scores = _flown(task, structure, fly, values(points), hardness, hard, generation, flights)
         if not standing:  # the origin is the first point that is ever asked for
             standing.append(scores[0].pass_rate)
-        turned = (TURN_COST * standing[0] * np.count_nonzero(point.signs < 0.0) for point in points)
+        costs = TURN_COST * np.array([1.0 if leaf.factors else standing[0] for leaf in structure.space.tunable])
+        turned = [float(np.sum(costs[point.signs < 0.0])) for point in points]
         return [dataclasses.replace(s, value=s.value - cost) for s, cost in zip(scores, turned, strict=True)]
 
     members, generations = evolve.search(searched, structure.space, seed=hardness.seed, budget=budget)
