@@ -55,7 +55,7 @@ def search(evaluate: Evaluate, space: Space, *, seed: int, budget: Budget) -> tu
     together = space.together()
     size = len(together)
     if size == 0:
-        return members, spent
+        return _best_first(members), spent
     # The package wants two dimensions at least; a second one that means nothing costs little.
     mean = np.zeros(max(size, 2))
     mean[:size] = best.z[together]
@@ -83,7 +83,11 @@ def search(evaluate: Evaluate, space: Space, *, seed: int, budget: Budget) -> tu
     # The mean of the strategy averages over the draws of all generations; it is often the most robust candidate of all.
     centre = at(strategy.mean)
     members.append(Member(centre, evaluate([centre], spent, budget.flights)[0]))
-    return sorted(members, key=lambda member: -member.score.value), spent
+    return _best_first(members), spent
+
+
+def _best_first(members: list[Member]) -> list[Member]:
+    return sorted(members, key=lambda member: -member.score.value)
 
 
 def _one_or_two(evaluate: Evaluate, space: Space, budget: Budget) -> tuple[list[Member], Point, int]:
@@ -97,7 +101,7 @@ def _one_or_two(evaluate: Evaluate, space: Space, budget: Budget) -> tuple[list[
         return members, best.point, 1
     pairs = [_both(best.point, single) for single in singles]
     if best.score.pass_rate < 1.0:
-        promising = sorted(members[1:], key=lambda member: -member.score.value)[: budget.promising]
+        promising = _best_first(members[1:])[: budget.promising]
         pairs += [_both(a.point, b.point) for a, b in itertools.combinations(promising, 2)]
     # The best flies again: scores compare within one generation, where all meet the same flights.
     again = _flown(evaluate, [best.point, *(pair for pair in pairs if pair is not None)], 1, budget)
