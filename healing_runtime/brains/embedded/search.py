@@ -77,8 +77,8 @@ def hardness(request: RepairRequest, suspected: Suspects) -> Hardness:
 def _ready(task: Task, request: RepairRequest, budget: Budget) -> Iterator[tuple[Structure, Fly, Suspects]]:
     """Structures with their compiled flights, in order, and what may have happened.
 
-    Compiling is most of the time of a search. With more than one core the next structures are compiled while the first
-    is searched; what comes out does not depend on it.
+    Compiling is most of the time of a short search. With more than one core the next structure is compiled while one is
+    searched, and no other, for flights use all cores; what comes out does not depend on it.
     """
     cores = len(os.sched_getaffinity(0))
     pool = ThreadPoolExecutor(cores)
@@ -102,7 +102,7 @@ def _ready(task: Task, request: RepairRequest, budget: Budget) -> Iterator[tuple
         waiting = _untried_first(plans(request, task, draws), request)
         ahead: list[Future[tuple[Structure, Fly] | None]] = []
         if cores > 1:
-            ahead = [pool.submit(make, waiting.pop(0)) for _ in waiting[:cores]]
+            ahead = [pool.submit(make, waiting.pop(0)) for _ in waiting[:1]]
         found = suspects(request, task, original.result(), judge.result(), draws(), budget)
         while ahead or waiting:
             made = ahead.pop(0).result() if ahead else make(waiting.pop(0))
