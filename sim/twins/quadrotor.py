@@ -203,7 +203,7 @@ def make(scenario: Scenario) -> Twin:
             state.touch,
             _norm(state.velocity),
             _norm(state.spin),
-            lift / (disturbance.mass_kg * gravity),
+            lift * now.step_over_mass / (dt_s * gravity),
             1.0 - 2.0 * (qx * qx + qy * qy),
         )
         return state._replace(tick=state.tick + 1.0, touch=touch)
