@@ -61,6 +61,18 @@ def whole_number(option: str, default: int) -> int:
     return int(given[0])
 
 
+def text(option: str) -> str:
+    """What the command line gives for an option, empty where it is not there; ends the program in one line without."""
+    arguments = sys.argv[1:]
+    if option not in arguments:
+        return ""
+    given = arguments[arguments.index(option) + 1 :][:1]
+    if not given or given[0].startswith("--"):
+        print(f"{option} takes a text.", file=sys.stderr)
+        sys.exit(2)
+    return given[0]
+
+
 def main(measure: Callable[[], list[Result]]) -> None:
     """Measure and print: JSON with `--json`, else a table and the machine."""
     results = measure()

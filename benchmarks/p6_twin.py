@@ -13,8 +13,10 @@ import numpy as np
 from flying import course
 
 from healing_runtime import stl
+from healing_runtime.brains.embedded.draws import Draws
+from healing_runtime.brains.embedded.edits import Opened
 from healing_runtime.brains.embedded.judge import Judge
-from healing_runtime.brains.embedded.rollout import Draws, Rollout
+from healing_runtime.brains.embedded.rollout import Rollout
 from healing_runtime.brains.embedded.task import Task
 
 MUST_REACH_TICKS_PER_S = 5e6
@@ -36,15 +38,17 @@ def measure() -> list[Result]:
         monitor=stl.online_all(requirements, robot.signals, hz),
         requirements=requirements,
         parsed=original.parsed,
+        opened=Opened(original.parsed, original.parsed, ()),
         original=original,
         ticks=scenario.duration_ticks,
         control_hz=hz,
     )
-    rollout, judge = Rollout(task, Draws(task.twin), original), Judge(task)
+    draws = Draws(task.twin)
+    rollout, judge = Rollout(task, draws, original), Judge(task)
     seeds, strengths = np.arange(FLIGHTS), np.ones(FLIGHTS)
 
     def run() -> None:
-        rollout.fly(judge, [original.parsed.params], seeds, strengths)
+        rollout.fly(judge, [original.parsed.params], draws.draw(seeds, strengths))
 
     seconds = in_turns({"ours": run}, ROUNDS)["ours"]
     rates = FLIGHTS * (scenario.duration_ticks + 1) / seconds

@@ -30,7 +30,7 @@ indices that are data.
 """
 
 
-_OWN_KERNELS = {"xla_cpu_experimental_ynn_fusion_type": ""}
+_OWN_KERNELS: dict[str, str | bool] = {"xla_cpu_experimental_ynn_fusion_type": ""}
 """Sums over 32 lanes and more are else given to a library of ready kernels, which cannot be part of another one."""
 
 

@@ -19,7 +19,8 @@ class Guided:
     def __init__(self, plant: Plant, actions: np.ndarray, tick: int) -> None:
         self.signals = plant.signals
         self._plant, self._actions, self._tick = plant, actions, tick
-        self.observe, self.truth, self.state_hash = plant.observe, plant.truth, plant.state_hash
+        self.observe, self.truth, self.sample = plant.observe, plant.truth, plant.sample
+        self.state_hash = plant.state_hash
         self.snapshot, self.release, self.close = plant.snapshot, plant.release, plant.close
         self.begin = plant.begin
 

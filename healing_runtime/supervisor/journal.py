@@ -129,7 +129,6 @@ class Journal:
             message = {"tick": tick, **_verdict(verdict), "atoms": plain(atoms.get(assertion, {}))}
             self._write(f"{prefix}/assert/{assertion}", t_ns, message)
 
-
     def _begun(self, recorder: Recorder, tick: int) -> None:
         """The faults that began after the sample of this tick because their formula was true."""
         for fault, begun in tuple(recorder.onsets.items()):

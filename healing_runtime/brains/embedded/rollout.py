@@ -7,7 +7,6 @@ neither.
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +16,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from healing_runtime.brains.embedded.compiling import LANES, RARELY, compiled, like
+from healing_runtime.brains.embedded.compiling import LANES, compiled, like
+from healing_runtime.brains.embedded.draws import Draws, row_of
 from healing_runtime.brains.embedded.judge import Judge
 from healing_runtime.brains.embedded.task import Task
-from healing_runtime.core.plant import Twin
 from healing_runtime.language import harvest
 from healing_runtime.language.controller import Controller, arrays
 
@@ -42,34 +41,6 @@ class Flights(NamedTuple):
     survived: np.ndarray
 
 
-class Draws:
-    """Disturbances and initial states of the twin for seeds and strengths; compiled once for all structures."""
-
-    def __init__(self, twin: Twin) -> None:
-        """Trace and compile."""
-
-        def draw(seed: Any, strength: Any) -> tuple[Any, Any]:
-            draw_key, init_key = jax.random.split(jax.random.key(seed))
-            disturbance = twin.draw(draw_key, strength)
-            return disturbance, twin.init(init_key, disturbance)
-
-        shapes = (jax.ShapeDtypeStruct((LANES,), jnp.uint32), jax.ShapeDtypeStruct((LANES,), jnp.float32))
-        self._program = compiled(jax.vmap(draw), *shapes, options=RARELY)
-
-    def draw(self, seeds: np.ndarray, strengths: np.ndarray) -> tuple[Any, Any]:
-        """(disturbances, states), NumPy leaves with one row a seed. Strength 0 is the nominal robot."""
-        parts = []
-        for start in range(0, len(seeds), LANES):
-            rows = np.arange(start, start + LANES) % len(seeds)
-            parts.append(self._program(seeds[rows].astype(np.uint32), strengths[rows].astype(np.float32)))
-        return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(x) for x in leaves])[: len(seeds)], *parts)
-
-    @functools.cached_property
-    def nominal(self) -> tuple[Any, Any]:
-        """Disturbance and initial state of the nominal robot, without a lane axis."""
-        return jax.tree.map(lambda leaf: leaf[0], self.draw(np.zeros(1), np.zeros(1)))
-
-
 class Rollout:
     """The compiled closed loop of one structure."""
 
@@ -84,32 +55,26 @@ class Rollout:
         batched = jax.vmap(lane, out_axes=(1, 1, 0, 0))
         columns = [jax.ShapeDtypeStruct((LANES, *np.shape(leaf)), jnp.float32) for leaf in leaves]
         self._program = compiled(batched, columns, *like(draws.nominal, LANES))
-        self._draws = draws
         self._samples = task.ticks + 1
         self._cores = len(os.sched_getaffinity(0))
 
-    def fly(self, judge: Judge, params: Sequence[Any], seeds: np.ndarray, strengths: np.ndarray) -> Flights:
-        """Fly every PARAMS tree (as parsed) once with every seed and its disturbance strength.
-
-        The flights of a tree lie one after the other.
-        """
+    def fly(self, judge: Judge, params: Sequence[Any], starts: Any) -> Flights:
+        """Fly every PARAMS tree (as parsed) once from every start. The flights of a tree lie one after the other."""
 
         def read(observed: Any, true: Any, broken: Any, first_trip: Any) -> Flights:
             return self._judged(judge, observed, true, broken, first_trip)
 
-        return _joined(self._blocks(read, params, seeds, strengths), len(params) * len(seeds))
+        return _joined(self._blocks(read, params, starts), len(params) * _count(starts))
 
-    def recall(
-        self, judge: Judge, params: Any, seeds: np.ndarray, strengths: np.ndarray, ticks: np.ndarray
-    ) -> tuple[Flights, np.ndarray]:
-        """The flights of one PARAMS tree, and what its sensors said at some ticks: [seeds, ticks, columns]."""
+    def recall(self, judge: Judge, params: Any, starts: Any, ticks: np.ndarray) -> tuple[Flights, np.ndarray]:
+        """The flights of one PARAMS tree, and what its sensors said at some ticks: [starts, ticks, columns]."""
 
         def read(observed: Any, true: Any, broken: Any, first_trip: Any) -> tuple[Flights, np.ndarray]:
             seen = np.asarray(observed)[ticks].swapaxes(0, 1)
             return self._judged(judge, observed, true, broken, first_trip), seen
 
-        flights, seen = zip(*self._blocks(read, [params], seeds, strengths), strict=True)
-        return _joined(flights, len(seeds)), np.concatenate(seen)[: len(seeds)]
+        flights, seen = zip(*self._blocks(read, [params], starts), strict=True)
+        return _joined(flights, _count(starts)), np.concatenate(seen)[: _count(starts)]
 
     def _judged(self, judge: Judge, observed: Any, true: Any, broken: Any, first_trip: Any) -> Flights:
         verdicts, broken = judge(observed, true), np.asarray(broken)
@@ -119,22 +84,22 @@ class Rollout:
             np.minimum(verdicts.first_trip, np.asarray(first_trip)) / self._samples,
         )
 
-    def _blocks(
-        self, read: Callable[..., Read], params: Sequence[Any], seeds: np.ndarray, strengths: np.ndarray
-    ) -> list[Read]:
+    def _blocks(self, read: Callable[..., Read], params: Sequence[Any], starts: Any) -> list[Read]:
         """Fly in blocks of lanes, each read on the thread that flew it; the last one is filled up with repetitions."""
-        each, count = len(seeds), len(params) * len(seeds)
-        starts = self._draws.draw(seeds, strengths)
+        each, count = _count(starts), len(params) * _count(starts)
         trees = [jax.tree.leaves(arrays(tree)) for tree in params]
         columns = [np.stack(leaf).astype(np.float32) for leaf in zip(*trees, strict=True)]
 
         def run(first: int) -> Read:
             lanes = np.arange(first, first + LANES) % count
-            begin = jax.tree.map(lambda leaf: leaf[lanes % each], starts)
-            return read(*self._program([c[lanes // each] for c in columns], *begin))
+            return read(*self._program([c[lanes // each] for c in columns], *row_of(starts, lanes % each)))
 
         with ThreadPoolExecutor(self._cores) as pool:
             return list(pool.map(run, range(0, count, LANES)))
+
+
+def _count(starts: Any) -> int:
+    return len(jax.tree.leaves(starts)[0])
 
 
 def _joined(blocks: Sequence[Flights], count: int) -> Flights:

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from healing_runtime import stl
+from healing_runtime.brains.embedded.edits import Opened, opened
+from healing_runtime.brains.embedded.wires import wired
 from healing_runtime.core.plant import Robot, Twin
 from healing_runtime.core.records import RepairRequest, Scenario
 from healing_runtime.core.signals import SignalTable
@@ -20,11 +22,12 @@ class Task(NamedTuple):
     """The same for every structure of a search.
 
     Attributes:
-        twin: the robot's dynamics for this scenario, without its faults.
+        twin: the robot's dynamics for this scenario, without its faults, behind wires that may be slow.
         table: the robot's signals.
         monitor: `stl.online_all` over all requirements.
         requirements: the bound requirements, in the monitor's order.
         parsed: the source of the controller that failed.
+        opened: the same with its constants and signs open.
         original: that controller, loaded; its contract asserts are judged with its own PARAMS.
         ticks: length of the flight.
         control_hz: control rate.
@@ -35,6 +38,7 @@ class Task(NamedTuple):
     monitor: Any
     requirements: tuple[Any, ...]
     parsed: Parsed
+    opened: Opened
     original: Controller
     ticks: int
     control_hz: int
@@ -63,11 +67,12 @@ def task_of(request: RepairRequest, robot: Robot) -> Task:
     requirements = stl.judging(bound, request.mission)
     parsed = source.parse(request.source, name=request.controller, path=request.controller)
     return Task(
-        twin=robot.make_twin(scenario_of(request)),
+        twin=wired(robot.make_twin(scenario_of(request)), robot.signals.action.size, request.duration_ticks),
         table=robot.signals,
         monitor=stl.online_all(requirements, robot.signals, request.control_hz),
         requirements=requirements,
         parsed=parsed,
+        opened=opened(parsed),
         original=controller.load(parsed),
         ticks=request.duration_ticks,
         control_hz=request.control_hz,

@@ -163,6 +163,7 @@ def translated(path: str) -> str:
         return rest
     return ""
 
+
 OTHER_KEYWORDS: Mapping[str, str] = {
     "dim": "axis",
     "dims": "axis",
