@@ -106,7 +106,7 @@ def judged(what: str, mib: np.ndarray, amount: int, whole: int, of: str) -> Resu
         last / first,
         float(np.ptp(blocks)) / first,
         f"flat: the upper end is {FLAT_MIB:g} or less",
-        high <= FLAT_MIB,
+        bool(high <= FLAT_MIB),
         len(mib),
         note="MiB at the start, after a tenth, a quarter, half, three quarters, at the end: "
         + ", ".join(f"{mib[int(part * (len(mib) - 1))]:.1f}" for part in (0, 0.1, 0.25, 0.5, 0.75, 1)),
