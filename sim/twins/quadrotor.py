@@ -16,7 +16,8 @@ from jax import Array
 from healing_runtime.core.plant import Twin
 from healing_runtime.core.records import Scenario
 
-from ..robots import quadrotor as robot
+from .. import crazyflie as robot
+from ..robots.quadrotor import Environment, Initial, Reference
 from . import landing
 
 # The prior over what may be wrong, at strength 1. It knows no scenario.
@@ -73,9 +74,9 @@ class _Now(NamedTuple):
 
 def make(scenario: Scenario) -> Twin:
     """The twin of a scenario, its faults left out."""
-    initial = robot.Initial.model_validate(dict(scenario.initial))
-    environment = robot.Environment.model_validate(dict(scenario.environment))
-    reference = robot.Reference.model_validate(dict(scenario.reference))
+    initial = Initial.model_validate(dict(scenario.initial))
+    environment = Environment.model_validate(dict(scenario.environment))
+    reference = Reference.model_validate(dict(scenario.reference))
     gravity = environment.gravity_mps2
     weight_n = robot.MASS_KG * gravity
     dt_s = 1.0 / scenario.physics_hz
