@@ -18,6 +18,7 @@ from healing_runtime.brains.embedded.edits import Opened
 from healing_runtime.brains.embedded.judge import Judge
 from healing_runtime.brains.embedded.rollout import Rollout
 from healing_runtime.brains.embedded.task import Task
+from healing_runtime.brains.embedded.wires import wired
 
 MUST_REACH_TICKS_PER_S = 5e6
 FLIGHTS = 192 * 8
@@ -32,15 +33,17 @@ def measure() -> list[Result]:
     hz = scenario.control_hz
     requirements = stl.judging(stl.bind(flown.files, robot.signals, hz), scenario.mission)
     original = flown.traced.controller
+    alone, actions, ticks = robot.make_twin(scenario), robot.signals.action.size, scenario.duration_ticks
     task = Task(
-        twin=robot.make_twin(scenario),
+        twin=wired(alone, actions, ticks),
+        prompt=wired(alone, actions, ticks, slow=False),
         table=robot.signals,
         monitor=stl.online_all(requirements, robot.signals, hz),
         requirements=requirements,
         parsed=original.parsed,
         opened=Opened(original.parsed, original.parsed, ()),
         original=original,
-        ticks=scenario.duration_ticks,
+        ticks=ticks,
         control_hz=hz,
     )
     draws = Draws(task.twin)

@@ -7,7 +7,7 @@ import pytest
 
 from healing_runtime.brains.embedded.draws import BEYOND, Draws
 from healing_runtime.brains.embedded.task import scenario_of
-from healing_runtime.brains.embedded.wires import LONGEST, Disturbance, wired
+from healing_runtime.brains.embedded.wires import LONGEST, Disturbance, are_slow, wired
 
 TICKS = 40
 COMMANDS = np.linspace(5.0, 40.0, TICKS, dtype=np.float32)[:, None]
@@ -36,6 +36,18 @@ def test_within_the_prior_nothing_is_late(hopper, twin):
     for strength in (0.0, 0.5, 1.0):
         disturbance = slow.draw(jax.random.key(3), strength)
         np.testing.assert_array_equal(flown(slow, COMMANDS, disturbance), flown(twin, COMMANDS, disturbance.plant))
+
+
+def test_wires_that_are_not_slow_are_none(twin):
+    prompt = wired(twin, 1, TICKS, slow=False)
+    disturbance = prompt.draw(jax.random.key(3), 1.0)
+    np.testing.assert_array_equal(flown(prompt, COMMANDS, disturbance), flown(twin, COMMANDS, disturbance.plant))
+
+
+def test_one_late_command_among_many_flights_makes_wires_slow(hopper):
+    rows = [late(hopper, ticks, 0) for ticks in (0.0, 0.9, 1.0)]
+    many = jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
+    assert are_slow(many) and not are_slow(jax.tree.map(lambda leaf: leaf[:2], many))
 
 
 @pytest.mark.parametrize("ticks", [1, 4, LONGEST])

@@ -7,6 +7,7 @@ neither.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,8 @@ from healing_runtime.brains.embedded.compiling import LANES, compiled, like
 from healing_runtime.brains.embedded.draws import Draws, row_of
 from healing_runtime.brains.embedded.judge import Judge
 from healing_runtime.brains.embedded.task import Task
+from healing_runtime.brains.embedded.wires import are_slow
+from healing_runtime.core.plant import Twin
 from healing_runtime.language import harvest
 from healing_runtime.language.controller import Controller, arrays
 
@@ -42,21 +45,29 @@ class Flights(NamedTuple):
 
 
 class Rollout:
-    """The compiled closed loop of one structure."""
+    """The compiled closed loop of one structure; with slow wires it is compiled when flights first have some."""
 
     def __init__(self, task: Task, draws: Draws, controller: Controller) -> None:
         """Trace and compile; this is the expensive part of a search."""
-        leaves, tree = jax.tree.flatten(controller.params)
-        flight = _flight(task, controller)
+        self._task, self._draws, self._controller = task, draws, controller
+        self._prompt = self._compiled(task.prompt)
+        self._samples = task.ticks + 1
+        self._cores = len(os.sched_getaffinity(0))
+
+    def _compiled(self, twin: Twin) -> Callable[..., Any]:
+        leaves, tree = jax.tree.flatten(self._controller.params)
+        flight = _flight(self._task, twin, self._controller)
 
         def lane(columns: list[Any], *start: Any) -> Any:
             return flight(jax.tree.unflatten(tree, columns), *start)
 
         batched = jax.vmap(lane, out_axes=(1, 1, 0, 0))
         columns = [jax.ShapeDtypeStruct((LANES, *np.shape(leaf)), jnp.float32) for leaf in leaves]
-        self._program = compiled(batched, columns, *like(draws.nominal, LANES))
-        self._samples = task.ticks + 1
-        self._cores = len(os.sched_getaffinity(0))
+        return compiled(batched, columns, *like(self._draws.nominal, LANES))
+
+    @functools.cached_property
+    def _late(self) -> Callable[..., Any]:
+        return self._compiled(self._task.twin)
 
     def fly(self, judge: Judge, params: Sequence[Any], starts: Any) -> Flights:
         """Fly every PARAMS tree (as parsed) once from every start. The flights of a tree lie one after the other."""
@@ -89,10 +100,11 @@ class Rollout:
         each, count = _count(starts), len(params) * _count(starts)
         trees = [jax.tree.leaves(arrays(tree)) for tree in params]
         columns = [np.stack(leaf).astype(np.float32) for leaf in zip(*trees, strict=True)]
+        program = self._late if are_slow(starts[0]) else self._prompt
 
         def run(first: int) -> Read:
             lanes = np.arange(first, first + LANES) % count
-            return read(*self._program([c[lanes // each] for c in columns], *row_of(starts, lanes % each)))
+            return read(*program([c[lanes // each] for c in columns], *row_of(starts, lanes % each)))
 
         with ThreadPoolExecutor(self._cores) as pool:
             return list(pool.map(run, range(0, count, LANES)))
@@ -114,9 +126,9 @@ class _Carry(NamedTuple):
     first_trip: Any
 
 
-def _flight(task: Task, controller: Controller) -> Callable[[Any, Any, Any], tuple[Any, Any, Any, Any]]:
+def _flight(task: Task, twin: Twin, controller: Controller) -> Callable[[Any, Any, Any], tuple[Any, Any, Any, Any]]:
     """(params, disturbance, initial state) -> (observed, true, contract broken, tick of the first such trip)."""
-    twin, table = task.twin, task.table
+    table = task.table
     dtype = jnp.float32
     low, high = table.action.low.astype(np.float32), table.action.high.astype(np.float32)
     rate = np.concatenate([np.full(s.size, s.rate_per_s / task.control_hz, np.float32) for s in table.action])

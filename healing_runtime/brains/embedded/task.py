@@ -23,6 +23,7 @@ class Task(NamedTuple):
 
     Attributes:
         twin: the robot's dynamics for this scenario, without its faults, behind wires that may be slow.
+        prompt: the same behind wires that are not, for disturbances in which none is.
         table: the robot's signals.
         monitor: `stl.online_all` over all requirements.
         requirements: the bound requirements, in the monitor's order.
@@ -34,6 +35,7 @@ class Task(NamedTuple):
     """
 
     twin: Twin
+    prompt: Twin
     table: SignalTable
     monitor: Any
     requirements: tuple[Any, ...]
@@ -66,8 +68,10 @@ def task_of(request: RepairRequest, robot: Robot) -> Task:
     bound = stl.bind(request.files, robot.signals, request.control_hz)
     requirements = stl.judging(bound, request.mission)
     parsed = source.parse(request.source, name=request.controller, path=request.controller)
+    alone, actions, ticks = robot.make_twin(scenario_of(request)), robot.signals.action.size, request.duration_ticks
     return Task(
-        twin=wired(robot.make_twin(scenario_of(request)), robot.signals.action.size, request.duration_ticks),
+        twin=wired(alone, actions, ticks),
+        prompt=wired(alone, actions, ticks, slow=False),
         table=robot.signals,
         monitor=stl.online_all(requirements, robot.signals, request.control_hz),
         requirements=requirements,

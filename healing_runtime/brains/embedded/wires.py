@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from healing_runtime.brains.embedded.draws import BEYOND
 from healing_runtime.core.plant import Twin
@@ -34,8 +35,17 @@ class State(NamedTuple):
     commands: Any
 
 
-def wired(twin: Twin, actions: int, ticks: int) -> Twin:
-    """The twin behind wires that may be slow; `actions` columns of command, a flight of so many `ticks`."""
+def are_slow(disturbances: Disturbance) -> bool:
+    """Whether in one of these disturbances, a row each, a command is late."""
+    return bool(np.any(np.asarray(disturbances.late_ticks) >= 1.0))
+
+
+def wired(twin: Twin, actions: int, ticks: int, *, slow: bool = True) -> Twin:
+    """The twin behind wires that may be slow; `actions` columns of command, a flight of so many `ticks`.
+
+    If not `slow`, for disturbances in which no wire is: the past commands are left alone, which spares a search most of
+    what wires cost.
+    """
 
     def draw(key: Any, strength: Any) -> Disturbance:
         late, start, when = jax.random.uniform(jax.random.fold_in(key, 3), (3,))
@@ -46,12 +56,15 @@ def wired(twin: Twin, actions: int, ticks: int) -> Twin:
         plant = twin.init(key, disturbance.plant)
         return State(plant, jnp.zeros(()), jnp.zeros((LONGEST, actions)))
 
-    def step(state: State, action: Any, disturbance: Disturbance) -> State:
+    def at_once(state: State, action: Any, disturbance: Disturbance) -> State:
+        return state._replace(plant=twin.step(state.plant, action, disturbance.plant))
+
+    def late(state: State, action: Any, disturbance: Disturbance) -> State:
         # Before the first command there is none that could be late: it takes the place of all earlier ones.
         past = jnp.where(state.tick == 0.0, jnp.broadcast_to(action, state.commands.shape), state.commands)
         known = jnp.concatenate([action[None], past])
-        late = jnp.where(state.tick >= disturbance.since_tick, jnp.floor(disturbance.late_ticks), 0.0)
-        arrived = jnp.sum(jnp.where(jnp.arange(LONGEST + 1)[:, None] == late, known, 0.0), axis=0)
+        ticks_late = jnp.where(state.tick >= disturbance.since_tick, jnp.floor(disturbance.late_ticks), 0.0)
+        arrived = jnp.sum(jnp.where(jnp.arange(LONGEST + 1)[:, None] == ticks_late, known, 0.0), axis=0)
         return State(twin.step(state.plant, arrived, disturbance.plant), state.tick + 1.0, known[:-1])
 
     def observe(state: State, disturbance: Disturbance) -> Any:
@@ -60,4 +73,4 @@ def wired(twin: Twin, actions: int, ticks: int) -> Twin:
     def truth(state: State) -> Any:
         return twin.truth(state.plant)
 
-    return Twin(draw, init, step, observe, truth)
+    return Twin(draw, init, late if slow else at_once, observe, truth)
