@@ -1,11 +1,12 @@
 """Worlds in lockstep: many flights of one robot in this process, with one XLA call a tick for all of them.
 
-For searches alone. XLA orders the sums of a batch in another way than those of one lane, so a lane's commands differ
-from those of the same flight alone in their last bits, and the flight with them. How far is not bounded: a stable loop
-keeps it there, an unstable one (late or dropped commands) makes more of it with every tick, and a touchdown or a limit
-that a last bit decides parts two flights in one tick. `docs/python.md` says what was measured. Only with itself a batch
-agrees bit for bit, in any lane and beside any others. A flight that carries a verdict is flown by `loop.rollout.fly`,
-with the executable of the live loop; gate, repair and supervisor may not even import this.
+For searches alone. Where XLA does not make one kernel of the program, it orders the sums of a batch in another way than
+those of one lane, so a lane's commands differ from those of the same flight alone in their last bits, and the flight
+with them. How far is not bounded: a stable loop keeps it there, an unstable one (late or dropped commands) makes more
+of it with every tick, and a touchdown or a limit that a last bit decides parts two flights in one tick.
+`docs/python.md` says what was measured. Only with itself a batch agrees bit for bit, in any lane and beside any others.
+A flight that carries a verdict is flown by `loop.rollout.fly`, with the executable of the live loop; gate, repair and
+supervisor may not even import this.
 """
 
 from __future__ import annotations
