@@ -29,28 +29,29 @@ class Filter(NamedTuple):
     step: Callable[[Any, Array, Array], tuple[Any, Array]]
 
 
-@jax.custom_batching.custom_vmap
 def _put(ring: Array, value: Array, at: Array) -> Array:
     return lax.dynamic_update_index_in_dim(ring, value, at, 0)
 
 
-@jax.custom_batching.custom_vmap
 def _get(ring: Array, at: Array) -> Array:
     return lax.dynamic_index_in_dim(ring, at, 0, keepdims=False)
 
 
-@_put.def_vmap
+_put_for_lanes, _get_for_lanes = map(jax.custom_batching.custom_vmap, (_put, _get))
+
+
+@_put_for_lanes.def_vmap
 def _put_in_lanes(lanes: int, batched: Sequence[bool], ring: Array, value: Array, at: Array) -> tuple[Array, bool]:
     if not batched[2] or ring.shape[-1] > PICKED_UP_TO:
-        return _as_usual(_put.fun, batched, ring, value, at)
+        return _as_usual(_put, batched, ring, value, at)
     value = value[:, None] if batched[1] else value
     return jnp.where(_here(ring, at), value, ring), True
 
 
-@_get.def_vmap
+@_get_for_lanes.def_vmap
 def _get_in_lanes(lanes: int, batched: Sequence[bool], ring: Array, at: Array) -> tuple[Array, bool]:
     if not batched[1] or ring.shape[-1] > PICKED_UP_TO:
-        return _as_usual(_get.fun, batched, ring, at)
+        return _as_usual(_get, batched, ring, at)
     return jnp.max(jnp.where(_here(ring, at), ring, -jnp.inf), axis=-1), True
 
 
@@ -60,6 +61,29 @@ def _here(ring: Array, at: Array) -> Array:
 
 def _as_usual(function: Callable[..., Array], batched: Sequence[bool], *arguments: Array) -> tuple[Array, bool]:
     return jax.vmap(function, in_axes=[0 if b else None for b in batched])(*arguments), True
+
+
+# What has a batching rule of its own has no gradient of itself, so both are told it: both are linear.
+@jax.custom_jvp
+def put(ring: Array, value: Array, at: Array) -> Array:
+    """The ring with a value at one place."""
+    return _put_for_lanes(ring, value, at)
+
+
+@put.defjvp
+def _put_tangent(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
+    return put(*primals), _put(tangents[0], tangents[1], primals[2])
+
+
+@jax.custom_jvp
+def get(ring: Array, at: Array) -> Array:
+    """What stands at one place of a ring."""
+    return _get_for_lanes(ring, at)
+
+
+@get.defjvp
+def _get_tangent(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
+    return get(*primals), _get(tangents[0], primals[1])
 
 
 def delay(ticks: int, before: float = jnp.inf) -> Filter:
@@ -72,8 +96,8 @@ def delay(ticks: int, before: float = jnp.inf) -> Filter:
 
     def step(ring: Array, tick: Array, value: Array) -> tuple[Array, Array]:
         at = tick % size
-        ring = _put(ring, value, at)  # write before read: XLA then updates the ring in place
-        return ring, _get(ring, jnp.where(at == ticks, 0, at + 1))
+        ring = put(ring, value, at)  # write before read: XLA then updates the ring in place
+        return ring, get(ring, jnp.where(at == ticks, 0, at + 1))
 
     return Filter(lambda dtype: jnp.full((size,), before, dtype), step)
 
@@ -110,13 +134,13 @@ def least(width: int, ring_up_to: int = RING_IN_BATCH) -> Filter:
         )  # least of the last block, and the one before
         head = jnp.where(first, value, jnp.minimum(head, value))
         mirror = block - 1 - offset
-        samples = _put(samples, value, current % 2 * block + offset)
-        edge = _get(samples, (current + 1) % 2 * block + mirror)
+        samples = put(samples, value, current % 2 * block + offset)
+        edge = get(samples, (current + 1) % 2 * block + mirror)
         suffix = jnp.where(first, edge, jnp.minimum(suffix, edge))
-        suffixes = _put(suffixes, suffix, (current + 2) % 3 * block + mirror)
+        suffixes = put(suffixes, suffix, (current + 2) % 3 * block + mirror)
         left = width - 1 - offset
         whole, rest = left // block, left % block
-        tail = _get(suffixes, (current + 2 - whole) % 3 * block + (block - rest) % block)
+        tail = get(suffixes, (current + 2 - whole) % 3 * block + (block - rest) % block)
         tail = jnp.where(rest == 0, infinity, tail)
         out = jnp.minimum(jnp.minimum(head, one), jnp.minimum(jnp.where(whole == 2, two, infinity), tail))
         return (samples, suffixes, head, suffix, one, two), out
@@ -126,7 +150,7 @@ def least(width: int, ring_up_to: int = RING_IN_BATCH) -> Filter:
 
 def _least_of_ring(width: int) -> Filter:
     def step(ring: Array, tick: Array, value: Array) -> tuple[Array, Array]:
-        ring = _put(ring, value, tick % width)
+        ring = put(ring, value, tick % width)
         return ring, jnp.min(ring)
 
     return Filter(lambda dtype: jnp.full((width,), jnp.inf, dtype), step)

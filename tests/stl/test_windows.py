@@ -43,3 +43,23 @@ def test_a_lane_with_ticks_of_its_own_is_the_stream_alone(kind, width, picked_up
     for lane in range(LANES):
         alone = fly(jax.jit(made.step), start, ticks[lane], values[lane])
         np.testing.assert_array_equal(together[:, lane], alone)
+
+
+@pytest.mark.parametrize("width", [5, 23])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_window_has_the_gradient_of_what_it_takes(kind, width):
+    """What comes out is one of the samples: the gradient is 1 there and 0 elsewhere, alone and in lanes."""
+    made, values = KINDS[kind](width), jnp.asarray(np.random.default_rng(1).normal(size=(LANES, TICKS)), jnp.float32)
+
+    def last(stream):
+        def step(carry, value):
+            state, tick = carry
+            state, out = made.step(state, tick, value)
+            return (state, tick + 1), out
+
+        return jax.lax.scan(step, (made.init(jnp.float32), 0), stream)[1][-1]
+
+    taken = np.asarray(values) == np.asarray([[last(stream)] for stream in values])
+    assert (taken.sum(axis=1) == 1).all()
+    np.testing.assert_array_equal(jax.grad(last)(values[0]), taken[0])
+    np.testing.assert_array_equal(jax.vmap(jax.grad(last))(values), taken)
