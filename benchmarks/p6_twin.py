@@ -13,12 +13,9 @@ import numpy as np
 from flying import course
 
 from healing_runtime import stl
-from healing_runtime.brains.embedded.draws import Draws
-from healing_runtime.brains.embedded.edits import Opened
 from healing_runtime.brains.embedded.judge import Judge
-from healing_runtime.brains.embedded.rollout import Rollout
+from healing_runtime.brains.embedded.rollout import Draws, Rollout
 from healing_runtime.brains.embedded.task import Task
-from healing_runtime.brains.embedded.wires import wired
 
 MUST_REACH_TICKS_PER_S = 5e6
 FLIGHTS = 192 * 8
@@ -33,25 +30,21 @@ def measure() -> list[Result]:
     hz = scenario.control_hz
     requirements = stl.judging(stl.bind(flown.files, robot.signals, hz), scenario.mission)
     original = flown.traced.controller
-    alone, actions, ticks = robot.make_twin(scenario), robot.signals.action.size, scenario.duration_ticks
     task = Task(
-        twin=wired(alone, actions, ticks),
-        prompt=wired(alone, actions, ticks, slow=False),
+        twin=robot.make_twin(scenario),
         table=robot.signals,
         monitor=stl.online_all(requirements, robot.signals, hz),
         requirements=requirements,
         parsed=original.parsed,
-        opened=Opened(original.parsed, original.parsed, ()),
         original=original,
-        ticks=ticks,
+        ticks=scenario.duration_ticks,
         control_hz=hz,
     )
-    draws = Draws(task.twin)
-    rollout, judge = Rollout(task, draws, original), Judge(task)
+    rollout, judge = Rollout(task, Draws(task.twin), original), Judge(task)
     seeds, strengths = np.arange(FLIGHTS), np.ones(FLIGHTS)
 
     def run() -> None:
-        rollout.fly(judge, [original.parsed.params], draws.draw(seeds, strengths))
+        rollout.fly(judge, [original.parsed.params], seeds, strengths)
 
     seconds = in_turns({"ours": run}, ROUNDS)["ours"]
     rates = FLIGHTS * (scenario.duration_ticks + 1) / seconds

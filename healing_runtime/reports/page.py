@@ -81,7 +81,7 @@ def _contents(timelines: Sequence[Timeline]) -> str:
             f'<tr><td><a href="#assertion-{i}">{html.escape(timeline.id)}</a></td>'
             f"<td>{html.escape(timeline.severity)}</td><td>{html.escape(timeline.requirement)}</td>"
             f'<td class="strip">{_strip(timeline)}</td>'
-            f"<td{_class(timeline)}>{verdict}</td></tr>"
+            f'<td{_class(timeline)}>{verdict}</td></tr>'
         )
     head = "".join(f"<th>{word}</th>" for word in ("assertion", "severity", "requirement", "over the run", "verdict"))
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"

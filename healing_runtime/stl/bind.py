@@ -122,7 +122,9 @@ def bind(
     return found
 
 
-def _bind_file(file: AssertionFile, table: SignalTable, period: Fraction | None, online: bool) -> Iterator[Requirement]:
+def _bind_file(
+    file: AssertionFile, table: SignalTable, period: Fraction | None, online: bool
+) -> Iterator[Requirement]:
     words = _vocabulary(table, file.constants, file.definitions, file.definition_where, Location(file.path))
     for written in file.assertions:
         source = Text(written.formula, written.where)

@@ -244,7 +244,6 @@ def _read(path: Path) -> tuple[LogContents, Contents, int]:
     contents, messages = Contents(), list[LogMessage]()
     sealed = len(data) > len(MAGIC) and data.endswith(MAGIC)
     at = min(len(MAGIC), len(data))
-
     def found(
         complete: bool, broken_at: str | None = None, truncated: bool = False, broken_record: bool = False
     ) -> tuple[LogContents, Contents, int]:

@@ -25,7 +25,7 @@ START_VELOCITY_MPS = 0.5
 
 
 class Disturbance(NamedTuple):
-    """What is wrong, as scalars. The engine's loss and the load begin at `onset_s`, the rest holds from the start."""
+    """What is wrong, as scalars. The engine's loss begins at `onset_s`, the rest holds from the start."""
 
     strength: Array
     onset_s: Array
@@ -89,7 +89,7 @@ def make(scenario: Scenario) -> Twin:
     def step(state: State, action: Array, disturbance: Disturbance) -> State:
         on = jnp.where(state.tick * scenario.dt_s >= disturbance.onset_s, 1.0, 0.0)
         ceiling = body.MAX_THRUST_N * (1.0 - on * disturbance.thrust_loss)
-        mass = body.DRY_MASS_KG + state.fuel_kg + on * disturbance.payload_kg
+        mass = body.DRY_MASS_KG + state.fuel_kg + disturbance.payload_kg
 
         def physics(_: int, carry: _Flight) -> _Flight:
             altitude, velocity, fuel, touch, _thrust = carry

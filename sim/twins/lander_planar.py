@@ -36,7 +36,7 @@ LYING_DOWN_DECAY = 10.0
 
 
 class Disturbance(NamedTuple):
-    """What is wrong, as scalars. Engine loss, load and force begin at `onset_s`, the rest holds from the start."""
+    """What is wrong, as scalars. The engine's loss and the force begin at `onset_s`, the rest holds from the start."""
 
     strength: Array
     onset_s: Array
@@ -104,7 +104,7 @@ def make(scenario: Scenario) -> Twin:
     def step(state: State, action: Array, disturbance: Disturbance) -> State:
         d = disturbance
         on = jnp.where(state.tick * scenario.dt_s >= d.onset_s, 1.0, 0.0)
-        mass = body.DRY_MASS_KG + state.fuel_kg + on * d.payload_kg
+        mass = body.DRY_MASS_KG + state.fuel_kg + d.payload_kg
         wanted_n = jnp.minimum(action[0], body.MAX_THRUST_N * (1.0 - on * d.thrust_loss))
         wanted_nm = jnp.clip(action[1], -robot.MAX_MOMENT_NM, robot.MAX_MOMENT_NM)
         needed_kg = (wanted_n + jnp.abs(wanted_nm) / robot.JET_ARM_M) * burn

@@ -37,7 +37,7 @@ LYING_DOWN_DECAY = 10.0
 
 
 class Disturbance(NamedTuple):
-    """What is wrong, as scalars. Rotor loss, force, wind and load begin at `onset_s`, the rest holds from the start."""
+    """What is wrong, as scalars. Rotor loss, side force and wind begin at `onset_s`, the rest holds from the start."""
 
     strength: Array
     onset_s: Array
@@ -122,7 +122,7 @@ def make(scenario: Scenario) -> Twin:
         """What is constant over a control period; `on` is 1 from the onset on."""
         return _Now(
             follow=-jnp.expm1(-dt_s / jnp.maximum(d.lag_s, 1e-4)),
-            step_over_mass=dt_s / (robot.MASS_KG + on * (d.mass_kg - robot.MASS_KG)),
+            step_over_mass=dt_s / d.mass_kg,
             thrust_ns2=tuple(robot.THRUST_NS2 * (1.0 - on * e) for e in d.rotor_loss),
             force_n=tuple(on * f for f in d.force_n),
             wind_mps=tuple(on * w for w in d.wind_mps),
@@ -204,7 +204,7 @@ def make(scenario: Scenario) -> Twin:
             state.touch,
             _norm(state.velocity),
             _norm(state.spin),
-            lift * now.step_over_mass / (dt_s * gravity),
+            lift / (disturbance.mass_kg * gravity),
             1.0 - 2.0 * (qx * qx + qy * qy),
         )
         return state._replace(tick=state.tick + 1.0, touch=touch)

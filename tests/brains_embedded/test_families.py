@@ -7,9 +7,8 @@ import pytest
 
 from healing_runtime import workspace
 from healing_runtime.brains.embedded import families, structures
-from healing_runtime.brains.embedded.draws import Draws
 from healing_runtime.brains.embedded.judge import Judge
-from healing_runtime.brains.embedded.rollout import Rollout
+from healing_runtime.brains.embedded.rollout import Draws, Rollout
 from healing_runtime.brains.embedded.score import passed
 from healing_runtime.brains.embedded.task import task_of
 from healing_runtime.language import controller, source
@@ -74,6 +73,5 @@ def test_the_cascade_lands_a_multirotor_with_its_first_gains(hopper):
     task, draws, found = made(request, opened.robot(scenario.robot))
     structure = found["multirotor-cascade"]
     rollout = Rollout(task, draws, controller.load(structure.parsed))
-    starts = draws.draw(np.arange(32), np.linspace(0.0, 0.4, 32))
-    flights = rollout.fly(Judge(task), [structure.parsed.params], starts)
+    flights = rollout.fly(Judge(task), [structure.parsed.params], np.arange(32), np.linspace(0.0, 0.4, 32))
     assert passed(flights, task.trips).mean() > 0.9

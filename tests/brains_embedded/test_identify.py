@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from healing_runtime.brains.embedded import identify
-from healing_runtime.brains.embedded.draws import Draws
+from healing_runtime.brains.embedded.rollout import Draws
 from healing_runtime.core.plant import Twin
 from healing_runtime.core.records import Scenario
 

@@ -75,7 +75,7 @@ def test_what_was_refused_is_not_offered_again(hopper, healed):
     proposals, story = search(hopper.request(hopper.too_fast, attempts=attempts), hopper.robot, SMALL)
     assert proposals and not {p.source for p in proposals} & {p.source for p in first}
     # The next structure comes before another try at the numbers.
-    assert story[0].startswith("edits")
+    assert story[0].startswith("vertical-p")
 
 
 def test_nothing_is_offered_where_nothing_ever_succeeds(hopper):

@@ -140,7 +140,6 @@ QUADROTOR_FAULTS = {
     "none": ([], {}),
     "rotor loss": ([("rotor_efficiency", {"rotor": 1, "value": 0.93})], {"rotor_loss": (0.0, 0.07, 0.0, 0.0)}),
     "load": ([("payload", {"mass_kg": 0.004})], {"mass_kg": 0.031}),
-    "load in flight": ([("payload", {"mass_kg": 0.004}, 240)], {"mass_kg": 0.031, "onset_s": 1.0}),
     "lag": ([("rotor_lag", {"value_s": 0.06})], {"lag_s": 0.06}),
     "side force": ([("side_force", {"force_n": (0.05, -0.04, 0.03)})], {"force_n": (0.05, -0.04, 0.03)}),
     "wind": ([("wind", {"velocity_mps": (5.0, -4.0, 0.0)})], {"wind_mps": (5.0, -4.0)}),
@@ -171,7 +170,6 @@ LANDER_FAULTS = {
     "none": ([], {}),
     "weak engine": ([("force_saturation", {"value": 0.6})], {"thrust_loss": 0.4}),
     "load": ([("payload", {"mass_kg": 150.0})], {"payload_kg": 150.0}),
-    "load in flight": ([("payload", {"mass_kg": 150.0}, 7.0)], {"payload_kg": 150.0, "onset_s": 7.0}),
 }
 LANDER_SINGLE = {"altitude": 2e-2, "velocity": 1e-3, "fuel": 3e-2}
 PLANAR_FAULTS = {
@@ -200,10 +198,7 @@ def test_landers_in_free_flight(request, robot, name):
     bench = request.getfixturevalue(robot)
     faults, field = (PLANAR_FAULTS if robot == "lander_planar" else LANDER_FAULTS)[name]
     chosen, actions = falling(bench)
-    timed = [(kind, given, *(start or [0.0])) for kind, given, *start in faults]
-    faulty = dataclasses.replace(
-        chosen, faults=tuple(FaultSpec(kind, given, round(start * chosen.physics_hz)) for kind, given, start in timed)
-    )
+    faulty = dataclasses.replace(chosen, faults=tuple(FaultSpec(*fault) for fault in faults))
     with jax.enable_x64(True):
         log, exact = differences(bench, faulty, actions, field)
     assert log.contact.max() == 0

@@ -11,11 +11,7 @@ class Budget:
 
     Attributes:
         draws: flights of the failed controller from which the likeliest disturbances are picked.
-        crossings: rounds in which the nearest are crossed, where the prior alone explains too little.
-        children: flights of each of those.
         suspects: how many are kept; half of them are searched on, the other half validates.
-        screening_flights: flights a candidate where so many single moves are possible that they are screened first,
-        screened: and how many of them then go on.
         moved_flights: flights a candidate in the two generations that move one or two numbers.
         promising: of the moves of a single number, how many are tried in pairs.
         population: candidates a generation in which all numbers move together.
@@ -31,11 +27,7 @@ class Budget:
     """
 
     draws: int = 768
-    crossings: int = 12
-    children: int = 192
     suspects: int = 48
-    screening_flights: int = 2
-    screened: int = 64
     moved_flights: int = 8
     promising: int = 8
     population: int = 24

@@ -10,9 +10,9 @@ def proposal(request: RepairRequest, candidate: Candidate, flights: int) -> Prop
     """A candidate as the gate wants it."""
     structure = candidate.structure
     after, before = candidate.score, candidate.before
-    what = _changes(candidate) if structure.patches else structure.summary
+    what = _changes(candidate) if structure.edit_kind == "parameters" else structure.summary
     evidence = f"On the twin {after.pass_rate:.0%} of {flights} perturbed flights keep every promise"
-    if structure.patches:
+    if structure.edit_kind == "parameters":
         evidence += f" (before: {before.pass_rate:.0%})"
     return Proposal(
         diagnosis=f"{structure.name}: {request.assertion} was violated ({request.english}). {what}. {evidence}.",
@@ -41,11 +41,10 @@ def structure_name(diagnosis: str) -> str:
 def _changes(candidate: Candidate) -> str:
     pairs = zip(candidate.structure.space.tunable, candidate.values, strict=True)
     changed = [f"{leaf.name} {leaf.value:g} -> {value:g}" for leaf, value in pairs if value != leaf.value]
-    heading = "PARAMS: " if candidate.structure.edit_kind == "parameters" else "Edits: "
-    return heading + ", ".join(changed) if changed else "PARAMS are as they were"
+    return "PARAMS: " + ", ".join(changed) if changed else "PARAMS are as they were"
 
 
 def _assumptions(candidate: Candidate) -> tuple[str, ...]:
-    if candidate.structure.patches:
+    if candidate.structure.edit_kind == "parameters":
         return ()
     return ("hover trim and control effectiveness are those measured on the twin of the undamaged robot",)

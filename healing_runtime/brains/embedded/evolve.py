@@ -9,6 +9,7 @@ Source: Hansen 2016, "The CMA Evolution Strategy: A Tutorial"; the `cmaes` packa
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,12 +17,12 @@ import numpy as np
 
 from healing_runtime.brains.embedded.budget import Budget
 from healing_runtime.brains.embedded.score import Score
-from healing_runtime.brains.embedded.space import Space
+from healing_runtime.brains.embedded.space import LOG_STEP
 from healing_runtime.brains.embedded.strategy import CMA
 
+# A single number is tried at these factors, and with its sign turned.
+FACTORS = (0.25, 0.5, 2.0, 4.0)
 SIGMA = 0.5
-# exp(0.5 * 6) is a factor of 20; further away a number means something else than it did. What is tried alone may go on.
-REACH = 6.0
 
 
 class Point(NamedTuple):
@@ -42,8 +43,8 @@ Evaluate = Callable[[list[Point], int, int], list[Score]]
 """(points, generation, flights of each) -> scores."""
 
 
-def search(evaluate: Evaluate, space: Space, *, seed: int, budget: Budget) -> tuple[list[Member], int]:
-    """Maximise `evaluate` from the origin of a space.
+def search(evaluate: Evaluate, size: int, *, seed: int, budget: Budget) -> tuple[list[Member], int]:
+    """Maximise `evaluate` from the origin.
 
     It stops `patience` generations after a candidate succeeded in all flights, and when after `hope` generations none
     has succeeded in any.
@@ -51,20 +52,12 @@ def search(evaluate: Evaluate, space: Space, *, seed: int, budget: Budget) -> tu
     Returns:
         The best members, best first, and the number of generations spent.
     """
-    members, best, spent = _one_or_two(evaluate, space, budget)
-    together = space.together()
-    size = len(together)
+    members, best, spent = _one_or_two(evaluate, size, budget)
     if size == 0:
-        return _best_first(members), spent
+        return members, spent
     # The package wants two dimensions at least; a second one that means nothing costs little.
     mean = np.zeros(max(size, 2))
-    mean[:size] = best.z[together]
-
-    def at(vector: np.ndarray) -> Point:
-        z = best.z.copy()
-        z[together] = np.clip(vector[:size], -REACH, REACH)
-        return Point(z, best.signs)
-
+    mean[:size] = best.z
     strategy = CMA(mean=mean, sigma=SIGMA, seed=seed % 2**32, population_size=budget.population)
     patience = budget.patience
     while spent < budget.generations:
@@ -75,46 +68,32 @@ def search(evaluate: Evaluate, space: Space, *, seed: int, budget: Budget) -> tu
         if patience < 0:
             break
         asked = [strategy.ask() for _ in range(budget.population)]
-        points = [at(vector) for vector in asked]
+        points = [Point(vector[:size], best.signs) for vector in asked]
         scores = evaluate(points, spent, budget.flights)
         strategy.tell([(vector, -score.value) for vector, score in zip(asked, scores, strict=True)])
         members += [Member(p, s) for p, s in zip(points, scores, strict=True)]
         spent += 1
     # The mean of the strategy averages over the draws of all generations; it is often the most robust candidate of all.
-    centre = at(strategy.mean)
+    centre = Point(strategy.mean[:size].copy(), best.signs)
     members.append(Member(centre, evaluate([centre], spent, budget.flights)[0]))
-    return _best_first(members), spent
+    return sorted(members, key=lambda member: -member.score.value), spent
 
 
-def _best_first(members: list[Member]) -> list[Member]:
-    return sorted(members, key=lambda member: -member.score.value)
-
-
-def _one_or_two(evaluate: Evaluate, space: Space, budget: Budget) -> tuple[list[Member], Point, int]:
+def _one_or_two(evaluate: Evaluate, size: int, budget: Budget) -> tuple[list[Member], Point, int]:
     """The origin and every single move; then the best with every other single move, and pairs of promising ones."""
-    size = space.size
     origin = Point(np.zeros(size), np.ones(size))
-    singles = _screened(evaluate, origin, [_moved(origin, *move) for move in space.moves()], budget)
+    singles = _single_moves(origin)
     members = _flown(evaluate, [origin, *singles], 0, budget)
     best = max(members, key=lambda member: member.score.value)
     if size < 2 or budget.generations < 2:
         return members, best.point, 1
     pairs = [_both(best.point, single) for single in singles]
     if best.score.pass_rate < 1.0:
-        promising = _best_first(members[1:])[: budget.promising]
+        promising = sorted(members[1:], key=lambda member: -member.score.value)[: budget.promising]
         pairs += [_both(a.point, b.point) for a, b in itertools.combinations(promising, 2)]
     # The best flies again: scores compare within one generation, where all meet the same flights.
     again = _flown(evaluate, [best.point, *(pair for pair in pairs if pair is not None)], 1, budget)
     return members + again, max(again, key=lambda member: member.score.value).point, 2
-
-
-def _screened(evaluate: Evaluate, origin: Point, singles: list[Point], budget: Budget) -> list[Point]:
-    """The most hopeful of many moves, after a few flights of each; most moves make it worse at once."""
-    if len(singles) <= 2 * budget.screened:
-        return singles
-    _, *scores = evaluate([origin, *singles], 0, budget.screening_flights)
-    order = np.argsort([-score.value for score in scores], kind="stable")
-    return [singles[i] for i in np.sort(order[: budget.screened])]
 
 
 def _flown(evaluate: Evaluate, points: list[Point], generation: int, budget: Budget) -> list[Member]:
@@ -129,7 +108,11 @@ def _both(a: Point, b: Point) -> Point | None:
     return Point(a.z + b.z, a.signs * b.signs)
 
 
-def _moved(origin: Point, leaf: int, distance: float) -> Point:
-    """One number moved, or its sign turned."""
-    only = np.arange(len(origin.z)) == leaf
-    return Point(origin.z + only * distance, origin.signs if distance else np.where(only, -origin.signs, origin.signs))
+def _single_moves(origin: Point) -> list[Point]:
+    """Every number with its sign turned, and at every factor."""
+    moves = []
+    for i in range(len(origin.z)):
+        only = np.arange(len(origin.z)) == i
+        moves.append(Point(origin.z, np.where(only, -origin.signs, origin.signs)))
+        moves += [Point(origin.z + only * math.log(factor) / LOG_STEP, origin.signs) for factor in FACTORS]
+    return moves

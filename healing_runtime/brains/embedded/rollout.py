@@ -17,11 +17,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from healing_runtime.brains.embedded.compiling import LANES, compiled, like
-from healing_runtime.brains.embedded.draws import Draws, row_of
+from healing_runtime.brains.embedded.compiling import LANES, RARELY, compiled, like
 from healing_runtime.brains.embedded.judge import Judge
 from healing_runtime.brains.embedded.task import Task
-from healing_runtime.brains.embedded.wires import are_slow
 from healing_runtime.core.plant import Twin
 from healing_runtime.language import harvest
 from healing_runtime.language.controller import Controller, arrays
@@ -44,48 +42,74 @@ class Flights(NamedTuple):
     survived: np.ndarray
 
 
+class Draws:
+    """Disturbances and initial states of the twin for seeds and strengths; compiled once for all structures."""
+
+    def __init__(self, twin: Twin) -> None:
+        """Trace and compile."""
+
+        def draw(seed: Any, strength: Any) -> tuple[Any, Any]:
+            draw_key, init_key = jax.random.split(jax.random.key(seed))
+            disturbance = twin.draw(draw_key, strength)
+            return disturbance, twin.init(init_key, disturbance)
+
+        shapes = (jax.ShapeDtypeStruct((LANES,), jnp.uint32), jax.ShapeDtypeStruct((LANES,), jnp.float32))
+        self._program = compiled(jax.vmap(draw), *shapes, options=RARELY)
+
+    def draw(self, seeds: np.ndarray, strengths: np.ndarray) -> tuple[Any, Any]:
+        """(disturbances, states), NumPy leaves with one row a seed. Strength 0 is the nominal robot."""
+        parts = []
+        for start in range(0, len(seeds), LANES):
+            rows = np.arange(start, start + LANES) % len(seeds)
+            parts.append(self._program(seeds[rows].astype(np.uint32), strengths[rows].astype(np.float32)))
+        return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(x) for x in leaves])[: len(seeds)], *parts)
+
+    @functools.cached_property
+    def nominal(self) -> tuple[Any, Any]:
+        """Disturbance and initial state of the nominal robot, without a lane axis."""
+        return jax.tree.map(lambda leaf: leaf[0], self.draw(np.zeros(1), np.zeros(1)))
+
+
 class Rollout:
-    """The compiled closed loop of one structure; with slow wires it is compiled when flights first have some."""
+    """The compiled closed loop of one structure."""
 
     def __init__(self, task: Task, draws: Draws, controller: Controller) -> None:
         """Trace and compile; this is the expensive part of a search."""
-        self._task, self._draws, self._controller = task, draws, controller
-        self._prompt = self._compiled(task.prompt)
-        self._samples = task.ticks + 1
-        self._cores = len(os.sched_getaffinity(0))
-
-    def _compiled(self, twin: Twin) -> Callable[..., Any]:
-        leaves, tree = jax.tree.flatten(self._controller.params)
-        flight = _flight(self._task, twin, self._controller)
+        leaves, tree = jax.tree.flatten(controller.params)
+        flight = _flight(task, controller)
 
         def lane(columns: list[Any], *start: Any) -> Any:
             return flight(jax.tree.unflatten(tree, columns), *start)
 
         batched = jax.vmap(lane, out_axes=(1, 1, 0, 0))
         columns = [jax.ShapeDtypeStruct((LANES, *np.shape(leaf)), jnp.float32) for leaf in leaves]
-        return compiled(batched, columns, *like(self._draws.nominal, LANES))
+        self._program = compiled(batched, columns, *like(draws.nominal, LANES))
+        self._draws = draws
+        self._samples = task.ticks + 1
+        self._cores = len(os.sched_getaffinity(0))
 
-    @functools.cached_property
-    def _late(self) -> Callable[..., Any]:
-        return self._compiled(self._task.twin)
+    def fly(self, judge: Judge, params: Sequence[Any], seeds: np.ndarray, strengths: np.ndarray) -> Flights:
+        """Fly every PARAMS tree (as parsed) once with every seed and its disturbance strength.
 
-    def fly(self, judge: Judge, params: Sequence[Any], starts: Any) -> Flights:
-        """Fly every PARAMS tree (as parsed) once from every start. The flights of a tree lie one after the other."""
+        The flights of a tree lie one after the other.
+        """
 
         def read(observed: Any, true: Any, broken: Any, first_trip: Any) -> Flights:
             return self._judged(judge, observed, true, broken, first_trip)
 
-        return _joined(self._blocks(read, params, starts), len(params) * _count(starts))
+        return _joined(self._blocks(read, params, seeds, strengths), len(params) * len(seeds))
 
-    def recall(self, judge: Judge, params: Any, starts: Any, ticks: np.ndarray) -> tuple[Flights, np.ndarray]:
-        """The flights of one PARAMS tree, and what its sensors said at some ticks: [starts, ticks, columns]."""
+    def recall(
+        self, judge: Judge, params: Any, seeds: np.ndarray, strengths: np.ndarray, ticks: np.ndarray
+    ) -> tuple[Flights, np.ndarray]:
+        """The flights of one PARAMS tree, and what its sensors said at some ticks: [seeds, ticks, columns]."""
 
         def read(observed: Any, true: Any, broken: Any, first_trip: Any) -> tuple[Flights, np.ndarray]:
             seen = np.asarray(observed)[ticks].swapaxes(0, 1)
             return self._judged(judge, observed, true, broken, first_trip), seen
 
-        flights, seen = zip(*self._blocks(read, [params], starts), strict=True)
-        return _joined(flights, _count(starts)), np.concatenate(seen)[: _count(starts)]
+        flights, seen = zip(*self._blocks(read, [params], seeds, strengths), strict=True)
+        return _joined(flights, len(seeds)), np.concatenate(seen)[: len(seeds)]
 
     def _judged(self, judge: Judge, observed: Any, true: Any, broken: Any, first_trip: Any) -> Flights:
         verdicts, broken = judge(observed, true), np.asarray(broken)
@@ -95,23 +119,22 @@ class Rollout:
             np.minimum(verdicts.first_trip, np.asarray(first_trip)) / self._samples,
         )
 
-    def _blocks(self, read: Callable[..., Read], params: Sequence[Any], starts: Any) -> list[Read]:
+    def _blocks(
+        self, read: Callable[..., Read], params: Sequence[Any], seeds: np.ndarray, strengths: np.ndarray
+    ) -> list[Read]:
         """Fly in blocks of lanes, each read on the thread that flew it; the last one is filled up with repetitions."""
-        each, count = _count(starts), len(params) * _count(starts)
+        each, count = len(seeds), len(params) * len(seeds)
+        starts = self._draws.draw(seeds, strengths)
         trees = [jax.tree.leaves(arrays(tree)) for tree in params]
         columns = [np.stack(leaf).astype(np.float32) for leaf in zip(*trees, strict=True)]
-        program = self._late if are_slow(starts[0]) else self._prompt
 
         def run(first: int) -> Read:
             lanes = np.arange(first, first + LANES) % count
-            return read(*program([c[lanes // each] for c in columns], *row_of(starts, lanes % each)))
+            begin = jax.tree.map(lambda leaf: leaf[lanes % each], starts)
+            return read(*self._program([c[lanes // each] for c in columns], *begin))
 
         with ThreadPoolExecutor(self._cores) as pool:
             return list(pool.map(run, range(0, count, LANES)))
-
-
-def _count(starts: Any) -> int:
-    return len(jax.tree.leaves(starts)[0])
 
 
 def _joined(blocks: Sequence[Flights], count: int) -> Flights:
@@ -126,9 +149,9 @@ class _Carry(NamedTuple):
     first_trip: Any
 
 
-def _flight(task: Task, twin: Twin, controller: Controller) -> Callable[[Any, Any, Any], tuple[Any, Any, Any, Any]]:
+def _flight(task: Task, controller: Controller) -> Callable[[Any, Any, Any], tuple[Any, Any, Any, Any]]:
     """(params, disturbance, initial state) -> (observed, true, contract broken, tick of the first such trip)."""
-    table = task.table
+    twin, table = task.twin, task.table
     dtype = jnp.float32
     low, high = table.action.low.astype(np.float32), table.action.high.astype(np.float32)
     rate = np.concatenate([np.full(s.size, s.rate_per_s / task.control_hz, np.float32) for s in table.action])

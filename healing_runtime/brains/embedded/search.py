@@ -7,22 +7,19 @@ scenario's own assertions and mission; the gate decides in PyBullet.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from healing_runtime import workspace
 from healing_runtime.brains.embedded import describe
 from healing_runtime.brains.embedded.budget import Budget
 from healing_runtime.brains.embedded.compiling import once
-from healing_runtime.brains.embedded.draws import Draws
 from healing_runtime.brains.embedded.incident import Suspects, suspects
 from healing_runtime.brains.embedded.judge import Judge
-from healing_runtime.brains.embedded.rollout import Flights, Rollout
+from healing_runtime.brains.embedded.rollout import Draws, Rollout
 from healing_runtime.brains.embedded.structures import Plan, plans
 from healing_runtime.brains.embedded.task import Task, task_of
 from healing_runtime.brains.embedded.tuning import Candidate, Fly, Hardness, Structure, tune
@@ -77,33 +74,29 @@ def hardness(request: RepairRequest, suspected: Suspects) -> Hardness:
 def _ready(task: Task, request: RepairRequest, budget: Budget) -> Iterator[tuple[Structure, Fly, Suspects]]:
     """Structures with their compiled flights, in order, and what may have happened.
 
-    Compiling is most of the time of a short search. With more than one core the next structure is compiled while one is
-    searched, and no other, for flights use all cores; what comes out does not depend on it.
+    Compiling is most of the time of a search. With more than one core the next structures are compiled while the first
+    is searched; what comes out does not depend on it.
     """
     cores = len(os.sched_getaffinity(0))
     pool = ThreadPoolExecutor(cores)
     draws = once(lambda: Draws(task.twin))
-    original = pool.submit(lambda: Rollout(task, draws(), controller.load(task.opened.parsed)))
+    original = pool.submit(lambda: Rollout(task, draws(), task.original))
     judge = pool.submit(Judge, task)
 
     def make(plan: Plan) -> tuple[Structure, Fly] | None:
         structure = plan.make()
         if structure is None:
             return None
-        own = structure.parsed is task.opened.parsed
+        own = structure.parsed is task.parsed
         rollout = original.result() if own else Rollout(task, draws(), controller.load(structure.parsed))
-
-        def fly(trees: Sequence[Any], seeds: np.ndarray, strengths: np.ndarray, suspected: Suspects) -> Flights:
-            return rollout.fly(judge.result(), trees, suspected.behind(draws().draw(seeds, strengths)))
-
-        return structure, fly
+        return structure, functools.partial(rollout.fly, judge.result())
 
     try:
         waiting = _untried_first(plans(request, task, draws), request)
         ahead: list[Future[tuple[Structure, Fly] | None]] = []
         if cores > 1:
-            ahead = [pool.submit(make, waiting.pop(0)) for _ in waiting[:1]]
-        found = suspects(request, task, original.result(), judge.result(), draws(), budget)
+            ahead = [pool.submit(make, waiting.pop(0)) for _ in waiting[:cores]]
+        found = suspects(request, task, original.result(), judge.result(), draws=budget.draws, keep=budget.suspects)
         while ahead or waiting:
             made = ahead.pop(0).result() if ahead else make(waiting.pop(0))
             if waiting and cores > 1:

@@ -17,36 +17,20 @@ Path = tuple[Any, ...]
 
 LOG_STEP = 0.5
 ZERO_STEP = 0.1
-FACTORS = (0.25, 0.5, 2.0, 4.0)
-"""A single number is tried at these factors, and with its sign turned."""
-_MIXED_UP = (math.degrees(1.0), 1000.0, 60.0 / math.tau)
-UNITS = (*_MIXED_UP, *(1.0 / factor for factor in _MIXED_UP))
-"""Constants are tried at these as well: degrees and radians, thousands, turns a minute and radians a second."""
+# exp(0.5 * 6) is a factor of 20; further away a number means something else than it did.
+REACH = 6.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Leaf:
-    """One number of PARAMS.
-
-    Attributes:
-        path: where it stands (`("gains", 2)`).
-        value: as it is.
-        title: what people call it, where that is not its path.
-        factors: what it is tried at, alone.
-        together: whether it moves with all others as well, once none is wrong by itself.
-    """
+    """One number of PARAMS: where it stands (`("gains", 2)`) and its value."""
 
     path: Path
     value: float
-    title: str = ""
-    factors: tuple[float, ...] = FACTORS
-    together: bool = True
 
     @property
     def name(self) -> str:
         """As a person would write it: `gains[2]`."""
-        if self.title:
-            return self.title
         head, *rest = self.path
         return str(head) + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
 
@@ -86,25 +70,13 @@ class Space:
     def values(self, point: np.ndarray, signs: np.ndarray, digits: int = 3) -> tuple[float, ...]:
         """Search vector and signs -> values with `digits` significant digits; a leaf that did not move is kept."""
         out = []
-        for leaf, z, sign in zip(self.tunable, point, signs, strict=True):
+        for leaf, z, sign in zip(self.tunable, np.clip(point, -REACH, REACH), signs, strict=True):
             if z == 0.0:
                 out.append(float(sign * leaf.value))
                 continue
             moved = leaf.value * math.exp(LOG_STEP * z) if leaf.value else ZERO_STEP * z
             out.append(rounded(float(sign * moved), digits))
         return tuple(out)
-
-    def moves(self) -> tuple[tuple[int, float], ...]:
-        """Every single move: (leaf, how far on its scale), and (leaf, 0) for a turned sign."""
-        return tuple(
-            (i, z)
-            for i, leaf in enumerate(self.tunable)
-            for z in (0.0, *(math.log(factor) / LOG_STEP for factor in leaf.factors))
-        )
-
-    def together(self) -> np.ndarray:
-        """The leaves that all move at once."""
-        return np.flatnonzero([leaf.together for leaf in self.tunable])
 
     def params(self, params: Any, values: Sequence[float]) -> Any:
         """The whole tree with the searched leaves set."""

@@ -5,18 +5,17 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from healing_runtime.brains.embedded import identify
 from healing_runtime.brains.embedded.compiling import once
-from healing_runtime.brains.embedded.draws import Draws
 from healing_runtime.brains.embedded.families import FAMILIES, Brief, Family
-from healing_runtime.brains.embedded.space import Leaf, Space, leaves, replaced
+from healing_runtime.brains.embedded.rollout import Draws
 from healing_runtime.brains.embedded.task import Task
-from healing_runtime.brains.embedded.tuning import Structure
+from healing_runtime.brains.embedded.tuning import Structure, structure_of
 from healing_runtime.core.records import RepairRequest
 from healing_runtime.language import source
 from healing_runtime.language.source import Parsed
@@ -34,13 +33,8 @@ class Plan(NamedTuple):
 
 
 def plans(request: RepairRequest, task: Task, draws: Callable[[], Draws]) -> tuple[Plan, ...]:
-    """The original's own numbers, then its constants and signs too, then every family that fits the robot.
-
-    Nothing is measured or compiled yet.
-    """
-    found = task.opened
-    own = Structure("parameters", found.parsed, Space(found.own), "parameters", "other numbers", found.text)
-    edits = Structure("edits", found.parsed, Space((*found.own, *found.edits)), "file", "small edits", found.text)
+    """The original's own numbers, then every family that fits the robot. Nothing is measured or compiled yet."""
+    own = structure_of("parameters", task.parsed, "parameters", "the controller's own structure with other numbers")
     brief = once(lambda: brief_of(request, task, draws()))
 
     def family_plan(family: Family) -> Plan:
@@ -50,18 +44,11 @@ def plans(request: RepairRequest, task: Task, draws: Callable[[], Draws]) -> tup
                 return None
             draft = family.design(told)
             parsed = source.parse(draft.text, name=request.controller, path=request.controller)
-            space = Space(tuple(leaf for leaf in leaves(parsed.params) if leaf.path[0] in draft.tuned))
-
-            def write(values: Mapping[Leaf, float]) -> str:
-                moved = {leaf.path: value for leaf, value in values.items()}
-                return source.with_params(parsed, replaced(parsed.params, moved))
-
-            return Structure(family.name, parsed, space, "file", draft.summary, write, patches=False)
+            return structure_of(family.name, parsed, "file", draft.summary, draft.tuned)
 
         return Plan(family.name, make)
 
     first = (Plan(own.name, lambda: own),) if own.space.size else ()
-    first += (Plan(edits.name, lambda: edits),) if found.sites else ()
     if any("state" in names or "next_state" in names for _, names in _contract(task.parsed)):
         # The contract watches the memory of the original, and a structure of another kind has another memory.
         return first

@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from healing_runtime import stl
-from healing_runtime.brains.embedded.edits import Opened, opened
-from healing_runtime.brains.embedded.wires import wired
 from healing_runtime.core.plant import Robot, Twin
 from healing_runtime.core.records import RepairRequest, Scenario
 from healing_runtime.core.signals import SignalTable
@@ -22,25 +20,21 @@ class Task(NamedTuple):
     """The same for every structure of a search.
 
     Attributes:
-        twin: the robot's dynamics for this scenario, without its faults, behind wires that may be slow.
-        prompt: the same behind wires that are not, for disturbances in which none is.
+        twin: the robot's dynamics for this scenario, without its faults.
         table: the robot's signals.
         monitor: `stl.online_all` over all requirements.
         requirements: the bound requirements, in the monitor's order.
         parsed: the source of the controller that failed.
-        opened: the same with its constants and signs open.
         original: that controller, loaded; its contract asserts are judged with its own PARAMS.
         ticks: length of the flight.
         control_hz: control rate.
     """
 
     twin: Twin
-    prompt: Twin
     table: SignalTable
     monitor: Any
     requirements: tuple[Any, ...]
     parsed: Parsed
-    opened: Opened
     original: Controller
     ticks: int
     control_hz: int
@@ -68,15 +62,12 @@ def task_of(request: RepairRequest, robot: Robot) -> Task:
     bound = stl.bind(request.files, robot.signals, request.control_hz)
     requirements = stl.judging(bound, request.mission)
     parsed = source.parse(request.source, name=request.controller, path=request.controller)
-    alone, actions, ticks = robot.make_twin(scenario_of(request)), robot.signals.action.size, request.duration_ticks
     return Task(
-        twin=wired(alone, actions, ticks),
-        prompt=wired(alone, actions, ticks, slow=False),
+        twin=robot.make_twin(scenario_of(request)),
         table=robot.signals,
         monitor=stl.online_all(requirements, robot.signals, request.control_hz),
         requirements=requirements,
         parsed=parsed,
-        opened=opened(parsed),
         original=controller.load(parsed),
         ticks=request.duration_ticks,
         control_hz=request.control_hz,

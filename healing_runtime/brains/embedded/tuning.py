@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -15,22 +15,22 @@ from healing_runtime.brains.embedded.evolve import Member, Point
 from healing_runtime.brains.embedded.incident import Suspects
 from healing_runtime.brains.embedded.rollout import Flights
 from healing_runtime.brains.embedded.score import Score, score
-from healing_runtime.brains.embedded.space import Leaf, Space
+from healing_runtime.brains.embedded.space import Space, leaves
 from healing_runtime.brains.embedded.task import Task
+from healing_runtime.language import source
 from healing_runtime.language.source import Parsed
 
 # A scaled margin that fresh draws do not eat up; with less, the margin counts for more than a short patch.
 CLEAR = 0.1
 # A real sign error shows plainly, as failure. A turned sign that only wins some margin is a trick on the assertions
-# (a body that spins lets its drift cancel out), not a repair. So a sign in the code costs as much as the origin's
-# flights succeed; a gain that is turned always costs, for it hides a sign that is wrong elsewhere.
+# (a body that spins lets its drift cancel out), not a repair.
 TURN_COST = 0.5
 MANY = 1000
 # Patches with more numbers than this are not made simpler by taking one back.
 SHORTEST = 5
 
-Fly = Callable[[Sequence[Any], np.ndarray, np.ndarray, Suspects], Flights]
-"""(PARAMS trees, seeds, strengths, suspects) -> flights of every tree from every draw, the suspects last."""
+Fly = Callable[[Sequence[Any], np.ndarray, np.ndarray], Flights]
+"""(PARAMS trees, seeds, strengths) -> flights of every tree with every seed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +43,6 @@ class Structure:
         space: the numbers that are searched.
         edit_kind: what a proposal made from it is.
         summary: what the structure is, for people.
-        write: the source with other values of the space's leaves.
-        patches: whether it is the failed controller with changes, so that the fewer there are the better.
     """
 
     name: str
@@ -52,8 +50,6 @@ class Structure:
     space: Space
     edit_kind: Literal["parameters", "file"]
     summary: str
-    write: Callable[[Mapping[Leaf, float]], str]
-    patches: bool = True
 
 
 class Candidate(NamedTuple):
@@ -75,13 +71,21 @@ class Hardness(NamedTuple):
         seed: of draws and strategy.
         strength: the largest disturbance strength of the prior that is flown (1 is all of it).
         margin: scaled robustness asked for.
-        suspects: disturbances under which the failed controller flew as the log says.
+        suspects: draws under which the failed controller flew as the log says.
     """
 
     seed: int
     strength: float
     margin: float
     suspects: Suspects
+
+
+def structure_of(
+    name: str, parsed: Parsed, kind: Literal["parameters", "file"], summary: str, only: Sequence[str] = ()
+) -> Structure:
+    """A structure over all numbers of PARAMS, or over the top-level entries named in `only`."""
+    found = (leaf for leaf in leaves(parsed.params) if not only or leaf.path[0] in only)
+    return Structure(name, parsed, Space(tuple(found)), kind, summary)
 
 
 def tune(
@@ -92,18 +96,13 @@ def tune(
     def values(points: list[Point]) -> list[tuple[float, ...]]:
         return [structure.space.values(*point) for point in points]
 
-    standing: list[float] = []
-
     def searched(points: list[Point], generation: int, flights: int) -> list[Score]:
         hard = hardness.suspects.every(0, 2).window(generation, flights // 2)
         scores = _flown(task, structure, fly, values(points), hardness, hard, generation, flights)
-        if not standing:  # the origin is the first point that is ever asked for
-            standing.append(scores[0].pass_rate)
-        costs = TURN_COST * np.array([1.0 if leaf.factors else standing[0] for leaf in structure.space.tunable])
-        turned = [float(np.sum(costs[point.signs < 0.0])) for point in points]
+        turned = (TURN_COST * np.count_nonzero(point.signs < 0.0) for point in points)
         return [dataclasses.replace(s, value=s.value - cost) for s, cost in zip(scores, turned, strict=True)]
 
-    members, generations = evolve.search(searched, structure.space, seed=hardness.seed, budget=budget)
+    members, generations = evolve.search(searched, structure.space.size, seed=hardness.seed, budget=budget)
     finalists = _finalists(structure, members, refused, budget)
     origin = values([Point(np.zeros(structure.space.size), np.ones(structure.space.size))])[0]
     fresh = hardness.suspects.every(1, 2).window(0, budget.validations // 2)
@@ -122,7 +121,7 @@ def _convincing(score: Score, budget: Budget) -> bool:
 
 def text_of(structure: Structure, values: Sequence[float]) -> str:
     """The structure's source with these numbers."""
-    return structure.write(dict(zip(structure.space.tunable, values, strict=True)))
+    return source.with_params(structure.parsed, structure.space.params(structure.parsed.params, values))
 
 
 def _flown(
@@ -136,11 +135,11 @@ def _flown(
     flights: int,
 ) -> list[Score]:
     """Scores of candidates that all meet the same disturbances: fresh draws of the prior, and suspects."""
-    fresh = flights - suspects.size
-    seeds, strengths = _seeds(hardness.seed, generation, fresh), np.linspace(0.0, hardness.strength, fresh)
+    fresh = flights - len(suspects.seeds)
+    seeds = np.concatenate([_seeds(hardness.seed, generation, fresh), suspects.seeds])
+    strengths = np.concatenate([np.linspace(0.0, hardness.strength, fresh), suspects.strengths])
     trees = [structure.space.params(structure.parsed.params, values) for values in candidates]
-    flown = fly(trees, seeds, strengths, suspects)
-    return score(flown, task.trips, hardness.margin, len(trees), suspects.size)
+    return score(fly(trees, seeds, strengths), task.trips, hardness.margin, len(trees), len(suspects.seeds))
 
 
 def _seeds(seed: int, generation: int, count: int) -> np.ndarray:
@@ -151,17 +150,17 @@ def _seeds(seed: int, generation: int, count: int) -> np.ndarray:
 def _finalists(
     structure: Structure, members: list[Member], refused: frozenset[str], budget: Budget
 ) -> list[tuple[float, ...]]:
-    """What is validated: the best members, and of the failed controller also simpler patches than those.
+    """What is validated: the best members, and where only numbers change also simpler patches than those.
 
     Simpler are the best members that move one or two numbers, and the best of all with its smallest changes taken back.
     """
     best = _distinct(structure, members, budget.finalists)
-    if structure.patches and best:
+    if structure.edit_kind == "parameters" and best:
         few = [m for m in members if np.count_nonzero((m.point.z != 0.0) | (m.point.signs < 0.0)) <= 2]
         best += _distinct(structure, few, budget.finalists) + _taken_back(structure, best[0])
     unique = dict.fromkeys(best)
-    if structure.patches:
-        refused |= {structure.write({})}
+    if structure.edit_kind == "parameters":
+        refused |= {structure.parsed.source.text}
     return [values for values in unique if text_of(structure, values) not in refused]
 
 
@@ -199,7 +198,7 @@ def _ranked(structure: Structure, found: list[Candidate]) -> list[Candidate]:
 
     def key(candidate: Candidate) -> tuple[bool, int, float]:
         clear = candidate.convincing and candidate.score.likely_worst >= CLEAR
-        few = _changes(structure, candidate.values) if structure.patches and clear else MANY
+        few = _changes(structure, candidate.values) if structure.edit_kind == "parameters" and clear else MANY
         return not candidate.convincing, few, -candidate.score.value
 
     return sorted(found, key=key)

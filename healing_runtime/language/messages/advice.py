@@ -163,7 +163,6 @@ def translated(path: str) -> str:
         return rest
     return ""
 
-
 OTHER_KEYWORDS: Mapping[str, str] = {
     "dim": "axis",
     "dims": "axis",
