@@ -35,7 +35,10 @@ _OWN_KERNELS: dict[str, str | bool] = {"xla_cpu_experimental_ynn_fusion_type": "
 
 
 def emitted_whole(exported: jax.export.Exported) -> bool:
-    """Whether nothing in a program asks more of `lower_as_one_kernel` than writing elements, in any process."""
+    """Whether nothing in a program asks more of `lower_as_one_kernel` than writing elements: it may run in any process.
+
+    XLA aborts on some of what is not on the list, and on arrays without elements.
+    """
     found = set[str]()
 
     def look(operation: Any) -> Any:
@@ -44,7 +47,8 @@ def emitted_whole(exported: jax.export.Exported) -> bool:
 
     with mlir.make_ir_context():
         exported.mlir_module(serialized=False).operation.walk(look)
-    return exported.platforms == ("cpu",) and found <= _EMITTED
+    filled = all(aval.size for aval in (*exported.in_avals, *exported.out_avals))
+    return exported.platforms == ("cpu",) and filled and found <= _EMITTED
 
 
 def compiled(function: Callable[..., Any], *arguments: Any, one_kernel: bool) -> jax.stages.Compiled:
@@ -88,6 +92,10 @@ def lower_as_one_kernel(function: Callable[..., Any], *arguments: Any) -> jax.st
                 return jax.tree.unflatten(structure, inner(*(flat[i] for i in used)))
 
         return whole
+
+    def lower(function: Callable[..., Any], *arguments: Any) -> jax.stages.Lowered:
+        # Else JAX leaves out what is not used, and the others are no longer where they are looked for.
+        return jax.jit(function, donate_argnums=(1,), keep_unused=True).lower(*arguments)
 
     everything = range(len(jax.tree.leaves(arguments)))
     lowered = lower(around(everything), *arguments)

@@ -45,6 +45,8 @@ class Host:
         self._epitaph = ""
         self._exits: dict[int, _Exit] = {}
         self._lock = threading.Lock()
+        self._buried = threading.Condition(self._lock)
+        self._process: subprocess.Popen[bytes] | None = None
         self._next_job = 0
         self._control, self._far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         threading.Thread(target=self._keep, name="sandbox-keeper", daemon=True).start()
@@ -77,7 +79,7 @@ class Host:
             cwd="/",
             start_new_session=True,
         )
-        self.pid = process.pid
+        self.pid, self._process = process.pid, process
         self._far_end.close()
         return process
 
@@ -90,6 +92,7 @@ class Host:
             else:
                 with self._lock:
                     waiting = self._exits.pop(event["exited"], None)
+                    self._buried.notify_all()
                 if waiting is not None:
                     waiting.report(event["status"])
 
@@ -107,6 +110,7 @@ class Host:
         self._greeted.set()
         with self._lock:
             waiting, self._exits = self._exits, {}
+            self._buried.notify_all()
         for exit_ in waiting.values():
             exit_.report(None)
 
@@ -133,10 +137,15 @@ class Host:
         return confinement.describe(tuple(self._greeting["words"]))
 
     @property
-    def idle(self) -> bool:
-        """Whether the zygote lives and has no worker."""
-        with self._lock:
-            return self._greeted.is_set() and not self.dead.is_set() and not self._exits
+    def lives(self) -> bool:
+        """Whether the process runs; what killed it a moment ago is known here before its end is heard of."""
+        return not self.dead.is_set() and self._process is not None and self._process.poll() is None
+
+    def idle(self, patience_s: float = 0.0) -> bool:
+        """Whether the zygote lives and has no worker; those that have answered get so long to be buried."""
+        with self._buried:
+            self._buried.wait_for(lambda: not self._exits, patience_s)
+            return self._greeted.is_set() and self.lives and not self._exits
 
     def stop(self) -> None:
         """Close the control socket: the zygote kills its workers and goes; the keeper kills it if it does not."""

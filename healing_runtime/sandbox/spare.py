@@ -29,10 +29,12 @@ class Spare:
     def take(self, origin: Origin) -> Host | None:
         """The zygote that waits here, if it lives and comes from this origin; one from another is stopped."""
         host = self._exchanged()
-        if host is not None and host.origin != origin:
+        if host is None:
+            return None
+        if host.origin != origin or not host.lives:
             host.stop()
             return None
-        return None if host is None or host.dead.is_set() else host
+        return host
 
     def leave(self, host: Host) -> None:
         """Let an idle zygote wait here for `KEPT_S`; one that was waiting is stopped."""

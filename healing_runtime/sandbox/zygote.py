@@ -31,6 +31,9 @@ DEFAULT_MODULES = (
     "healing_runtime.brains.embedded.search",
 )
 """What the zygote imports. Names, not imports: the sandbox knows none of them."""
+BURIAL_S = 1.0
+"""How long a sandbox that closes waits for workers that have answered to be gone, if its zygote may be handed on."""
+DYING_S = 1.0
 MOST_WORKERS = 64
 """Each may take gigabytes."""
 
@@ -65,6 +68,7 @@ class Sandbox:
         self._lock = threading.Lock()
         self._jobs = 0
         self._host: Host | None = None
+        self._handed_on: Host | None = None
         self._closed = False
 
     def start(self) -> None:
@@ -109,7 +113,7 @@ class Sandbox:
             host, self._host = self._host, None
             spare = self._spare if self._jobs == 0 else None
         self._pool.shutdown(wait=False, cancel_futures=True)
-        if host is not None and host.idle and spare is not None:
+        if host is not None and spare is not None and host.idle(BURIAL_S):
             spare.leave(host)
         elif host is not None:
             host.stop()
@@ -141,18 +145,26 @@ class Sandbox:
             if self._host is None or self._host.dead.is_set():
                 origin = Origin.here(self._modules, self._path)
                 waiting = None if self._spare is None else self._spare.take(origin)
-                self._host = waiting or Host(origin)
+                self._host, self._handed_on = waiting or Host(origin), waiting
             self._jobs += job
             return self._host
 
     def _perform(self, job: Job, leash: Leash) -> Message:
         host = self._live_host(job=True)
         try:
-            host.ready(leash)
-            return host.perform(job, leash)
-        except SandboxFailed:
-            self._spare = None  # a zygote that failed once is not handed on
-            raise
+            try:
+                return _asked(host, job, leash)
+            except SandboxFailed:
+                self._spare = None  # a zygote that failed once is not handed on
+                # One that died while it waited is no fault of this sandbox's, which would have started its own.
+                if host is not self._handed_on or not host.dead.wait(DYING_S):
+                    raise
+                return _asked(self._live_host(), job, leash)
         finally:
             with self._lock:
                 self._jobs -= 1
+
+
+def _asked(host: Host, job: Job, leash: Leash) -> Message:
+    host.ready(leash)
+    return host.perform(job, leash)

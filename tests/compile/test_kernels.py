@@ -43,9 +43,31 @@ def test_a_batch_is_one_kernel_however_many_lanes_it_has(lanes):
         worst = jnp.minimum(memory, jnp.min(sample, axis=1) * params)
         return worst, jnp.stack([jnp.sum(sample, axis=1), worst], axis=1)
 
-    memory, sample = np.zeros(lanes, np.float32), np.ones((lanes, 40), np.float32)
-    compiled = kernels.compiled(tick, np.float32(2.0), memory, sample, one_kernel=True)
+    memory = np.zeros(lanes, np.float32)
+    sample = np.random.default_rng(2).normal(size=(lanes, 40)).astype(np.float32)
+    compiled = kernels.compiled(tick, np.float32(2.0), memory.copy(), sample, one_kernel=True)
     assert compiled.as_text().count("xla_cpu_small_call") == 1
+    worst = np.minimum(memory, 2.0 * sample.min(axis=1))
+    found = compiled(np.float32(2.0), memory, sample)
+    np.testing.assert_array_equal(found[0], worst)
+    np.testing.assert_allclose(found[1], np.stack([sample.sum(axis=1), worst], axis=1), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("used", range(3))
+def test_what_a_tick_does_not_use_takes_the_place_of_nothing(used):
+    arguments = [np.full(3, 10.0 * n + 1.0, np.float32) for n in range(3)]
+
+    def tick(*given):
+        return given[1] + 1.0, 2.0 * given[used]
+
+    compiled = kernels.compiled(tick, *(a.copy() for a in arguments), one_kernel=True)
+    assert "xla_cpu_small_call" in compiled.as_text()
+    np.testing.assert_array_equal(compiled(*(a.copy() for a in arguments))[1], 2.0 * arguments[used])
+
+
+def test_arrays_without_elements_are_not_for_one_kernel():
+    empty = export.export(jax.jit(lambda x, none: (x + 1.0, none)))(ROW, jax.ShapeDtypeStruct((0,), jnp.float32))
+    assert not kernels.emitted_whole(empty)
 
 
 def test_where_one_kernel_cannot_be_written_the_usual_way_is_taken():

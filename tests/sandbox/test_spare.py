@@ -37,8 +37,6 @@ def used(spare, modules=MODULES):
     with sandbox(spare, modules) as box:
         pid = box.zygote_pid
         assert box.run(Job("sandbox_jobs:echo", Message({"x": 1}))).header == {"got": {"x": 1}}
-        while not box._host.idle:  # its worker answered, and is not buried yet
-            time.sleep(0.01)
     return pid
 
 
@@ -133,7 +131,7 @@ from healing_runtime.sandbox.zygote import Job, Message, Sandbox
 def zygote():
     with Sandbox(1, ("sandbox_jobs",), [sys.argv[1]], SPARE) as box:
         assert box.run(Job("sandbox_jobs:echo", Message({"x": 1}))).header == {"got": {"x": 1}}
-        while not box._host.idle:
+        while not box._host.idle():
             time.sleep(0.01)
         return box.zygote_pid
 
@@ -151,3 +149,12 @@ def test_it_is_its_process_own_and_ends_with_it():
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert not alive(int(ended.stdout))
+
+
+def test_one_that_was_killed_a_moment_ago_costs_no_job(spare):
+    for _ in range(3):
+        first = used(spare)
+        os.kill(first, signal.SIGKILL)
+        with sandbox(spare) as box:
+            assert box.run(Job("sandbox_jobs:echo", Message({"x": 1}))).header == {"got": {"x": 1}}
+            assert box.zygote_pid != first
