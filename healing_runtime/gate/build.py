@@ -180,7 +180,8 @@ def _kept_and_loads(sandbox: Sandbox, kept: KeptPrograms, known: str) -> Program
     except (BudgetSpent, SandboxFailed):
         raise
     except HealingError as error:
-        kept.discard(known, f"it does not load ({error})")
+        why = error.reason if isinstance(error, WorkerFailed) else " ".join(str(error).split())
+        kept.discard(known, f"it does not load ({why})")
         return None
     return program
 
