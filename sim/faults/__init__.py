@@ -18,7 +18,7 @@ import pkgutil
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from healing_runtime.core.errors import InputError
+from healing_runtime.core.errors import InputError, Location
 from healing_runtime.core.records import FaultSpec, Scenario
 from healing_runtime.core.signals import Layout
 
@@ -30,7 +30,11 @@ AnyFault = BodyFault | SensorFault
 
 
 def faults_for(condition: type, observed: Layout) -> Mapping[str, type[AnyFault]]:
-    """Fault kind -> class, of all faults a robot with this condition and these sensors can take."""
+    """Fault kind -> class, of all faults a robot with this condition and these sensors can take.
+
+    Raises:
+        InputError: a class has no effect; with its place.
+    """
     slots = {slot for base in condition.__mro__ for slot in getattr(base, "__slots__", ())}
     found: dict[str, type[AnyFault]] = {}
     for module_name in sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "base"):
@@ -38,6 +42,9 @@ def faults_for(condition: type, observed: Layout) -> Mapping[str, type[AnyFault]
         for _, cls in inspect.getmembers(module, inspect.isclass):
             if cls.__module__ != module.__name__ or not issubclass(cls, BodyFault | SensorFault):
                 continue
+            if lacks := cls.lacks():
+                where = Location(inspect.getsourcefile(cls) or module_name, inspect.getsourcelines(cls)[1])
+                raise InputError(f"the fault {cls.__name__} does nothing; give it {lacks}.", where=where)
             if issubclass(cls, BodyFault):
                 if slots.issuperset(cls.needs):
                     found[cls.kind] = cls.bound_to(condition)

@@ -37,7 +37,7 @@ class BodyFault:
     not grow.
 
     Most faults do the same while they are on: they `act`. One that changes by itself (gusts, a shove that is over)
-    overrides `act_at` instead; a class that does neither is an error where it is written.
+    overrides `act_at` instead; a class that does neither is refused when a robot is loaded.
     """
 
     kind: ClassVar[str]
@@ -47,9 +47,10 @@ class BodyFault:
     Parameters: ClassVar[type[Parameters]]
     example: ClassVar[Mapping[str, Any]]
 
-    def __init_subclass__(cls) -> None:
-        if cls.act is BodyFault.act and cls.act_at is BodyFault.act_at:
-            raise TypeError(f"{cls.__module__}: the fault {cls.__name__} does nothing; give it `act` or `act_at`.")
+    @classmethod
+    def lacks(cls) -> str:
+        """The methods of which a class needs one to have an effect; empty where it has."""
+        return "`act` or `act_at`" if cls.act is BodyFault.act and cls.act_at is BodyFault.act_at else ""
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
@@ -129,9 +130,10 @@ class SensorFault:
     example: ClassVar[Mapping[str, Any]]
     observed: ClassVar[Layout]
 
-    def __init_subclass__(cls) -> None:
-        if cls.sense is SensorFault.sense:
-            raise TypeError(f"{cls.__module__}: the fault {cls.__name__} does nothing; give it `sense`.")
+    @classmethod
+    def lacks(cls) -> str:
+        """See `BodyFault.lacks`."""
+        return "`sense`" if cls.sense is SensorFault.sense else ""
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters

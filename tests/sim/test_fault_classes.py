@@ -1,24 +1,40 @@
-"""A fault that does nothing is an error where it is written, not where it is flown."""
+"""A fault that does nothing is refused when a robot is loaded, where it is written."""
+
+import shutil
 
 import pytest
 
-from healing_runtime import workspace
+from healing_runtime.core.errors import InputError
+from healing_runtime.workspace.plants import load_robot
 
 from .hangar import ROOT
-from .promises import sim_module
 
-bases = sim_module(workspace.open(ROOT), "cartpole", "faults.base")
+HEAD = '"""A fault."""\n\nfrom .base import BodyFault, Parameters, SensorFault\n\n\n'
+IDLE = {
+    "`act` or `act_at`": """class Idle(BodyFault):
+    kind = "idle"
+    touches = "body"
+    needs = ()
+    Parameters = Parameters
+    example = {}
+""",
+    "`sense`": """class Idle(SensorFault):
+    kind = "idle"
+    Parameters = Parameters
+    example = {"signal": "altitude"}
+""",
+}
 
 
-@pytest.mark.parametrize(("base", "method"), [("BodyFault", "`act` or `act_at`"), ("SensorFault", "`sense`")])
-def test_a_fault_without_an_effect_is_refused_where_it_is_written(base, method):
-    general = getattr(bases, base)
-    with pytest.raises(TypeError, match=f"the fault Idle does nothing; give it {method}"):
-        type("Idle", (general,), {})
-
-
-@pytest.mark.parametrize(("base", "method"), [("BodyFault", "act"), ("BodyFault", "act_at"), ("SensorFault", "sense")])
-def test_one_method_is_enough_and_a_bound_class_inherits_it(base, method):
-    general = getattr(bases, base)
-    busy = type("Busy", (general,), {method: lambda self, *_: None})
-    assert issubclass(type("Bound", (busy,), {}), general)
+@pytest.mark.parametrize("method", IDLE)
+def test_a_fault_without_an_effect_is_refused_where_it_is_written(method, tmp_path):
+    shutil.copytree(ROOT / "sim", tmp_path / "sim")
+    (tmp_path / "sim/faults/idle.py").write_text(HEAD + IDLE[method])
+    with pytest.raises(InputError, match=f"the fault Idle does nothing; give it {method}") as refused:
+        load_robot("lander", tmp_path / "sim")
+    assert refused.value.where.path.endswith("sim/faults/idle.py") and refused.value.where.line == 6
+    busy = IDLE[method] + "\n    def act(self, *_):\n        pass\n\n    sense = act\n"
+    (tmp_path / "other").mkdir()
+    shutil.copytree(ROOT / "sim", tmp_path / "other/sim")
+    (tmp_path / "other/sim/faults/idle.py").write_text(HEAD + busy)
+    assert "idle" in load_robot("lander", tmp_path / "other/sim").faults
