@@ -61,6 +61,7 @@ def prepare(
     if unprovable := must_be_provable(scenario.acceptance):
         raise InputError(unprovable, where=Location(str(loaded.path)))
     robot = home.robot(scenario.robot)
+    refuse_unbearable(loaded, robot)
     refuse_bad_triggers(scenario, loaded.triggers, robot)
     files = tuple(home.assertion_file(n) for n in scenario.assertions)
     source = home.controller(scenario.controller)
@@ -89,6 +90,21 @@ def _overridden(loaded: workspace.LoadedScenario, seed: int | None, policy: str 
         on_violation = read(Policy, {"on_violation": policy}).on_violation
         scenario = dataclasses.replace(scenario, policy=dataclasses.replace(scenario.policy, on_violation=on_violation))
     return dataclasses.replace(loaded, scenario=scenario)
+
+
+def refuse_unbearable(loaded: Any, robot: Robot) -> None:
+    """Set a scenario up as a flight would: only the plant knows which starts and surroundings it bears.
+
+    Raises:
+        InputError: with the place in the scenario's file of what the plant holds to blame.
+    """
+    plant = robot.make()
+    try:
+        plant.reset(loaded.scenario, loaded.scenario.seed)
+    except InputError as error:
+        raise InputError(error.message, where=loaded.where(error.at)) from None
+    finally:
+        plant.close()
 
 
 def fallback_at(loaded: Any) -> Location:
