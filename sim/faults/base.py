@@ -34,7 +34,7 @@ class BodyFault:
 
     `needs` names the slots of the condition that it changes; a robot without them cannot take it. `example` are
     parameters that visibly hurt, for the catalogue and the contract test. A fault that `holds` is on or off: it does
-    not grow.
+    not grow. One that acts `at_ticks` alone, on what is commanded there, does nothing in a time that holds none.
 
     Most faults do the same while they are on: they `act`. One that changes by itself (gusts, a shove that is over)
     overrides `act_at` instead; a class that does neither is an error where it is written.
@@ -44,6 +44,7 @@ class BodyFault:
     touches: ClassVar[Literal["actuation", "body", "environment"]]
     needs: ClassVar[tuple[str, ...]]
     holds: ClassVar[bool] = False
+    at_ticks: ClassVar[bool] = False
     Parameters: ClassVar[type[Parameters]]
     example: ClassVar[Mapping[str, Any]]
 
@@ -122,6 +123,7 @@ class SensorFault:
 
     kind: ClassVar[str]
     touches: ClassVar[Literal["sensing"]] = "sensing"
+    at_ticks: ClassVar[bool] = True
     additive: ClassVar[bool] = False
     holds: ClassVar[bool] = False
     turns: ClassVar[bool] = False
