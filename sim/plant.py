@@ -29,6 +29,8 @@ class Condition:
     __slots__ = ("actuator_delay_s", "command_lost")
     least_payload_kg: ClassVar[float] = 0.0
     """The least that a payload may weigh; negative where a robot may lose mass."""
+    most_force_n: ClassVar[float] = 1e6
+    """The strongest push along an axis, and in N s what one gives in a second: beyond, Bullet ends before physics."""
     planar: ClassVar[bool] = False
     """Whether the robot moves along x and z alone."""
 

@@ -25,6 +25,9 @@ def _in_plane(value: Any) -> Any:
 
 Nought = Annotated[float, Field(ge=0.0, le=0.0), BeforeValidator(_in_plane)]
 """The part along y of what acts on a robot that moves in a vertical plane."""
+LARGEST_ERROR = 1e6
+Error = Annotated[float, Field(ge=-LARGEST_ERROR, le=LARGEST_ERROR)]
+"""An error of a sensor, in its SI unit."""
 NEVER = 2**62
 """A physics step that no run reaches."""
 
@@ -179,6 +182,13 @@ class SensorFault:
     def sense(self, reading: list[float], last: Sequence[float], tick: int, amount: float) -> bool:
         """Change `reading` in place; `last` is the raw reading a tick ago. Returns whether a value was delivered."""
         return True
+
+
+def pushing(condition: Any) -> Any:
+    """The type of a force or an impulse on a robot: so much a part, and none out of a planar robot's plane."""
+    most = condition.most_force_n
+    part = Annotated[float, Field(ge=-most, le=most)]
+    return tuple[part, Nought if condition.planar else part, part]
 
 
 def ticks_late(delay_s: float, dt_s: float) -> int:
