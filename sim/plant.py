@@ -134,6 +134,16 @@ class SimulatedPlant(abc.ABC):
         self._change()
         self._sample()
 
+    def idle_faults(self) -> tuple[int, ...]:
+        """The numbers of the scenario's faults that change nothing in a flight, at these rates and with its seed."""
+        return self._schedule.idle(self.condition, self._felt, self._observed)
+
+    def _felt(self, condition: Any) -> tuple[Any, ...]:
+        """What becomes of a condition here: delays are worth whole steps."""
+        slots = [slot for base in type(condition).__mro__ for slot in getattr(base, "__slots__", ())]
+        delay_steps = round(condition.actuator_delay_s * self._physics_hz)
+        return (delay_steps, *(getattr(condition, slot) for slot in slots if slot != "actuator_delay_s"))
+
     def observe(self) -> np.ndarray:
         """Sensed values, layout `signals.observed`. Do not write into it."""
         return self._sampled[: self._observed]

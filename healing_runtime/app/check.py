@@ -31,7 +31,7 @@ from healing_runtime.supervisor.preparation import (
     fallback_at,
     fallback_of,
     judged_by,
-    refuse_unbearable,
+    set_up,
     unfit_fallback,
 )
 
@@ -102,7 +102,8 @@ class _Examination:
             self._formulas.file(file, scenario.control_hz)
         robot = self.home.robot(scenario.robot)
         try:
-            refuse_unbearable(loaded, robot)
+            for note in set_up(loaded, robot):
+                self.report.add("note", f"{note}.", where)
         except InputError as error:
             self.report.mistake(error, where)
         self._formulas.flight(judged_by(scenario, files, robot, where), scenario, robot.signals, where.path)

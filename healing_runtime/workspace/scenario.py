@@ -145,7 +145,7 @@ class _Reader:
 
     def __init__(self, document: Document, lookups: Lookups) -> None:
         self.document, self.lookups = document, lookups
-        self.gathering, self.notes = Gathering(), []
+        self.gathering, self.notes = Gathering(document), []
         self.file, self.wrong = _form(document, self.gathering)
         self.rates = self._rates()
 
