@@ -18,6 +18,7 @@ from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import AssertionFile, Policy, Scenario, Source
 from healing_runtime.gate.neighbourhood import must_be_provable
 from healing_runtime.language import source as sources
+from healing_runtime.workspace.document import display
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +108,8 @@ def set_up(loaded: Any, robot: Robot) -> tuple[str, ...]:
         plant.reset(loaded.scenario, loaded.scenario.seed)
         idle: tuple[int, ...] = getattr(plant, "idle_faults", tuple)()
     except InputError as error:
-        raise InputError(error.message, where=loaded.where(error.at)) from None
+        where = loaded.where(error.at) if error.at else Location(display(loaded.path))
+        raise InputError(error.message, where=where) from None
     finally:
         plant.close()
     drawn = perturb.drawn(loaded.scenario)

@@ -205,6 +205,14 @@ def test_a_time_with_a_tick_is_taken(read, fault):
     assert len(read(f"{{{fault}}}").scenario.faults) == 1
 
 
+def test_the_onset_of_one_that_could_miss_the_ticks_is_not_drawn(read):
+    short = f"{{{BIAS}, start: 3 s, until: 3.006 s}}"
+    assert "start" not in read(short).scenario.perturb.faults
+    assert "start" in read(f"{{{BIAS}, start: 3 s, until: 3.1 s}}").scenario.perturb.faults
+    with pytest.raises(FileFormatError, match=r":9:20: .*acts at ticks alone, .*or leave 'start' out"):
+        read(short, perturb="{faults: {start: {uniform: [0 s, 5 s]}}}")
+
+
 # ---------------------------------------------------------------- the page's example
 def test_the_example_of_the_page_is_taken(tmp_path):
     """Every key of it."""
