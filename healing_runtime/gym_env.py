@@ -21,6 +21,7 @@ from healing_runtime.compile import devices, programs
 from healing_runtime.compile import tick as ticks
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core import perturb
+from healing_runtime.core.bearing import bears_of
 from healing_runtime.core.errors import InputError, Location
 from healing_runtime.core.signals import Layout
 from healing_runtime.core.status import Severity, Status
@@ -104,7 +105,7 @@ class ScenarioEnv(gymnasium.Env[np.ndarray, np.ndarray]):
             raise InputError(f"the option 'perturb' is {perturbed!r}; give True or False.")
         scenario, noise = self._scenario, int(self.np_random.integers(perturb.SEEDS))
         if perturbed:
-            scenario = perturb.draw(scenario, self.np_random)
+            scenario = perturb.draw(scenario, self.np_random, bears_of(self._plant))
         self._plant.reset(scenario, noise)
         self._tick, self._held, self._flying = 0, None, True
         self._judge.begin()

@@ -67,9 +67,9 @@ class BodyPlant(SimulatedPlant):
         self._touchdown = Touchdown(scenario.control_hz, scenario.physics_hz)
         start = self._begin(scenario)
         self._pad = start.pad
-        for fault in scenario.faults:
+        for index, fault in enumerate(scenario.faults):
             if fault.kind == Slope.kind:
-                bearable(start.pad.slope_deg + fault.parameters["value_deg"])
+                bearable(start.pad.slope_deg + fault.parameters["value_deg"], ("faults", index, "value_deg"))
         refuse_bad_start(start.pad.normal, start.body, start.pose)
         self._world.clear(scenario.physics_hz, start.gravity_mps2)
         self._body.build(start.pad, start.body, start.pose)

@@ -41,13 +41,14 @@ class Pad(BaseModel):
 STEEPEST_PAD_DEG = 45.0
 
 
-def bearable(slope_deg: float) -> float:
-    """The slope of a pad, with what the faults add. InputError where it is too steep to be one."""
+def bearable(slope_deg: float, at: tuple[str | int, ...] = ()) -> float:
+    """The slope of a pad, with what the faults add. InputError where it is too steep to be one, for what is `at`."""
     if abs(slope_deg) <= STEEPEST_PAD_DEG:
         return slope_deg
     raise InputError(
         f"the pad's slope_deg and the slope fault's value_deg make {slope_deg:g} degrees together, and a pad has "
-        f"{STEEPEST_PAD_DEG:g} degrees at most; write less."
+        f"{STEEPEST_PAD_DEG:g} degrees at most; write less.",
+        at=at,
     )
 
 
@@ -106,19 +107,24 @@ def lowest_above(normal: Vector, position_m: Vector, q_xyzw: Quaternion, half_ex
     return nx * x + nz * z - hx * along_x - hy * along_y - hz * along_z
 
 
+_START = ("initial", "position_m")
+
+
 def refuse_bad_start(normal: Vector, body: Body, pose: Pose) -> None:
     """InputError where the body would start inside the pad, which would throw it out, or where the pad may end."""
     altitude_m = lowest_above(normal, pose.position_m, pose.q_xyzw, body.half_extents_m)
     if altitude_m < -INSIDE_M:
         raise InputError(
             f"initial.position_m: the body's lowest point starts at an altitude of {altitude_m:.4g} m, inside the pad; "
-            "start it higher."
+            "start it higher.",
+            at=_START,
         )
     x, y, _ = pose.position_m
     if max(abs(x), abs(y)) > START_REACH_M:
         raise InputError(
             f"initial.position_m: x and y are {x:g} and {y:g} m, and a flight starts within {START_REACH_M:g} m of the "
-            f"pad's centre; the pad ends {PAD_REACH_M:g} m from it. Start it nearer."
+            f"pad's centre; the pad ends {PAD_REACH_M:g} m from it. Start it nearer.",
+            at=_START,
         )
 
 

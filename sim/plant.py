@@ -29,6 +29,8 @@ class Condition:
     __slots__ = ("actuator_delay_s", "command_lost")
     least_payload_kg: ClassVar[float] = 0.0
     """The least that a payload may weigh; negative where a robot may lose mass."""
+    most_force_n: ClassVar[float] = 1e6
+    """The strongest push along an axis, and in N s what one gives in a second: beyond, Bullet ends before physics."""
     planar: ClassVar[bool] = False
     """Whether the robot moves along x and z alone."""
 
@@ -131,6 +133,16 @@ class SimulatedPlant(abc.ABC):
         self._read_world()
         self._change()
         self._sample()
+
+    def idle_faults(self) -> tuple[int, ...]:
+        """The numbers of the scenario's faults that change nothing in a flight, at these rates and with its seed."""
+        return self._schedule.idle(self.condition, self._felt, self._observed)
+
+    def _felt(self, condition: Any) -> tuple[Any, ...]:
+        """What becomes of a condition here: delays are worth whole steps."""
+        slots = [slot for base in type(condition).__mro__ for slot in getattr(base, "__slots__", ())]
+        delay_steps = round(condition.actuator_delay_s * self._physics_hz)
+        return (delay_steps, *(getattr(condition, slot) for slot in slots if slot != "actuator_delay_s"))
 
     def observe(self) -> np.ndarray:
         """Sensed values, layout `signals.observed`. Do not write into it."""

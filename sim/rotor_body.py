@@ -46,6 +46,7 @@ class Condition(body_plant.Condition):
         "rotor_lag_s", "rotor_stuck", "voltage", "wakes", "wind_mps",
     )  # fmt: skip
     least_payload_kg: ClassVar[float] = -0.5 * MASS_KG
+    most_force_n: ClassVar[float] = 100.0
     fastest_rotor: ClassVar[float] = math.sqrt(THRUST_TO_WEIGHT)
     """The healthy rotors' highest speed over hover speed under standard gravity."""
 

@@ -73,7 +73,10 @@ def weighed(mass_kg: float) -> float:
     """The mass, which Bullet would take for a fixed body's where it is none. InputError then."""
     if mass_kg > 0.0:
         return mass_kg
-    raise InputError(f"the faults leave a body of {mass_kg:g} kg; let payloads that take mass away not overlap.")
+    raise InputError(
+        f"the faults leave a body of {mass_kg:g} kg, which cannot be simulated; let those that take mass away not "
+        "overlap, and take less."
+    )
 
 
 def _disconnect(client: int) -> None:

@@ -19,7 +19,6 @@ from healing_runtime.app.formulas import Formulas
 from healing_runtime.app.targets import targets
 from healing_runtime.core.codec import read
 from healing_runtime.core.errors import InputError, Location, WorkerFailed
-from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import Scenario, Source
 from healing_runtime.gate.build import TRACE_LIMITS, TraceRequest
 from healing_runtime.gate.fallback import may_not_fly
@@ -28,7 +27,13 @@ from healing_runtime.language import source as sources
 from healing_runtime.language.findings import Finding
 from healing_runtime.sandbox.messages import Job, Message
 from healing_runtime.sandbox.zygote import Sandbox
-from healing_runtime.supervisor.preparation import fallback_at, fallback_of, judged_by, unfit_fallback
+from healing_runtime.supervisor.preparation import (
+    fallback_at,
+    fallback_of,
+    judged_by,
+    set_up,
+    unfit_fallback,
+)
 
 DEFAULT_HZ, DEFAULT_DTYPE = 48, "float32"
 """For a file that no scenario uses."""
@@ -96,7 +101,11 @@ class _Examination:
         for file in files:
             self._formulas.file(file, scenario.control_hz)
         robot = self.home.robot(scenario.robot)
-        self._start(scenario, robot, where)
+        try:
+            for note in set_up(loaded, robot):
+                self.report.add("note", f"{note}.", where)
+        except InputError as error:
+            self.report.mistake(error, where)
         self._formulas.flight(judged_by(scenario, files, robot, where), scenario, robot.signals, where.path)
         source = self.home.controller(scenario.controller, loaded.path.parent)
         self._use(source, scenario.robot, scenario.control_hz, scenario.dtype)
@@ -104,16 +113,6 @@ class _Examination:
         fallback = fallback_of(scenario, source, self.home.controller, named)
         if fallback is not None:
             self._use(fallback, scenario.robot, scenario.control_hz, scenario.dtype, named)
-
-    def _start(self, scenario: Scenario, robot: Robot, where: Location) -> None:
-        """Set the scenario up as a flight would: only the plant knows which starts and surroundings it bears."""
-        plant = robot.make()
-        try:
-            plant.reset(scenario, scenario.seed)
-        except InputError as error:
-            self.report.mistake(error, where)
-        finally:
-            plant.close()
 
     def _assertions(self, name: str) -> None:
         reading = self.home.assertion_reading(name)

@@ -22,6 +22,7 @@ from healing_runtime.campaign.state import Record
 from healing_runtime.campaign.tally import Shown, Tally
 from healing_runtime.campaign.target import score, targets
 from healing_runtime.core import codec, perturb
+from healing_runtime.core.bearing import bearing
 from healing_runtime.core.errors import InputError, Location
 from healing_runtime.core.platform import fingerprint
 from healing_runtime.core.records import Scenario
@@ -92,23 +93,24 @@ def search_for(
         InputError: the scenario, the wish or the folder does not allow it; found before anything is built.
     """
     wanted = targets(prepared, wish.assertion)
-    space = Space(prepared.scenario, wish.sigmas)
-    if not space.size:
-        message = "nothing may vary: 'perturb' names no quantity with a width; give it one, or leave it out."
-        raise InputError(message, where=Location(str(prepared.loaded.path)))
     seed = prepared.scenario.seed if wish.seed is None else wish.seed
-    with _record(prepared, wish, wanted, seed) as record, Sandbox(wish.workers, MODULES) as sandbox:
-        narrate(f"searching {prepared.scenario.name} for the least robustness of {', '.join(wanted)}")
-        for line in (*space.lines, "noise: another seed in every flight"):
-            narrate(f"  {line}")
-        with KeptPrograms.beside(prepared.workspace.runs / LEDGER, narrate) as kept:
-            narrate(f"building {prepared.source.name}")
-            course = Course(prepared.scenario, prepared.files)
-            program = policy.admit(sandbox, prepared.source, course, prepared.table, kept)
-        fleet = Fleet(sandbox, program, str(prepared.sim_root))
-        hunt = Hunt(fleet, record, space, Search(space.size, seed), wanted, seed, advance)
-        narrate(f"flying up to {wish.flights} flights; go on with --resume {record.folder} if this is interrupted")
-        return conclude(hunt.run(wish.flights, wish.keep_going))
+    with bearing(prepared.robot) as bears:
+        space = Space(prepared.scenario, wish.sigmas, bears)
+        if not space.size:
+            message = "nothing may vary: 'perturb' names no quantity with a width; give it one, or leave it out."
+            raise InputError(message, where=Location(str(prepared.loaded.path)))
+        with _record(prepared, wish, wanted, seed) as record, Sandbox(wish.workers, MODULES) as sandbox:
+            narrate(f"searching {prepared.scenario.name} for the least robustness of {', '.join(wanted)}")
+            for line in (*space.lines, "noise: another seed in every flight"):
+                narrate(f"  {line}")
+            with KeptPrograms.beside(prepared.workspace.runs / LEDGER, narrate) as kept:
+                narrate(f"building {prepared.source.name}")
+                course = Course(prepared.scenario, prepared.files)
+                program = policy.admit(sandbox, prepared.source, course, prepared.table, kept)
+            fleet = Fleet(sandbox, program, str(prepared.sim_root))
+            hunt = Hunt(fleet, record, space, Search(space.size, seed), wanted, seed, advance)
+            narrate(f"flying up to {wish.flights} flights; go on with --resume {record.folder} if this is interrupted")
+            return conclude(hunt.run(wish.flights, wish.keep_going))
 
 
 def _record(prepared: Prepared, wish: Wish, wanted: Sequence[str], seed: int) -> Record:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from healing_runtime.core import perturb
+from healing_runtime.core.bearing import Bears, brought_back
 from healing_runtime.core.records import Distribution, Scenario
 
 SIGMAS = 3.0
@@ -36,10 +37,11 @@ class Space:
     Args:
         scenario: the nominal one, with its perturbation.
         sigmas: half the width of a `normal` axis, in standard deviations.
+        bears: what the robot bears; a point that it does not is brought back towards the nominal scenario.
     """
 
-    def __init__(self, scenario: Scenario, sigmas: float = SIGMAS) -> None:
-        self.scenario, self._sigmas = scenario, sigmas
+    def __init__(self, scenario: Scenario, sigmas: float = SIGMAS, bears: Bears | None = None) -> None:
+        self.scenario, self._sigmas, self._bears = scenario, sigmas, bears
         self._spans: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         axes: list[Axis] = []
 
@@ -81,7 +83,8 @@ class Space:
                 value[place] = low[place] + next(coordinates) * (high[place] - low[place])
             return value if distribution.absolute else value - middle
 
-        return dataclasses.replace(perturb.place(self.scenario, choose), seed=seed)
+        placed = dataclasses.replace(perturb.place(self.scenario, choose), seed=seed)
+        return placed if self._bears is None else brought_back(self.scenario, placed, self._bears)
 
     def values_of(self, scenario: Scenario) -> Mapping[str, float]:
         """What the axes are in a scenario of this space, by name, as it is flown: onsets on a step, whole numbers."""

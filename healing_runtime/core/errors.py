@@ -55,10 +55,18 @@ class HealingError(Exception):
 
 
 class InputError(HealingError):
-    """The input is wrong. `more` holds what else is wrong with it, where a reader knows."""
+    """The input is wrong. `more` holds what else is wrong with it, where a reader knows.
+
+    A plant that cannot be set up knows no file: it says in `at` what of the scenario is to blame, as a path of keys and
+    numbers of entries, and who read the file puts the place to it.
+    """
 
     exit_code = 2
     more: tuple[InputError, ...] = ()
+
+    def __init__(self, message: str, *, where: Location | None = None, at: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message, where=where)
+        self.at = at
 
 
 class FileFormatError(InputError):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from healing_runtime.core.bearing import Bears, brought_back
 from healing_runtime.core.records import Distribution, FaultSpec, Scenario
 
 SEEDS = 2**31
@@ -25,8 +26,12 @@ Names are those of the scenario file: `position_m`, `pad.friction`, `faults[0].v
 """
 
 
-def draw(scenario: Scenario, rng: np.random.Generator) -> Scenario:
-    """A scenario drawn from `scenario.perturb`, clamped to what is physically possible, with a seed of its own."""
+def draw(scenario: Scenario, rng: np.random.Generator, bears: Bears | None = None) -> Scenario:
+    """A scenario drawn from `scenario.perturb`, clamped to what is physically possible, with a seed of its own.
+
+    What the robot does not bear, if that is given, is brought back towards the scenario; `rng` gives the same all the
+    same.
+    """
 
     def choose(name: str, distribution: Distribution, nominal: Any) -> np.ndarray:
         shape = np.shape(nominal)
@@ -34,7 +39,8 @@ def draw(scenario: Scenario, rng: np.random.Generator) -> Scenario:
             return np.asarray(rng.normal(0.0, distribution.scale, shape))
         return np.asarray(rng.uniform(distribution.low, distribution.high, shape))
 
-    return dataclasses.replace(place(scenario, choose), seed=int(rng.integers(SEEDS)))
+    drawn = dataclasses.replace(place(scenario, choose), seed=int(rng.integers(SEEDS)))
+    return drawn if bears is None else brought_back(scenario, drawn, bears)
 
 
 def drawn(scenario: Scenario) -> tuple[str, ...]:

@@ -20,6 +20,9 @@ class Plant(Protocol):
 
     Vectors are float64 in the order of the signal table's layouts. Between `reset` and the first `step` the plant is at
     tick 0. `apply` sets the command held during the next `step`; the caller has clamped it to limits and rates.
+
+    A plant that can tell may have `idle_faults() -> tuple[int, ...]`, too: the numbers of the scenario's faults that
+    change nothing in the flight that it was reset for.
     """
 
     signals: SignalTable

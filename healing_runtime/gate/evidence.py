@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from healing_runtime.core import codec
+from healing_runtime.core.bearing import Bears
 from healing_runtime.core.errors import RecordError
 from healing_runtime.core.records import Decision, Evidence, Incident, Json, Proposal, Scenario, Source
 from healing_runtime.core.signals import SignalTable
@@ -145,10 +146,13 @@ def seal_of(document: Any) -> str:
 
 
 # ---------------------------------------------------------------- drawn again
-def held_out(document: Mapping[str, Any]) -> tuple[Scenario, ...]:
-    """The neighbours that an evidence document counts, drawn again from what it says; none where none were flown."""
+def held_out(document: Mapping[str, Any], bears: Bears | None = None) -> tuple[Scenario, ...]:
+    """The neighbours that an evidence document counts, drawn again from what it says; none where none were flown.
+
+    `bears` is what the robot of its scenario bears; without it, a draw that the robot does not is another one's.
+    """
     key = document["seeds"]["neighbourhood"]
     if key is None:
         return ()
     scenario = codec.read(Scenario, document["scenario_document"])
-    return neighbourhood.neighbours(scenario, neighbourhood.generator(*key))
+    return neighbourhood.neighbours(scenario, neighbourhood.generator(*key), bears)

@@ -17,6 +17,7 @@ from healing_runtime.compile import key
 from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core import perturb
+from healing_runtime.core.bearing import Bears, bearing
 from healing_runtime.core.codec import digest, plain
 from healing_runtime.core.errors import InputError, Location, SandboxFailed, WorkerFailed
 from healing_runtime.core.records import Scenario, Source
@@ -31,6 +32,7 @@ from healing_runtime.loop.rollout import Flight, FlightPlan, fly
 from healing_runtime.sandbox.leash import call_off
 from healing_runtime.sandbox.messages import Message
 from healing_runtime.sandbox.zygote import Sandbox
+from healing_runtime.workspace.plants import load_robot
 
 STATES = 32
 """How many states are drawn."""
@@ -114,7 +116,9 @@ def admit(sandbox: Sandbox, source: Source, context: Context, kept: KeptPrograms
         known = _key(program, context, draws)
         remembered = known is not None and kept.admitted(known)
         if not remembered:
-            _examine(sandbox, program, drawn(scenario, draws), context.sim_root)
+            with bearing(load_robot(scenario.robot, context.sim_root)) as bears:
+                flights = drawn(scenario, draws, bears)
+            _examine(sandbox, program, flights, context.sim_root)
             if known is not None:
                 kept.admit(known)
     except SandboxFailed:
@@ -135,11 +139,14 @@ def may_not_fly(source: Source, robot: str, why: str, where: Location | None = N
     return InputError(f"the fallback '{source.name}' may not fly the {robot}: {told}", where=where)
 
 
-def drawn(scenario: Scenario, draws: Sequence[Any]) -> tuple[Scenario, ...]:
-    """The scenarios from which a fallback is flown: state, environment, faults and noise as `perturb` draws them."""
+def drawn(scenario: Scenario, draws: Sequence[Any], bears: Bears | None = None) -> tuple[Scenario, ...]:
+    """The scenarios from which a fallback is flown: state, environment, faults and noise as `perturb` draws them.
+
+    `bears` says within what.
+    """
     seed, what, sha256, states = draws
     rng = neighbourhood.generator(seed, what, sha256, states)
-    return tuple(perturb.draw(scenario, rng) for _ in range(states))
+    return tuple(perturb.draw(scenario, rng, bears) for _ in range(states))
 
 
 class _Unfit(Exception):

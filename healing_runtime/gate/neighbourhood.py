@@ -17,6 +17,7 @@ import numpy as np
 
 from healing_runtime.compile.programs import ProgramBlob
 from healing_runtime.core import codec, perturb
+from healing_runtime.core.bearing import Bears
 from healing_runtime.core.errors import InputError, WorkerFailed
 from healing_runtime.core.records import Acceptance, Scenario
 from healing_runtime.gate import statistics
@@ -67,9 +68,9 @@ def generator(run_seed: int, incident: str, candidate: str, examination: int) ->
     return np.random.Generator(np.random.PCG64(int.from_bytes(key, "big")))
 
 
-def neighbours(scenario: Scenario, rng: np.random.Generator) -> tuple[Scenario, ...]:
-    """The samples that the scenario's `acceptance` asks for."""
-    return tuple(perturb.draw(scenario, rng) for _ in range(scenario.acceptance.samples))
+def neighbours(scenario: Scenario, rng: np.random.Generator, bears: Bears | None = None) -> tuple[Scenario, ...]:
+    """The samples that the scenario's `acceptance` asks for, within what the robot bears."""
+    return tuple(perturb.draw(scenario, rng, bears) for _ in range(scenario.acceptance.samples))
 
 
 def examine(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
 from healing_runtime.compile.programs import ProgramBlob
+from healing_runtime.core.bearing import bearing
 from healing_runtime.core.errors import InputError, SandboxFailed, WorkerFailed
 from healing_runtime.core.records import Decision, Scenario
 from healing_runtime.core.status import GatePolicy, Stage
@@ -21,6 +22,7 @@ from healing_runtime.loop.recorder import keyframe_every
 from healing_runtime.sandbox.leash import call_off
 from healing_runtime.sandbox.messages import Message
 from healing_runtime.sandbox.zygote import Sandbox
+from healing_runtime.workspace.plants import load_robot
 
 MAX_REGRESSIONS = 10
 LEFT = "examinations_left"
@@ -166,7 +168,8 @@ class Trials:
         self._examined[incident] += 1
         number = self._examined[incident]
         rng = neighbourhood.generator(scenario.seed, incident, candidate.source.sha256, number)
-        drawn = neighbourhood.neighbours(scenario, rng)
+        with bearing(load_robot(scenario.robot, context.sim_root)) as bears:
+            drawn = neighbourhood.neighbours(scenario, rng, bears)
         left = {LEFT: EXAMINATIONS - number}
         try:
             result = neighbourhood.examine(self._sandbox, program, drawn, acceptance, number, context.sim_root)

@@ -11,12 +11,14 @@ import numpy as np
 
 from healing_runtime import stl, workspace
 from healing_runtime.compile.programs import Program
+from healing_runtime.core import perturb
 from healing_runtime.core.codec import read
 from healing_runtime.core.errors import InputError, Location
 from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import AssertionFile, Policy, Scenario, Source
 from healing_runtime.gate.neighbourhood import must_be_provable
 from healing_runtime.language import source as sources
+from healing_runtime.workspace.document import display
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +63,8 @@ def prepare(
     if unprovable := must_be_provable(scenario.acceptance):
         raise InputError(unprovable, where=Location(str(loaded.path)))
     robot = home.robot(scenario.robot)
+    idle = set_up(loaded, robot)
+    loaded = dataclasses.replace(loaded, notes=tuple(dict.fromkeys((*loaded.notes, *idle))))
     refuse_bad_triggers(scenario, loaded.triggers, robot)
     files = tuple(home.assertion_file(n) for n in scenario.assertions)
     source = home.controller(scenario.controller)
@@ -89,6 +93,33 @@ def _overridden(loaded: workspace.LoadedScenario, seed: int | None, policy: str 
         on_violation = read(Policy, {"on_violation": policy}).on_violation
         scenario = dataclasses.replace(scenario, policy=dataclasses.replace(scenario.policy, on_violation=on_violation))
     return dataclasses.replace(loaded, scenario=scenario)
+
+
+def set_up(loaded: Any, robot: Robot) -> tuple[str, ...]:
+    """Set a scenario up as a flight would: only the plant knows which starts and surroundings it bears.
+
+    Returns a note for every fault that changes nothing, where the plant can tell (`idle_faults`).
+
+    Raises:
+        InputError: with the place in the scenario's file of what the plant holds to blame.
+    """
+    plant = robot.make()
+    try:
+        plant.reset(loaded.scenario, loaded.scenario.seed)
+        idle: tuple[int, ...] = getattr(plant, "idle_faults", tuple)()
+    except InputError as error:
+        where = loaded.where(error.at) if error.at else Location(display(loaded.path))
+        raise InputError(error.message, where=where) from None
+    finally:
+        plant.close()
+    drawn = perturb.drawn(loaded.scenario)
+    return tuple(_said_of_idle(i, loaded.scenario.faults[i].kind, drawn) for i in idle)
+
+
+def _said_of_idle(index: int, kind: str, drawn: Sequence[str]) -> str:
+    own = f"faults[{index}]."
+    varied = any(name.startswith(own) and name != f"{own}start" for name in drawn)
+    return f"faults[{index}]: {kind} has no effect as it is written{'; only what perturb draws has one' * varied}"
 
 
 def fallback_at(loaded: Any) -> Location:

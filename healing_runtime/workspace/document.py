@@ -41,7 +41,8 @@ class Document:
     `marks` maps a key path (`("faults", 0, "kind")`) to the line and column of its value, `key_marks` to those of its
     key; both count from 1. The value of a scalar starts at the first character of its content: behind the quote, or
     on the first line of a block. `layouts` holds texts of several lines as they stand in the file, line breaks and
-    indentation included, so that a place in the text is a place in the file.
+    indentation included, so that a place in the text is a place in the file. `unusable` says what is wrong with numbers
+    that are none to compute with; in their places stands NaN. Only a lenient reading gives a document with such.
     """
 
     path: str
@@ -51,6 +52,7 @@ class Document:
     marks: Mapping[KeyPath, tuple[int, int]]
     key_marks: Mapping[KeyPath, tuple[int, int]]
     layouts: Mapping[KeyPath, str] = dataclasses.field(default_factory=dict)
+    unusable: Mapping[KeyPath, str] = dataclasses.field(default_factory=dict)
 
     def where(self, at: KeyPath = ()) -> Location:
         """The place of a value; of the nearest enclosing one where the file does not spell it out."""
@@ -60,6 +62,10 @@ class Document:
         """The place of a mapping key."""
         known = at in self.key_marks or (*at[:-1], f"{at[-1] if at else ''}_s") in self.key_marks
         return self._nearest_mark(self.key_marks if known else self.marks, at)
+
+    def unusable_numbers(self) -> list[FileFormatError]:
+        """A mistake for every number that is none to compute with, in the order of the file."""
+        return [FileFormatError(message, where=self.where(at)) for at, message in self.unusable.items()]
 
     def _nearest_mark(self, marks: Mapping[KeyPath, tuple[int, int]], at: KeyPath) -> Location:
         while at and at not in marks:
@@ -101,20 +107,20 @@ def display(path: Path) -> str:
     return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path, *, lenient: bool = False) -> Document:
     """Read and parse a YAML file. Raises as `read_text` and `parse_document`."""
     text, sha256 = read_text(path)
-    return _parsed(text, display(path), sha256)
+    return _parsed(text, display(path), sha256, lenient)
 
 
 @functools.lru_cache(maxsize=64)
-def _parsed(text: str, path: str, sha256: str) -> Document:
+def _parsed(text: str, path: str, sha256: str, lenient: bool) -> Document:
     """One file is asked for again and again: every scenario of a robot names the same assertions."""
-    return parse_document(text, path=path, sha256=sha256)
+    return parse_document(text, path=path, sha256=sha256, lenient=lenient)
 
 
-def parse_document(text: str, *, path: str, sha256: str | None = None) -> Document:
-    """Parse one YAML document whose top is a mapping.
+def parse_document(text: str, *, path: str, sha256: str | None = None, lenient: bool = False) -> Document:
+    """Parse one YAML document whose top is a mapping; a `lenient` reading goes on after a number that is unusable.
 
     Raises:
         FileFormatError: a YAML mistake, or a construct outside the subset, with line and column.
@@ -139,7 +145,11 @@ def parse_document(text: str, *, path: str, sha256: str | None = None) -> Docume
     except (YAMLError, RecursionError) as error:
         problem = " ".join(str(error).split("\n", 1)[0].split()) or "nested too deeply"
         raise FileFormatError(f"not valid YAML: {problem}.", where=Location(path)) from None
-    return Document(path, text, sha256 or codec.digest(text), value, builder.marks, builder.key_marks, builder.layouts)
+    marks = (builder.marks, builder.key_marks, builder.layouts, builder.unusable)
+    document = Document(path, text, sha256 or codec.digest(text), value, *marks)
+    if document.unusable and not lenient:
+        raise document.unusable_numbers()[0]
+    return document
 
 
 def _advice(problem: str) -> str:
@@ -165,6 +175,7 @@ class _Builder:
         self.marks: dict[KeyPath, tuple[int, int]] = {}
         self.key_marks: dict[KeyPath, tuple[int, int]] = {}
         self.layouts: dict[KeyPath, str] = {}
+        self.unusable: dict[KeyPath, str] = {}
 
     def document(self, events: Iterator[Any]) -> Any:
         from ruamel.yaml.events import DocumentStartEvent, MappingStartEvent
@@ -202,7 +213,7 @@ class _Builder:
             self.marks[at] = self._content_start(event)
             if layout := self._layout(event, *self.marks[at]):
                 self.layouts[at] = layout
-            return self._scalar(event)
+            return self._scalar(event, at)
         self.marks[at] = (event.start_mark.line + 1, event.start_mark.column + 1)
         if isinstance(event, SequenceStartEvent):
             return self._sequence(events, at)
@@ -231,7 +242,7 @@ class _Builder:
             out[key] = self._value(next(events), events, (*at, key))
         return out
 
-    def _scalar(self, event: Any) -> Any:
+    def _scalar(self, event: Any, at: KeyPath) -> Any:
         text = event.value
         if event.style is not None:
             return text
@@ -240,23 +251,27 @@ class _Builder:
         if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
             return bool(_TRUE.fullmatch(text))
         if _INTEGER.fullmatch(text) or _OTHER_BASE.fullmatch(text):
-            return self._integer(event, text)
+            return self._integer(text, at)
         if _FLOAT.fullmatch(text):
-            return self._float(event, text)
+            return self._float(text, at)
         if _NOT_FINITE.fullmatch(text):
-            raise self._refuse(event, f"{text} is not a finite number; write a finite one")
+            return self._none(at, f"{text} is not a finite number; write a finite one.")
         return text
 
-    def _integer(self, event: Any, text: str) -> int:
+    def _none(self, at: KeyPath, message: str) -> float:
+        self.unusable[at] = message
+        return math.nan
+
+    def _integer(self, text: str, at: KeyPath) -> float:
         value = int(text) if _INTEGER.fullmatch(text) else int(text, 0)
         if abs(value) >= 2**63:
-            raise self._refuse(event, "the number is too large; write one below 2^63")
+            return self._none(at, "the number is too large; write one below 2^63.")
         return value
 
-    def _float(self, event: Any, text: str) -> float:
+    def _float(self, text: str, at: KeyPath) -> float:
         value = float(text)
         if math.isinf(value):
-            raise self._refuse(event, "the number is too large; write one below 1e308")
+            return self._none(at, "the number is too large; write one below 1e308.")
         return value
 
     def _content_start(self, event: Any) -> tuple[int, int]:

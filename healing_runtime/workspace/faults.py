@@ -28,6 +28,11 @@ class Written(NamedTuple):
     ticks: int
 
     @property
+    def substeps(self) -> int:
+        """Physics steps in a control period."""
+        return self.rates.physics_hz // self.rates.control_hz
+
+    @property
     def end_step(self) -> int:
         """The physics step at which the flight ends."""
         return self.ticks * self.rates.physics_hz // self.rates.control_hz
@@ -94,7 +99,7 @@ def _fault(
     if entry.ramp is not None and getattr(kind, "holds", False):
         message = f"{dotted((*at, 'ramp'))}: {entry.kind} is on or off, it does not grow; leave out 'ramp'."
         gathering.add(FileFormatError(message, where=document.where((*at, "ramp"))))
-    steps = {} if time is None else _steps(document, at, entry, time, notes, gathering)
+    steps = {} if time is None else _steps(document, at, entry, kind, time, notes, gathering)
     gathering.raise_all()
     assert parameters is not None
     if time is not None:
@@ -113,7 +118,13 @@ def _fault(
 
 
 def _steps(
-    document: Document, at: KeyPath, entry: FaultEntry, time: Written, notes: list[str], gathering: Gathering
+    document: Document,
+    at: KeyPath,
+    entry: FaultEntry,
+    kind: Any,
+    time: Written,
+    notes: list[str],
+    gathering: Gathering,
 ) -> dict[str, int]:
     """Start, end and ramp as far as they are given, in physics steps, in an order that makes sense."""
     steps: dict[str, int] = {}
@@ -138,9 +149,23 @@ def _steps(
             both = f"'start' and 'until' are both rounded to physics step {start}, {start / time.rates.physics_hz:g} s"
             message = f"{dotted(at)}: {both}; let the fault end a step later at least."
         gathering.add(FileFormatError(message, where=document.where((*at, "until"))))
+    elif start is not None and not _meets_a_tick(kind, start, until, time):
+        first, hz = start // time.substeps, time.rates.control_hz
+        both = f"{first / hz:g} s and {(first + 1) / hz:g} s"
+        what = f"{kind.kind} acts at ticks alone, and its time lies between those at {both}; let it last over one."
+        where = document.where((*at, "start" if until is None else "until"))
+        gathering.add(FileFormatError(f"{dotted(at)}: {what}", where=where))
     elif start is not None:
         notes += _short(at, entry, start, min(until or time.end_step, time.end_step), ramp, time)
     return steps
+
+
+def _meets_a_tick(kind: Any, start: int, until: int | None, time: Written) -> bool:
+    """Whether a fault that acts at ticks alone has one; the last sample is sensed, and nothing is commanded there."""
+    if not getattr(kind, "at_ticks", False):
+        return True
+    end = time.end_step + (kind.touches == "sensing")
+    return -(-start // time.substeps) * time.substeps < min(end if until is None else until, end)
 
 
 def _short(at: KeyPath, entry: FaultEntry, start: int, end: int, ramp: int, time: Written) -> list[str]:

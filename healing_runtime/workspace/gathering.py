@@ -13,10 +13,16 @@ T = TypeVar("T")
 
 
 class Gathering:
-    """What was found wrong so far."""
+    """What was found wrong so far: of a document, from the start, the numbers in it that are unusable.
 
-    def __init__(self) -> None:
-        self.mistakes: list[InputError] = []
+    What is said of such a number besides, or of the list that it stands in, is no mistake of its own.
+    """
+
+    def __init__(self, document: Document | None = None) -> None:
+        self.mistakes: list[InputError] = [] if document is None else [*document.unusable_numbers()]
+        paths = () if document is None else document.unusable
+        lists = (at[:-1] for at in paths if isinstance(at[-1], int))
+        self._told = {document.where(at) for at in (*paths, *lists)} if document else set()
 
     def attempt(self, look: Callable[[], T]) -> T | None:
         """What `look` gives; None, and a mistake gathered, where it raises an `InputError`."""
@@ -28,7 +34,7 @@ class Gathering:
 
     def add(self, error: InputError) -> None:
         """A mistake, and those that it brings along."""
-        self.mistakes += [error, *error.more]
+        self.mistakes += [one for one in (error, *error.more) if one.where not in self._told]
         error.more = ()
 
     def raise_all(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from healing_runtime.core.status import Severity
 
@@ -79,10 +79,16 @@ class AcceptanceSection(FileModel):
 
 
 class Healable(FileModel):
-    """The catalogue's label: yes, no and unknown are words."""
+    """The catalogue's label: yes, no and unknown are words; a claim comes with its reason."""
 
     label: Literal["yes", "no", "unknown"]
     reason: str = ""
+
+    @model_validator(mode="after")
+    def _with_reason(self) -> Healable:
+        if self.label != "unknown" and not self.reason.strip():
+            raise ValueError(f"the label '{self.label}' is a claim; write why under 'reason'")
+        return self
 
 
 class ScenarioFile(FileModel):

@@ -72,7 +72,7 @@ class Workspace:
             InputError: there is no such file, or it is no YAML.
         """
         path = self._find("scenarios", str(name_or_path), None)
-        document = read_document(path)
+        document = read_document(path, lenient=True)
         lookups = Lookups(
             robot=self.robot,
             controller=lambda name: self._reference("controllers", name, path.parent),

@@ -51,6 +51,7 @@ def read_perturbation(
 def _default(robot: Robot, faults: tuple[FaultSpec, ...], time: Written) -> Perturbation:
     parameters = {name for fault in faults for name in fault.parameters}
     drawn = any(fault.when is None for fault in faults) and rivals_of(faults, robot) is None
+    drawn = drawn and not any(_may_miss_the_ticks(fault, robot, time) for fault in faults)
     chosen = {
         key: distribution
         for key, distribution in robot.perturb.faults.items()
@@ -85,6 +86,13 @@ def rivals_of(faults: tuple[FaultSpec, ...], robot: Robot) -> tuple[int, int] | 
         if claims(one, robot) & claims(other, robot):
             return i, j
     return None
+
+
+def _may_miss_the_ticks(fault: FaultSpec, robot: Robot, time: Written) -> bool:
+    """Whether a fault that acts at ticks alone is so short that one drawn elsewhere might meet none."""
+    at_ticks = getattr(robot.faults[fault.kind], "at_ticks", False)
+    short = fault.until_step is not None and fault.until_step - fault.start_step < time.substeps
+    return at_ticks and short and fault.when is None
 
 
 def _by_kind(
@@ -204,6 +212,14 @@ class _Reader:
                 f"make them; leave '{key}' out."
             )
             raise FileFormatError(message, where=self.document.where_key(at))
+        for fault in faults:
+            if _may_miss_the_ticks(fault, self.robot, time):
+                message = (
+                    f"{dotted(at)}: {fault.kind} acts at ticks alone, and elsewhere so short a one might meet none"
+                )
+                raise FileFormatError(
+                    f"{message}; let it last a tick, or leave '{key}' out.", where=self.document.where_key(at)
+                )
         found = _distribution(self.document, entry, "s", at)
         if found.kind == "normal":
             return {key: found}

@@ -54,7 +54,8 @@ _HARMLESS = {"robot": "none", "controller": "none", "duration": "1 s"}
 def scenario_remains(value: dict[str, Any], mistakes: Sequence[KeyPath]) -> tuple[dict[str, Any], frozenset[Any]]:
     """A scenario file with something harmless at the paths, every fault at its index, and what was replaced.
 
-    That are keys of the file, and ("faults", index) for one fault among others.
+    That are keys of the file, and ("faults", index) for one fault among others. Of a policy, nothing of which rests on
+    another part of it, what is wrong is left out alone, and the rest can be looked at.
     """
     value = {**value, "faults": list(value["faults"])} if isinstance(value.get("faults"), list) else dict(value)
     wrong: set[Any] = set()
@@ -63,6 +64,8 @@ def scenario_remains(value: dict[str, Any], mistakes: Sequence[KeyPath]) -> tupl
         if key == "faults" and len(path) > 1:
             value["faults"][path[1]] = {"kind": "none"}
             wrong.add(("faults", path[1]))
+        elif key == "policy" and len(path) > 1:
+            value[key] = {name: inner for name, inner in value[key].items() if name != path[1]}
         elif key in _HARMLESS:
             value[key] = _HARMLESS[key]
             wrong.add(key)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from healing_runtime.core.errors import FileFormatError, InputError, Location, NotFoundInCatalogue
 from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import AssertionFile, Scenario
-from healing_runtime.workspace.document import Document, KeyPath, nearest, suggestion
+from healing_runtime.workspace.document import Document, KeyPath, display, nearest, parse_document, suggestion
 from healing_runtime.workspace.faults import Trigger, Written, read_faults, triggers
 from healing_runtime.workspace.gathering import Gathering, located
 from healing_runtime.workspace.models import Rates, ScenarioFile
@@ -43,6 +43,10 @@ class LoadedScenario:
     notes: tuple[str, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     fallback_at: Location | None = None
+
+    def where(self, at: KeyPath) -> Location:
+        """The place in the file of what stands at a path of keys; of what encloses it where it is not written."""
+        return parse_document(self.text, path=display(self.path), sha256=self.sha256).where(at)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +145,7 @@ class _Reader:
 
     def __init__(self, document: Document, lookups: Lookups) -> None:
         self.document, self.lookups = document, lookups
-        self.gathering, self.notes = Gathering(), []
+        self.gathering, self.notes = Gathering(document), []
         self.file, self.wrong = _form(document, self.gathering)
         self.rates = self._rates()
 

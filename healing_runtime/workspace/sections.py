@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from typing import Annotated, Any, NamedTuple, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 import numpy as np
 from pydantic import BaseModel
@@ -88,6 +89,8 @@ def limits_of(model: type[BaseModel], path: str) -> Limits:
         if len(set(entries)) == 1:
             return Limits(*entries[0])
         return Limits(tuple(floor for floor, _ in entries), tuple(ceiling for _, ceiling in entries))
+    if get_origin(annotation) in (Union, UnionType):  # one number, or one a component: each has the same limits
+        return Limits(*_limits_in(_metadata_of(get_args(annotation)[0])))
     return Limits(*_limits_in(field.metadata))
 
 

@@ -14,16 +14,20 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import itertools
+import math
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from healing_runtime.core.errors import InputError, Location
 from healing_runtime.core.records import FaultSpec, Scenario
 from healing_runtime.core.signals import Layout
 
-from .base import NEVER, BodyFault, Course, Parameters, SensorFault
+from .base import NEVER, BodyFault, Course, Parameters, SensorFault, ticks_late
 
+LOOKS = 10_000
+"""So many times it is looked at most whether a fault changes something; one that may do so later is not idle."""
 __all__ = ["NEVER", "BodyFault", "Parameters", "Schedule", "SensorFault", "SensorFaults", "faults_for"]
 
 AnyFault = BodyFault | SensorFault
@@ -134,6 +138,45 @@ class Schedule:
         holding = tuple(one for one in sensing if one[0].holds)
         self.sensing = SensorFaults(holding, tuple(one for one in sensing if not one[0].holds))
         self.next_step = next_step
+
+
+    def idle(self, condition: Callable[[], Any], felt: Callable[[Any], Any], columns: int) -> tuple[int, ...]:
+        """The faults that, each alone, change nothing at any step, or not for as long as anybody looks.
+
+        `felt` is what a plant makes of a condition, and `columns` how many numbers its sensors give.
+        """
+        healthy, end = felt(condition()), self._scenario.duration_ticks * self._scenario.substeps
+        found: list[int] = []
+        for index, (waiting, fault) in enumerate(self._faults):
+            spec = dataclasses.replace(waiting, when=None)
+            if isinstance(fault, SensorFault):
+                changes = self._disturbs(spec, fault, columns)
+            else:
+                changes = (felt(c) != healthy for c in _conditions(spec, fault, condition, end))
+            if not any(itertools.islice(changes, LOOKS)) and next(changes, None) is None:
+                found.append(index)
+        return tuple(found)
+
+    def _disturbs(self, spec: FaultSpec, fault: SensorFault, columns: int) -> Iterator[bool]:
+        """For every tick at which a sensor's fault is on, whether a reading comes out otherwise than it went in."""
+        substeps, dt_s = self._scenario.substeps, self._scenario.dt_s
+        measured, before = [math.sqrt(2.0 + i) for i in range(columns)], [math.sqrt(0.5 + i) for i in range(columns)]
+        for tick in range(-(-spec.start_step // substeps), self._scenario.duration_ticks + 1):
+            amount = _amount(spec, tick * substeps)
+            if amount == 0.0:
+                return  # it is over
+            reading = list(measured)
+            fresh = fault.sense(reading, before, tick, amount)
+            yield not fresh or reading != measured or ticks_late(fault.delay_s(amount), dt_s) > 0
+
+
+def _conditions(spec: FaultSpec, fault: BodyFault, condition: Callable[[], Any], end: int) -> Iterator[Any]:
+    """What a fault makes of a fresh condition, whenever that changes while it is on."""
+    step = spec.start_step
+    while step < end and (amount := _amount(spec, step)) > 0.0:
+        one = condition()
+        step = min(fault.act_at(one, amount, step, spec.start_step), _next_change(spec, step))
+        yield one
 
 
 def _amount(spec: FaultSpec, step: int) -> float:

@@ -22,6 +22,7 @@ class ActuatorDelay(BodyFault):
     kind: ClassVar = "actuator_delay"
     touches: ClassVar = "actuation"
     needs: ClassVar = ("actuator_delay_s",)
+    at_ticks: ClassVar = True
     Parameters: ClassVar = ActuatorDelayParameters
     example: ClassVar = {"value_s": 0.1}
 

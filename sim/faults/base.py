@@ -25,6 +25,9 @@ def _in_plane(value: Any) -> Any:
 
 Nought = Annotated[float, Field(ge=0.0, le=0.0), BeforeValidator(_in_plane)]
 """The part along y of what acts on a robot that moves in a vertical plane."""
+LARGEST_ERROR = 1e6
+Error = Annotated[float, Field(ge=-LARGEST_ERROR, le=LARGEST_ERROR)]
+"""An error of a sensor, in its SI unit."""
 NEVER = 2**62
 """A physics step that no run reaches."""
 
@@ -34,7 +37,7 @@ class BodyFault:
 
     `needs` names the slots of the condition that it changes; a robot without them cannot take it. `example` are
     parameters that visibly hurt, for the catalogue and the contract test. A fault that `holds` is on or off: it does
-    not grow.
+    not grow. One that acts `at_ticks` alone, on what is commanded there, does nothing in a time that holds none.
 
     Most faults do the same while they are on: they `act`. One that changes by itself (gusts, a shove that is over)
     overrides `act_at` instead; a class that does neither is refused when a robot is loaded.
@@ -44,6 +47,7 @@ class BodyFault:
     touches: ClassVar[Literal["actuation", "body", "environment"]]
     needs: ClassVar[tuple[str, ...]]
     holds: ClassVar[bool] = False
+    at_ticks: ClassVar[bool] = False
     Parameters: ClassVar[type[Parameters]]
     example: ClassVar[Mapping[str, Any]]
 
@@ -123,6 +127,7 @@ class SensorFault:
 
     kind: ClassVar[str]
     touches: ClassVar[Literal["sensing"]] = "sensing"
+    at_ticks: ClassVar[bool] = True
     additive: ClassVar[bool] = False
     holds: ClassVar[bool] = False
     turns: ClassVar[bool] = False
@@ -179,6 +184,13 @@ class SensorFault:
     def sense(self, reading: list[float], last: Sequence[float], tick: int, amount: float) -> bool:
         """Change `reading` in place; `last` is the raw reading a tick ago. Returns whether a value was delivered."""
         return True
+
+
+def pushing(condition: Any) -> Any:
+    """The type of a force or an impulse on a robot: so much a part, and none out of a planar robot's plane."""
+    most = condition.most_force_n
+    part = Annotated[float, Field(ge=-most, le=most)]
+    return tuple[part, Nought if condition.planar else part, part]
 
 
 def ticks_late(delay_s: float, dt_s: float) -> int:

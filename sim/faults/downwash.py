@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from .base import BodyFault, Parameters
+
+Place = Annotated[float, Field(ge=-1e4, le=1e4)]
 
 
 class DownwashParameters(Parameters):
@@ -14,7 +16,7 @@ class DownwashParameters(Parameters):
 
     value: float = Field(ge=0.0, le=5.0)
     radius_m: float | None = Field(default=None, ge=1e-3, le=1e3)
-    centre_m: tuple[float, float] = (0.0, 0.0)
+    centre_m: tuple[Place, Place] = (0.0, 0.0)
 
 
 class Downwash(BodyFault):

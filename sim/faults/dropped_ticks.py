@@ -22,6 +22,7 @@ class DroppedTicks(BodyFault):
     kind: ClassVar = "dropped_ticks"
     touches: ClassVar = "actuation"
     needs: ClassVar = ("command_lost",)
+    at_ticks: ClassVar = True
     Parameters: ClassVar = DroppedTicksParameters
     example: ClassVar = {"value": 0.6}
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from .base import NEVER, BodyFault, Course, Nought, Parameters, in_whole
-
-Part = Annotated[float, Field(ge=-1e6, le=1e6)]
+from .base import NEVER, BodyFault, Course, Parameters, in_whole, pushing
 
 
 class ImpulseParameters(Parameters):
     """Force times time in the world frame, in N s, and the time over which it is given, from the fault's start on."""
 
-    impulse: tuple[Part, Part, Part]
+    impulse: tuple[float, float, float]
     over_s: float = Field(gt=0.0, le=10.0)
 
 
@@ -35,8 +33,8 @@ class Impulse(BodyFault):
 
     @classmethod
     def bound_to(cls, condition: Any) -> type[BodyFault]:
-        """What would push a planar robot out of its plane is refused."""
-        return cls.limited(impulse=(tuple[Part, Nought, Part], ...)) if condition.planar else cls
+        """What is more than a second of the strongest push, or out of a planar robot's plane, is refused."""
+        return cls.limited(impulse=(pushing(condition), ...))
 
     @classmethod
     def rounded(cls, parameters: Mapping[str, Any], control_hz: int, physics_hz: int) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from .base import BodyFault, Parameters
 class PoleMassParameters(Parameters):
     """What the pole weighs."""
 
-    mass_kg: float = Field(gt=0.0, le=100.0)
+    mass_kg: float = Field(ge=1e-3, le=100.0)
 
 
 class PoleMass(BodyFault):

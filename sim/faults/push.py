@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from .base import BodyFault, Parameters
 
 
 class PushParameters(Parameters):
     """The force along the rail; a shove is a push with `until` close to `start`."""
 
-    force_n: float
+    force_n: float = Field(ge=-1e3, le=1e3)
 
 
 class Push(BodyFault):

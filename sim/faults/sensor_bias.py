@@ -9,14 +9,14 @@ from pydantic import ValidationInfo, create_model, field_validator
 
 from healing_runtime.core.signals import Layout
 
-from .base import Parameters, SensorFault
+from .base import LARGEST_ERROR, Error, Parameters, SensorFault
 
 
 class SensorBiasParameters(Parameters):
     """Which sensor, and the error in its SI unit: one number for every component, or one a component."""
 
     signal: str
-    value: float | tuple[float, ...]
+    value: Error | tuple[Error, ...]
 
 
 class SensorBias(SensorFault):
@@ -56,6 +56,9 @@ def _right_for(observed: Layout) -> Callable[[Any, ValidationInfo], Any]:
         numbers = tuple(value) if isinstance(value, list | tuple) else (value,)
         if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers):
             raise ValueError(f"must be one number {unit}, or one a component; write numbers without units")
+        for number in numbers:  # of an `Error` pydantic would tell twice: as a number, and as a list
+            if abs(number) > LARGEST_ERROR:
+                raise ValueError(f"must be within {LARGEST_ERROR:g} of 0, not {number:g}; write one that is")
         if not isinstance(value, list | tuple):
             return value
         columns = observed.slices.get(name, slice(0, len(numbers)))  # an unknown sensor is told by itself

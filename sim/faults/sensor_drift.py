@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from .base import Course, Parameters, SensorFault
+from .base import Course, Error, Parameters, SensorFault
 
 
 class SensorDriftParameters(Parameters):
     """Which sensor, and how fast its error grows, in its SI unit each second."""
 
     signal: str
-    rate: float
+    rate: Error
 
 
 class SensorDrift(SensorFault):

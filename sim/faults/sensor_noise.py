@@ -8,14 +8,14 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from .base import Course, Parameters, SensorFault
+from .base import LARGEST_ERROR, Course, Parameters, SensorFault
 
 
 class SensorNoiseParameters(Parameters):
     """Which sensor, and the standard deviation in its SI unit."""
 
     signal: str
-    value: float = Field(ge=0.0)
+    value: float = Field(ge=0.0, le=LARGEST_ERROR)
 
 
 class SensorNoise(SensorFault):

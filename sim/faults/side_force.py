@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from .base import BodyFault, Nought, Parameters
+from .base import BodyFault, Parameters, pushing
 
 
 class SideForceParameters(Parameters):
@@ -24,8 +24,8 @@ class SideForce(BodyFault):
 
     @classmethod
     def bound_to(cls, condition: Any) -> type[BodyFault]:
-        """What would push a planar robot out of its plane is refused."""
-        return cls.limited(force_n=(tuple[float, Nought, float], ...)) if condition.planar else cls
+        """What is more than the robot may be pushed with, or out of a planar robot's plane, is refused."""
+        return cls.limited(force_n=(pushing(condition), ...))
 
     def act(self, condition: Any, amount: float) -> None:
         """Add the force."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from .base import BodyFault, Parameters
+
+Part = Annotated[float, Field(ge=-100.0, le=100.0)]
+"""The strongest gust that was ever measured on Earth had 113 m/s."""
 
 
 class WindParameters(Parameters):
     """Velocity of the air in the world frame."""
 
-    velocity_mps: tuple[float, float, float]
+    velocity_mps: tuple[Part, Part, Part]
 
 
 class Wind(BodyFault):

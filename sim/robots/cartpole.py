@@ -244,7 +244,8 @@ def _refuse_long_steps(scenario: Scenario) -> None:
     if scenario.physics_hz < least_hz:
         raise InputError(
             f"rates.physics_hz: at {scenario.physics_hz} the cart's buffers would give back more speed than they take "
-            f"from {lightest_kg:g} kg; write {least_hz} or more."
+            f"from {lightest_kg:g} kg; write {least_hz} or more.",
+            at=("rates", "physics_hz"),
         )
 
 

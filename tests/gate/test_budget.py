@@ -56,8 +56,8 @@ def test_an_examination_that_outlasts_the_budget_says_nothing(sandbox, exported,
     """The nominal flights were over in time, the neighbours are not."""
     drawn = neighbourhood.neighbours
 
-    def hanging(scenario, rng):
-        return tuple(kit.troubled(neighbour, "hangs") for neighbour in drawn(scenario, rng))
+    def hanging(scenario, rng, bears):
+        return tuple(kit.troubled(neighbour, "hangs") for neighbour in drawn(scenario, rng, bears))
 
     monkeypatch.setattr(neighbourhood, "neighbours", hanging)
     flown = exported.passed(Stage.FLIGHTS)

@@ -192,6 +192,10 @@ def test_the_states_are_the_scenarios_neighbours_keyed_by_the_runs_seed_and_the_
     assert not set(first) & set(altitudes(seed=8)) and not set(first) & set(altitudes(chosen=LOST))
 
 
+def test_the_states_are_such_as_the_robot_bears(admit):
+    assert admit(FALLS, trouble="low roof").document()["states"] == 32
+
+
 # ---------------------------------------------------------------- what is remembered
 def test_what_flew_once_is_not_flown_again_while_every_hash_is_the_same(admit, monkeypatch):
     admit(FALLS)

@@ -71,6 +71,19 @@ def test_neighbours_are_as_many_as_asked_for(samples):
     assert len(neighbours(kit.scenario(samples=samples), generator(1, "i", "c", 1))) == samples
 
 
+def test_neighbours_are_such_as_the_robot_bears(monkeypatch):
+    """A world that cannot be set up says nothing of a patch."""
+    flown = []
+    monkeypatch.setattr(neighbourhood, "examine", lambda _, __, drawn, *rest: flown.extend(drawn) or 1 / 0)
+    source = kit.source(kit.GOOD)
+    candidate = Candidate(kit.proposal(kit.GOOD), source, source, kit.incident(), ()).passed(Stage.FLIGHTS)
+    nobody: Any = None
+    with pytest.raises(ZeroDivisionError):
+        Trials(nobody, kit.context(trouble="low roof"), KeptPrograms.none())._held_out(candidate, nobody)
+    altitudes = [scenario.initial["altitude_m"] for scenario in flown]
+    assert len(altitudes) == 40 and 2.0199 < max(altitudes) <= 2.02 and min(altitudes) < 1.98
+
+
 @pytest.mark.parametrize(
     ("error", "end"),
     [

@@ -131,6 +131,18 @@ ROWS = (
         "healable.label cannot be true. Write one of: no, unknown, yes.",
     ),
     Row(
+        "label: unknown",
+        "label: yes",
+        "18:11",
+        "healable: the label 'yes' is a claim; write why under 'reason'.",
+    ),
+    Row(
+        "label: unknown",
+        "label: no, reason: ' '",
+        "18:11",
+        "healable: the label 'no' is a claim; write why under 'reason'.",
+    ),
+    Row(
         "control_hz: 48",
         "control_hz: 50",
         "6:21",

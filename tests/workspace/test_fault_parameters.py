@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,41 @@ ONE_NUMBER = "faults[0].value: must be one number in {}, or one a component; wri
 )
 def test_what_the_robot_cannot_take_is_one_mistake_at_its_place(mistakes, robot, fault, at, message):
     assert mistakes(robot, fault) == [((5, 6 + fault.index(at)), message)]
+
+
+@pytest.mark.parametrize(
+    ("robot", "fault", "at", "most"),
+    [
+        ("quadrotor", "kind: wind, velocity_mps: [0, 0, -101]", "-101", "100"),
+        ("quadrotor", "kind: side_force, force_n: [1e20, 0, 0]", "1e20", "100"),
+        ("quadrotor", "kind: impulse, impulse: [0, 1000, 0], over_s: 0.1", "1000", "100"),
+        ("lander_planar", "kind: side_force, force_n: [0, 0, 2e6]", "2e6", "1000000"),
+        ("lander_planar", "kind: impulse, impulse: [-1e30, 0, 0], over_s: 0.1", "-1e30", "1000000"),
+        ("cartpole", "kind: push, force_n: 1e30", "1e30", "1000"),
+        ("cartpole", "kind: pole_mass, mass_kg: 1e-9", "1e-9", "0.001"),
+        ("quadrotor", "kind: sensor_bias, signal: altitude, value: -1e30", "-1e30", "1e+06"),
+        ("quadrotor", "kind: sensor_bias, signal: velocity, value: [0, 0, 1e7]", "[0", "1e+06"),
+        ("quadrotor", "kind: sensor_noise, signal: altitude, value: 3e20", "3e20", "1000000"),
+        ("quadrotor", "kind: sensor_drift, signal: altitude, rate: -1e30", "-1e30", "1000000"),
+    ],
+)
+def test_what_is_beyond_physics_is_one_mistake_at_its_place(mistakes, robot, fault, at, most):
+    ((place, message),) = mistakes(robot, fault)
+    assert place == (5, 6 + fault.index(at)) and re.search(
+        rf"must be .*\b{re.escape(most)}\b.*; write one that is", message
+    )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["kind: sensor_bias, signal: altitude, value: 0.1", "kind: sensor_bias, signal: velocity, value: [0, 1, 2]"],
+)
+def test_a_draw_stays_within_physics(tmp_path, fault):
+    path = tmp_path / "drawn.yaml"
+    text = HEAD.format(robot="quadrotor", controller="quadrotor/landing_pid", fault=fault)
+    path.write_text(text + "perturb: {faults: {value: {normal: 1e20}}}\n")
+    drawn = draw(workspace.open().scenario(path).scenario, np.random.default_rng(1)).faults[0].parameters["value"]
+    assert set(np.abs(np.atleast_1d(drawn))) == {1e6}
 
 
 @pytest.mark.parametrize(

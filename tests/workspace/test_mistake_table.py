@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -147,3 +148,74 @@ def test_a_run_tells_the_first_and_exits_2(told, capsys):
     told(TABLE.BASE.replace("control_hz: 48", "control_hz: 50").replace("seed: 7", "sed: 7"))
     assert execute(["run", FILE, "--brain", "none"]) == 2
     assert capsys.readouterr().err.startswith(f"heal: {FILE}:6:21: control_hz 50 does not divide")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        (
+            "probation: 2 s, max_attempts: 8, wall_budget_s: 60",
+            "probation: -1 s, max_attempts: 0, wall_budget_s: .inf",
+            [
+                ("15:43", "policy.probation: a time is never negative"),
+                ("15:63", "policy.max_attempts: must be greater than or equal to 1"),
+                ("15:81", ".inf is not a finite number"),
+            ],
+        ),
+        (
+            "seed: 7\ninitial: {position_m: [0.3, -0.2, 1.5]",
+            "seed: 1e999\ninitial: {position_m: [0.3, .nan, 1 s]",
+            [
+                ("7:7", "the number is too large"),
+                ("8:29", ".nan is not a finite number"),
+                ("8:35", "initial.position_m[2]: '1 s' has the wrong dimension"),
+            ],
+        ),
+        (
+            "signal: altitude, start: 1 s, until: 2 s}",
+            "signal: altimeter, start: .inf, until: 2 s}\n  - {kind: wind, velocity_mps: [.inf, 1e9, 0]}",
+            [
+                ("13:34", 'faults[1].signal cannot be "altimeter"'),
+                ("13:52", ".inf is not a finite number"),
+                ("14:33", ".inf is not a finite number"),
+                ("14:39", "faults[2].velocity_mps[1]: must be less"),
+            ],
+        ),
+        ("duration: 12 s", "duration: .nan", [("5:11", ".nan is not a finite number")]),
+        (
+            "uniform: [-0.05, 0.05]",
+            "uniform: [.nan, 99999999999999999999]",
+            [("14:66", ".nan is not a finite number"), ("14:72", "the number is too large")],
+        ),
+        (
+            "{kind: sensor_stuck, signal: altitude, start: 1 s, until: 2 s}",
+            "{kind: sensor_bias, signal: velocity, value: [0, .inf, 0]}",
+            [("13:54", ".inf is not a finite number")],
+        ),
+    ],
+)
+def test_a_number_that_is_none_hides_nothing_else(told, old, new, found):
+    assert old in TABLE.BASE
+    text = TABLE.BASE.replace(old, new, 1)
+    said = told(text)
+    assert [place for place, _ in said] == [place for place, _ in found]
+    assert all(message.startswith(start) for (_, message), (_, start) in zip(said, found, strict=True))
+
+
+def test_wherever_a_number_may_stand_one_that_is_none_is_told_once(told):
+    """With all keys that take one, and nothing else wrong."""
+    text = TABLE.BASE.replace(
+        "perturb:",
+        "  - {kind: impulse, impulse: [1, 0, 0], over_s: 0.5, start: 1 s}\n"
+        "  - {kind: sensor_bias, signal: velocity, value: [1, 0, 0], start: 2.5 s, ramp: 3 s}\n"
+        "  - {kind: actuator_delay, value_s: 0.1}\n"
+        "  - {kind: downwash, value: 1, radius_m: 2, centre_m: [1, 0]}\nperturb:",
+    )
+    assert told(text) == []
+    numbers = list(re.finditer(r"(?<=[ \[])-?[0-9][0-9.]*( s)?(?=[,\]}\n])", text))
+    assert len(numbers) > 40
+    for number, bad in itertools.product(numbers, (".nan", "1e999")):
+        line = text.count("\n", 0, number.start()) + 1
+        column = number.start() - text.rfind("\n", 0, number.start())
+        ((place, message),) = told(text[: number.start()] + bad + text[number.end() :])
+        assert place == f"{line}:{column}" and message.startswith((f"{bad} is not", "the number is too large"))

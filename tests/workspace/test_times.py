@@ -172,6 +172,47 @@ def test_times_that_come_together_when_they_are_rounded_are_said_to(read, times,
     assert error.value.message.startswith(said)
 
 
+BIAS, LOST = "kind: sensor_bias, signal: altitude, value: 5", "kind: dropped_ticks, value: 1"
+
+
+@pytest.mark.parametrize(
+    ("fault", "times", "column"),
+    [
+        (BIAS, "start: 3.006 s, until: 3.018 s", "3.018 s"),
+        (LOST, "start: 3.006 s, until: 3.018 s", "3.018 s"),
+        ("kind: actuator_delay, value_s: 0.1", "start: 3.006 s, until: 3.02 s", "3.02 s"),
+        (LOST, "start: 9.985 s", "9.985 s"),
+    ],
+)
+def test_a_time_without_a_tick_is_refused_where_only_ticks_count(read, fault, times, column):
+    with pytest.raises(FileFormatError, match=r"acts at ticks alone.* between those at .* s and .* s; let it") as error:
+        read(f"{{{fault}, {times}}}")
+    where = error.value.where
+    assert where and (where.line, where.column) == (8, 6 + f"{fault}, {times}".index(column))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        f"{BIAS}, start: 3 s, until: 3.006 s",
+        f"{BIAS}, start: 3.006 s, until: 3.03 s",
+        f"{BIAS}, start: 9.985 s",
+        f"{LOST}, start: 9.97 s",
+        "kind: payload, mass_kg: 0.01, start: 3.006 s, until: 3.018 s",
+    ],
+)
+def test_a_time_with_a_tick_is_taken(read, fault):
+    assert len(read(f"{{{fault}}}").scenario.faults) == 1
+
+
+def test_the_onset_of_one_that_could_miss_the_ticks_is_not_drawn(read):
+    short = f"{{{BIAS}, start: 3 s, until: 3.006 s}}"
+    assert "start" not in read(short).scenario.perturb.faults
+    assert "start" in read(f"{{{BIAS}, start: 3 s, until: 3.1 s}}").scenario.perturb.faults
+    with pytest.raises(FileFormatError, match=r":9:20: .*acts at ticks alone, .*or leave 'start' out"):
+        read(short, perturb="{faults: {start: {uniform: [0 s, 5 s]}}}")
+
+
 # ---------------------------------------------------------------- the page's example
 def test_the_example_of_the_page_is_taken(tmp_path):
     """Every key of it."""

@@ -9,6 +9,7 @@ import time
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from healing_runtime.core.errors import InputError
 from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import Distribution, Perturbation
 from healing_runtime.core.signals import Layout, Signal, SignalTable
@@ -17,6 +18,7 @@ ALTITUDE = Signal("altitude", "m", scale=1.0)
 VELOCITY = Signal("velocity", "m/s", scale=1.0)
 THRUST = Signal("thrust", "N", low=0.0, high=20.0, rate_per_s=1000.0, scale=20.0)
 STATE = Layout((ALTITUDE, VELOCITY))
+ROOF_M = 2.02
 SIGNALS = SignalTable(observed=STATE, action=Layout((THRUST,)), true=STATE)
 
 
@@ -46,6 +48,8 @@ class Hopper:
         self._dt_s = scenario.dt_s
         self._gravity = scenario.environment["gravity_mps2"]
         self._trouble = scenario.environment["trouble"]
+        if self._trouble == "low roof" and self._state[0] > ROOF_M:
+            raise InputError("it starts above the roof; start it lower.", at=("initial", "altitude_m"))
         self._thrust = 0.0
         self._ticks = 0
 
