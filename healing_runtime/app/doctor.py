@@ -33,16 +33,21 @@ def repair(run: Path) -> dict[str, Any]:
     """Rewrite a run's truncated log with a footer, so that public tools open it.
 
     Raises:
-        InputError, RecordError: there is no such run, or its log cannot be read at all.
+        InputError, RecordError: there is no such run, the folder is not one run's record, its log cannot be read at
+            all, or the run is being flown. Nothing was written then.
     """
+    from healing_runtime.supervisor.record import Record
     from healing_runtime.telemetry.mcap import read_log, repair_log
     from healing_runtime.telemetry.record import RunFolder
 
     folder = RunFolder.open(run_path(run))
     log = folder.log_path
-    before = read_log(log)
-    if not before.complete:
-        repair_log(log)
+    with folder.claim():  # a log that is being written has no end yet
+        record = Record.open(folder.path)
+        record.must_be_unchanged()
+        before = record.log
+        if not before.complete:
+            repair_log(log)
     after = read_log(log)
     return {
         "run": folder.run_id,

@@ -27,7 +27,8 @@ def doctor(
 
     It also says where executables are kept, how many, and whether that place can be used.
 
-    With --repair, a truncated log is rewritten with an index, so that public tools open it.
+    With --repair, a truncated log is rewritten with an index, so that public tools open it. A folder that is not one
+    run's record is refused (exit code 2) and left as it is.
     """
     from healing_runtime.app import doctor as examination
 

@@ -52,8 +52,9 @@ def _found(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"outcome: {output.word(document['outcome'])}"
         yield f"digest: {document['digest']}"
     elif (found := document["divergence"]) is not None:
-        at = f"tick {found['tick']} (t = {found['t_s']:.4g} s), {found['topic']}: " if found["tick"] is not None else ""
-        yield f"{output.word('diverged')}: {at}{found['what']}"
+        at = f"tick {found['tick']} (t = {found['t_s']:.4g} s)" if found["tick"] is not None else ""
+        at += f", {found['topic']}" if at and found["topic"] else ""
+        yield f"{output.word('diverged')}: {at and f'{at}: '}{found['what']}"
     elif document["compared"] == "bits":
         digest = f"digest {document['digest']}" if document["recorded_digest"] else "no digest was recorded"
         yield f"{output.word('identical')}: {_extent(document)}, {_parts(document)}, {digest}"

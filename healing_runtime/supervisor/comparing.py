@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,8 +20,11 @@ NOT_REPLAYED = {
 An executable's bytes differ from one compilation to the next; what it was compiled from is compared (`stablehlo`).
 `evidence_sha256` is over such fields too; all else that it is over is compared by itself.
 """
-NOT_WRITTEN = "exchange-"
-"""How the files of an incident begin that a replay does not write, for it asks nobody."""
+NOTHING = "nothing"
+"""Stands for a field that is not there."""
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_WIDTH = 80
+"""What is longer is told by the part around the first difference."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +51,10 @@ class Divergence:
         tick = content_of(message).get("tick")
         signal = None if field is None else field.removeprefix("values.")
         return cls(what, tick, message.t_ns / 1e9, message.topic, signal, was, now)
+
+    def within(self, document: str) -> Divergence:
+        """The same, told of a field of this document."""
+        return dataclasses.replace(self, what=f"{document}{self.signal and f': {self.signal}'}: {self.what}")
 
 
 def first_difference(old: Sequence[LogMessage], new: Sequence[LogMessage], *, truncated: bool) -> Divergence | None:
@@ -82,7 +90,7 @@ def broken_row(
 
 def other_result(old: Mapping[str, Any], new: Mapping[str, Any], *, whole: bool) -> Divergence | None:
     """The first field in which two results differ; the digest is one where the `whole` log was compared."""
-    was, now = (dict(leaves(_replayed(document))) for document in (old, plain(new)))
+    was, now = (dict(leaves(replayed(document))) for document in (old, plain(new)))
     for fields in () if whole else (was, now):
         fields.pop("digest", None)
     return other_field(was, now)
@@ -90,37 +98,53 @@ def other_result(old: Mapping[str, Any], new: Mapping[str, Any], *, whole: bool)
 
 def other_field(was: Mapping[str, Any], now: Mapping[str, Any]) -> Divergence | None:
     """The first field in which what two results say differs."""
-    return _other_leaf("result.json", was, now)
+    found = other_leaf(was, now)
+    return found and found.within("result.json")
 
 
-def other_file(old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]) -> Divergence | None:
-    """The first file of an incident in which two records differ: incident -> file -> what it holds."""
-    for incident in sorted({*old, *new}):
-        was, now = old.get(incident, {}), new.get(incident, {})
-        for name in sorted({*was, *now}):
-            path = f"incidents/{incident}/{name}"
-            if name not in was or name not in now:
-                return Divergence(f"{path}: {'missing in the record' if name not in was else 'the replay has none'}")
-            found = _other_leaf(path, *(dict(leaves(_replayed(document[name]))) for document in (was, now)))
-            if found is not None:
-                return found
-    return None
+def other_leaf(was: Mapping[str, Any], now: Mapping[str, Any], other: str = "replayed") -> Divergence | None:
+    """The first field in which two documents differ, the second one being what `other` says.
 
-
-def _other_leaf(name: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Divergence | None:
-    """Strictly: 0 is not false, and what is null is not missing."""
+    To the last bit: 0 is neither 0.0 nor false, 0.0 is not -0.0, and what is null is not missing.
+    """
     for field in [*now, *(f for f in was if f not in now)]:
-        recorded, replayed = was.get(field, _NOTHING), now.get(field, _NOTHING)
-        if (field in was) != (field in now) or type(recorded) is not type(replayed) or recorded != replayed:
-            said = (_short(recorded), _short(replayed))
-            what = f"{name}{field and f': {field}'}: recorded {said[0]}, replayed {said[1]}"
-            return Divergence(what, signal=field, recorded=recorded, replayed=replayed)
+        old, new = was.get(field, NOTHING), now.get(field, NOTHING)
+        if (field in was) != (field in now) or not same(old, new):
+            return Divergence(_told(old, new, other), signal=field, recorded=old, replayed=new)
     return None
 
 
-def _short(value: Any) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= 80 else f"{text[:77]}..."
+def same(was: Any, now: Any) -> bool:
+    """Whether two values are the same to the last bit."""
+    return type(was) is type(now) and repr(was) == repr(now)
+
+
+def _told(was: Any, now: Any, other: str) -> str:
+    """Both values in words; of texts the first line that differs, of long ones the part around the difference."""
+    place = ""
+    if isinstance(was, str) and isinstance(now, str) and ("\n" in was or "\n" in now):
+        lines = _LINE.findall(was), _LINE.findall(now)
+        at = _first_other(*lines)
+        place = f"line {at + 1}: "
+        was, now = (text[at] if at < len(text) else NOTHING for text in lines)
+    old, new = (" ".join(str(value).split()) for value in (was, now))
+    if old == new:  # they differ in blanks or in type
+        old, new = repr(was), repr(now)
+    start = max(0, _first_other(old, new) - _WIDTH // 2)
+    return f"{place}recorded {_part(old, start)}, {other} {_part(new, start)}"
+
+
+def _first_other(was: Sequence[Any], now: Sequence[Any]) -> int:
+    """The first index at which two sequences differ."""
+    pairs = zip(was, now, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(was), len(now)))
+
+
+def _part(text: str, start: int) -> str:
+    """A text that fits; of a longer one what begins at `start`."""
+    if len(text) <= _WIDTH:
+        return text
+    return ("..." if start else "") + text[start : start + _WIDTH] + ("..." if start + _WIDTH < len(text) else "")
 
 
 def content_of(message: LogMessage) -> Mapping[str, Any]:
@@ -165,17 +189,14 @@ def _difference(old: LogMessage, new: LogMessage) -> Divergence:
         return Divergence.at(new, "the recorded row is not readable")
     before, after = dict(leaves(was)), dict(leaves(now))
     for field in [*after, *(f for f in before if f not in after)]:
-        if before.get(field, _NOTHING) != after.get(field, _NOTHING):
-            recorded, replayed = before.get(field, _NOTHING), after.get(field, _NOTHING)
-            return Divergence.at(new, in_words(field, recorded, replayed), field, recorded, replayed)
+        if before.get(field, NOTHING) != after.get(field, NOTHING):
+            recorded, fresh = before.get(field, NOTHING), after.get(field, NOTHING)
+            return Divergence.at(new, in_words(field, recorded, fresh), field, recorded, fresh)
     return Divergence.at(new, "the recorded row has other bytes")
 
 
-_NOTHING = "nothing"
-
-
-def _replayed(value: Any) -> Any:
-    """A result without the fields that a replay does not reproduce."""
+def replayed(value: Any) -> Any:
+    """A document without the fields that a replay does not reproduce."""
     if isinstance(value, Mapping):
-        return {k: _replayed(v) for k, v in value.items() if k not in NOT_REPLAYED}
-    return [_replayed(v) for v in value] if isinstance(value, list | tuple) else value
+        return {k: replayed(v) for k, v in value.items() if k not in NOT_REPLAYED}
+    return [replayed(v) for v in value] if isinstance(value, list | tuple) else value

@@ -18,7 +18,7 @@ from healing_runtime.core.codec import digest, plain, read
 from healing_runtime.core.errors import InputError, RecordError
 from healing_runtime.core.records import Decision, Evidence, Incident, Proposal, Source, StageResult
 from healing_runtime.core.status import AFTER_THE_GATE, Stage
-from healing_runtime.supervisor.comparing import content_of
+from healing_runtime.supervisor.comparing import content_of, same
 from healing_runtime.supervisor.record import Record, RecordedBrain, cause
 
 Build = Callable[[Source, bool], ProgramBlob]
@@ -189,11 +189,13 @@ class HandingOver:
 
 
 def must_agree(incident: Incident, recalled: Recalled) -> None:
-    """SnapshotDiffers unless an incident is the recorded one, with its state and memory to the last bit."""
+    """SnapshotDiffers unless an incident is the recorded one, its state and memory to the last bit."""
     fresh = incident.snapshot
+    if not same(recalled.snapshot.get("tick"), fresh.tick):
+        raise SnapshotDiffers(f"the tick in the snapshot of {incident.id} differs")
     if fresh.state_hash != recalled.snapshot["state_hash"]:
         raise SnapshotDiffers(f"the state hash of {incident.id} differs")
-    if plain(list(fresh.carry)) != recalled.snapshot["carry"]:
+    if not same(recalled.snapshot["carry"], plain(list(fresh.carry))):
         raise SnapshotDiffers(f"the memory in the snapshot of {incident.id} differs")
 
 
@@ -202,7 +204,9 @@ def recalled(record: Record, incident: str, swaps: Mapping[str, list[tuple[int, 
     folder = record.folder
     try:
         written = folder.read_incident(incident, "incident.json")
-        snapshot, tick = written["snapshot"], int(written["tick"])
+        snapshot, tick = written["snapshot"], written["tick"]
+        if type(tick) is not int:
+            raise TypeError("its tick is no whole number")
         actions = np.asarray(snapshot["recipe_actions"], np.float64).reshape(-1, width)
         if written["id"] != incident or len(actions) != tick or not np.isfinite(actions).all():
             raise ValueError("its snapshot has no recipe")

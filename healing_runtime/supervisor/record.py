@@ -67,6 +67,20 @@ class Record:
         """Whether the run did not end, so that its log may end anywhere."""
         return self.result is None
 
+    def must_be_unchanged(self) -> None:
+        """RecordError unless the manifest is what the run wrote: its texts have their hashes, and it has its own."""
+        manifest, path = self.manifest, self.folder.path
+        try:
+            texts = {"controller": manifest["controller"], "scenario": manifest["scenario_file"]}
+            texts |= {} if manifest["fallback"] is None else {"fallback": manifest["fallback"]}
+            other = [what for what, of in texts.items() if of["sha256"] not in _hashes(of["text"])]
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise _other_version(manifest, error) from None
+        if other:
+            raise RecordError(f"{path}: the {other[0]}'s text in manifest.json does not have its hash.")
+        if manifest.get("inputs_sha256") != inputs_of(manifest):
+            raise RecordError(f"{path}: manifest.json was changed after the run; it is no longer that run's record.")
+
     def prepared(self, home: Any, controller: str | Path | None = None) -> Prepared:
         """What was flown, with another controller where one is given.
 
@@ -87,15 +101,7 @@ class Record:
             _must_be_unicode(loaded.regressions)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise _other_version(manifest, error) from None
-        for what, text, sha256 in (
-            ("controller", source.text, source.sha256),
-            ("scenario", loaded.text, loaded.sha256),
-            *([] if fallback is None else [("fallback", fallback.text, fallback.sha256)]),
-        ):
-            if sha256 not in (digest(text), digest(b"\xef\xbb\xbf" + text.encode())):  # a file may begin with a mark
-                raise RecordError(f"{self.folder.path}: the {what}'s text in manifest.json does not have its hash.")
-        if manifest.get("inputs_sha256") != inputs_of(manifest):
-            raise RecordError(f"{self.folder.path}: manifest.json was changed after the run; it cannot be replayed.")
+        self.must_be_unchanged()
         robot = home.robot(scenario.robot)
         requirements = _judged(self.folder.path / "manifest.json", Course(scenario, files), robot)
         for course in courses:
@@ -119,6 +125,11 @@ class Record:
             parsed=sources.parse(source.text, name=source.name, path=source.path),
             fallback=fallback,
         )
+
+
+def _hashes(text: str) -> tuple[str, str]:
+    """What the hash of a text's file may be: the file may begin with a mark."""
+    return digest(text), digest(b"\xef\xbb\xbf" + text.encode())
 
 
 def _must_be_ours(folder: RunFolder, manifest: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from healing_runtime.core.codec import plain
 from healing_runtime.core.errors import InputError, RecordError, ReplayDivergence
 from healing_runtime.core.platform import fingerprint
 from healing_runtime.language import source as sources
-from healing_runtime.supervisor import agreement, comparing
+from healing_runtime.supervisor import agreement, comparing, incident_files
 from healing_runtime.supervisor.approval import by_record
 from healing_runtime.supervisor.comparing import Divergence, content_of
 from healing_runtime.supervisor.places import LEDGER
@@ -143,19 +143,8 @@ def _cut_at(record: Record) -> int | None:
 
 def _flown(prepared: Prepared, settings: Settings, narrate: Narrate) -> Flown:
     result = Runtime(prepared, progress=narrate, settings=settings).run()
-    return Flown(result, read_log(result.folder / "log.mcap").messages, _files(RunFolder.open(result.folder)))
-
-
-def _files(folder: RunFolder) -> dict[str, dict[str, Any]]:
-    """What the files of a run's incidents hold, of those that a replay writes too."""
-    return {
-        incident: {
-            name: folder.read_incident(incident, name)
-            for name in folder.incident_files(incident)
-            if not name.startswith(comparing.NOT_WRITTEN)
-        }
-        for incident in folder.incident_ids()
-    }
+    folder = RunFolder.open(result.folder)
+    return Flown(result, read_log(folder.log_path).messages, incident_files.read_files(folder))
 
 
 def _recall(record: Record, prepared: Prepared, incident: str, controller: str | None) -> Recall:
@@ -202,10 +191,10 @@ def _from_incident(record: Record, prepared: Prepared, settings: Settings, recal
 
 # ---------------------------------------------------------------- comparing
 def compare(record: Record, prepared: Prepared, flown: Flown, here: Mapping[str, Any]) -> ReplayResult:
-    """Compare the logs, then the results, then the files of the incidents where a whole run was flown again exactly.
+    """Compare what is there, then the logs, then the results, then the files of incidents.
 
     A truncated log is compared to its last whole message, and that is said. On another platform numbers are compared
-    with a tolerance, and that is said too.
+    with a tolerance, and that is said too; files are then only held against the log beside them.
     """
     exact = bool(here["same_fingerprint"] and here["same_simulation"])
     log, result, fresh = record.log, record.result, flown.result.document
@@ -225,13 +214,15 @@ def compare(record: Record, prepared: Prepared, flown: Flown, here: Mapping[str,
     document["messages"] = len(old)
     truncated = result is None or not log.complete
     first = comparing.first_difference(old, new, truncated=truncated)
-    found: Divergence | None = first
+    found = incident_files.lost_file(record)
     if flown.from_incident is not None and not flown.from_incident["reached"]:
-        found = Divergence(f"the incident {flown.from_incident['id']} did not happen in the replay")
-    elif not exact:
+        found = found or Divergence(f"the incident {flown.from_incident['id']} did not happen in the replay")
+    elif exact:
+        found = found or first
+    else:
         tolerance = agreement.Tolerance(prepared.table, {r.id: float(r.scale) for r in prepared.requirements})
         agreed = agreement.agreement(old, new, tolerance, truncated=truncated)
-        found = agreed.divergence
+        found = found or agreed.divergence
         contact = agreed.contact
         document |= {
             "tolerance": tolerance.document(),
@@ -243,11 +234,9 @@ def compare(record: Record, prepared: Prepared, flown: Flown, here: Mapping[str,
         found = comparing.broken_row(log, old, new, ended=result is not None)
     if found is None and result is not None:
         found = _other_result(record, result, fresh, exact=exact, whole=flown.from_incident is None)
-    compares_files = exact and result is not None and flown.from_incident is None
-    files = _files(record.folder) if compares_files else {}
-    if found is None and compares_files:
-        found = comparing.other_file(files, flown.files)
-    document["files"] = sum(map(len, files.values())) if compares_files else None
+    document["files"] = None
+    if found is None:
+        found, document["files"] = _other_file(record, prepared, flown, exact=exact)
     document |= {"verified": found is None, "divergence": None if found is None else found.document()}
     return ReplayResult(document, 0 if found is None else ReplayDivergence.exit_code)
 
@@ -263,6 +252,21 @@ def _other_result(
         return agreement.other_outcome(result, plain(fresh))
     except (KeyError, TypeError, AttributeError, ValueError):
         raise RecordError(f"{record.folder.path}: result.json is not one of this version.") from None
+
+
+def _other_file(
+    record: Record, prepared: Prepared, flown: Flown, *, exact: bool
+) -> tuple[Divergence | None, int | None]:
+    """The first difference in the files of incidents, and how many were compared with those of the replay."""
+    since = None if flown.from_incident is None else str(flown.from_incident["id"])
+    actions = incident_files.Actions(prepared.table.action, prepared.scenario.control_hz)
+    found, files = None, None
+    if exact:
+        ended = record.result is not None
+        old, new = incident_files.read_files(record.folder), flown.files
+        old, new = incident_files.to_compare(old, new, since=since, ended=ended)
+        found, files = incident_files.other_file(old, new, actions), sum(map(len, old.values()))
+    return found or incident_files.other_in_log(record, actions, until=since), files
 
 
 def _from_incident_on(messages: Sequence[LogMessage], incident: str) -> tuple[LogMessage, ...]:

@@ -154,6 +154,8 @@ def test_a_replay_names_the_row_that_differs():
     assert line == "diverged: tick 17 (t = 1.7 s), /sim/state: altitude_m: recorded 1.0, replayed 2.0"
     (line,) = said(divergence={**place, "tick": None, "what": "result.json: outcome: …"})
     assert line == "diverged: result.json: outcome: …"
+    (line,) = said(divergence={**place, "topic": None, "what": "incidents/…: thrust_n: …"})
+    assert line == "diverged: tick 17 (t = 1.7 s): incidents/…: thrust_n: …"
 
 
 def test_a_replay_on_another_machine_states_its_tolerances_and_is_not_identical():

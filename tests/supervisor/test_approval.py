@@ -127,7 +127,7 @@ def test_a_record_whose_approval_is_gone_does_not_fly_again(flown, run):
     resume(run, approve=lambda review: Approve("ann"), home=flown[1])
     next(run.glob("incidents/*/approval-01.json")).unlink()
     result = replay(run, verify=True, home=flown[1])
-    assert result.exit_code == 3 and "the record goes on" in result.document["divergence"]["what"]
+    assert result.exit_code == 3 and "approval-01.json: missing in the record" in result.document["divergence"]["what"]
 
 
 @pytest.mark.slow

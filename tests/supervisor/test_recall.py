@@ -75,7 +75,8 @@ def test_a_broken_snapshot_of_an_earlier_incident_leaves_the_recipe(twice, home,
     first, second = (incident["id"] for incident in twice.document["incidents"])
     edit(folder, f"incidents/{first}/incident.json", lambda d: d["snapshot"].update(state_hash="0" * 64))
     result = replay(folder, verify=True, from_incident=second, home=home)
-    assert result.exit_code == 0, result.document
+    found = result.document["divergence"]
+    assert result.exit_code == 3 and found["what"].startswith(f"incidents/{first}/incident.json: snapshot.state_hash")
     assert result.document["from_incident"]["start"] == "recipe" and set(judged) == {first, second}
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import shutil
 import struct
 
 import pytest
 
-from healing_runtime.supervisor import comparing
+from healing_runtime.core.signals import Layout
+from healing_runtime.supervisor import comparing, incident_files
 from healing_runtime.telemetry.mcap import read_log
 from tests.supervisor.conftest import ROOT, edit, repack
 from tests.supervisor.turning import TICK, at, turned
@@ -158,6 +161,68 @@ def test_a_lost_file_of_an_incident_is_found(copied, verify):
     (copied / "incidents/0001-braking-distance/ending.json").unlink()
     code, document = verify(copied)
     assert code == 3 and "ending.json: missing in the record" in document["divergence"]["what"]
+
+
+@pytest.mark.parametrize("number", [1, 12])
+def test_a_lost_file_is_named_before_the_rows_that_it_changes(number, copied, verify):
+    def attempted(messages):
+        facts = {"incident": "0001-braking-distance", "number": number}
+        event = {"tick": 35, "event": "attempt", **facts}
+        return [*messages, dataclasses.replace(messages[-1], topic="/event", content=event)]
+
+    repack(copied, attempted)
+    code, document = verify(copied)
+    lost = f"incidents/0001-braking-distance/attempt-{number:02d}.json: missing in the record"
+    assert code == 3 and document["divergence"]["what"] == lost
+    shutil.rmtree(copied / "incidents")
+    code, document = verify(copied)
+    assert code == 3 and "incident.json: missing in the record" in document["divergence"]["what"]
+
+
+def test_the_snapshots_of_a_run_that_was_cut_off_are_compared(copied, verify):
+    (copied / "result.json").unlink()
+    (copied / "incidents/0001-braking-distance/ending.json").unlink()
+    assert verify(copied)[0] == 0
+    edit(copied / "incidents/0001-braking-distance", "incident.json", lambda d: d.update(clause="else"))
+    code, document = verify(copied)
+    assert code == 3 and document["divergence"]["signal"] == "clause"
+
+
+SOURCE = "".join(f"GAIN_{i} = {i}.25\n" for i in range(40))
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (
+            SOURCE.replace("GAIN_30 = 30.25", "GAIN_30 = 30.5"),
+            "line 31: recorded GAIN_30 = 30.25, replayed GAIN_30 = 30.5",
+        ),
+        (SOURCE + "MORE = 1\n", "line 41: recorded nothing, replayed MORE = 1"),
+        (SOURCE.replace("_3 =", "_3  ="), "line 4: recorded 'GAIN_3 = 3.25\\n', replayed 'GAIN_3  = 3.25\\n'"),
+        (SOURCE.replace("\n", "\r\n"), r"recorded 'GAIN_0 = 0.25\n"),
+    ],
+)
+def test_of_a_text_the_first_line_that_differs_is_quoted(now, said):
+    old, new = ({"0001-x": {"patched.py": text}} for text in (SOURCE, now))
+    found = incident_files.other_file(old, new, incident_files.Actions(Layout(()), 10))
+    assert found is not None and said in found.what and found.what.startswith("incidents/0001-x/patched.py: ")
+
+
+def test_of_a_long_value_the_part_that_differs_is_quoted():
+    found = comparing.other_leaf({"note": "a" * 200 + "1" + "b" * 200}, {"note": "a" * 200 + "2" + "b" * 200})
+    assert found is not None
+    was, now = found.what.removeprefix("recorded ").split(", replayed ")
+    assert "1b" in was and "2b" in now and max(map(len, (was, now))) < 100
+
+
+@pytest.mark.parametrize(("was", "now"), [(0.0, -0.0), (0, 0.0), (1, True), ("1", 1), (None, "None")])
+def test_values_that_read_alike_are_told_apart(was, now):
+    assert comparing.other_leaf({"a": was}, {"a": was}) is None
+    found = comparing.other_leaf({"a": was}, {"a": now})
+    assert found is not None
+    old, new = found.what.removeprefix("recorded ").split(", replayed ")
+    assert old != new
 
 
 def test_a_log_without_the_recorded_digest_is_found(copied, verify):

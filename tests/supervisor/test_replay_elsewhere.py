@@ -21,6 +21,8 @@ from healing_runtime.telemetry.mcap import LogMessage
 from tests.supervisor.conftest import ROOT, edit, repack
 from tests.supervisor.turning import TICK, turned
 
+SNAPSHOT = "incidents/0001-braking-distance/incident.json"
+
 
 @pytest.fixture
 def elsewhere(copied):
@@ -60,7 +62,9 @@ SIGNALS = [
 
 @pytest.mark.parametrize(("topic", "key"), SIGNALS)
 def test_a_last_digit_agrees_and_is_not_called_the_same(topic, key, elsewhere, verify):
-    turned(elsewhere, topic, key, lambda v: v * (1.0 + 1e-9) + 1e-9)
+    _, now = turned(elsewhere, topic, key, lambda v: v * (1.0 + 1e-9) + 1e-9)
+    if topic == "/control/cmd_applied":  # the snapshot has it too
+        edit(elsewhere, SNAPSHOT, lambda d: d["snapshot"]["recipe_actions"].__setitem__(TICK, [now]))
     code, document = verify(elsewhere)
     assert (code, document["verified"], document["same_bits"]) == (0, True, False), document["divergence"]
 
@@ -71,6 +75,22 @@ def test_beyond_the_tolerance_the_first_row_is_named(topic, key, elsewhere, veri
     code, document = verify(elsewhere)
     found = document["divergence"]
     assert code == 3 and (found["tick"], found["topic"], found["signal"]) == (TICK, topic, key)
+
+
+@pytest.mark.parametrize(
+    ("change", "signal", "tick"),
+    [
+        (lambda d: d.update(assertion="soft-landing"), "assertion", None),
+        (lambda d: d["snapshot"].update(tick=20), "snapshot.tick", None),
+        (lambda d: d["snapshot"].update(state_hash="0" * 64), "snapshot.state_hash", None),
+        (lambda d: d["snapshot"]["recipe_actions"].__setitem__(4, [1e-7]), "thrust_n", 4),
+    ],
+)
+def test_an_incident_that_the_log_has_otherwise_is_found(change, signal, tick, elsewhere, verify):
+    edit(elsewhere, SNAPSHOT, change)
+    code, document = verify(elsewhere)
+    found = document["divergence"]
+    assert code == 3 and (found["signal"], found["tick"]) == (signal, tick) and "the log has" in found["what"]
 
 
 def test_a_value_that_is_gone_agrees_with_nothing(elsewhere, verify):

@@ -44,7 +44,7 @@ def snapshot(unhealed):
     """The incident as it was frozen."""
     written = json.loads((unhealed.folder / "incidents" / INCIDENT / "incident.json").read_text())
     parts = written["snapshot"]["carry"]
-    carry = tuple(np.array([math.nan if v is None else float(v) for v in part]) for part in parts)
+    carry = tuple(np.array([math.nan if v is None else float(v) if v == "inf" else v for v in part]) for part in parts)
     return Snapshot(35, written["snapshot"]["state_hash"], np.zeros((35, 1)), carry)
 
 
@@ -69,9 +69,81 @@ def test_a_broken_snapshot_is_said_and_the_recipe_is_flown(copied, home):
 
     edit(copied, f"incidents/{INCIDENT}/incident.json", spoil)
     result = replay(copied, verify=True, from_incident=INCIDENT, home=home)
-    assert result.exit_code == 0, result.document
-    began = result.document["from_incident"]
+    began, found = result.document["from_incident"], result.document["divergence"]
     assert (began["start"], began["reached"]) == ("recipe", True) and began["reason"]
+    assert result.exit_code == 3, "what the snapshot says is not what was flown"
+    assert (found["tick"], found["signal"], found["recorded"]) == (4, "thrust_n", 1000.0)
+
+
+@pytest.fixture(scope="module")
+def begun(unhealed, home):
+    """The unhealed run, flown once from its incident on."""
+    kept = []
+    real = replays._from_incident
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(replays, "_from_incident", lambda *given: kept.append(real(*given)) or kept[-1])
+        assert replay(unhealed.folder, verify=True, from_incident=INCIDENT, home=home).document["files"] == 2
+    return kept[0]
+
+
+def forged(**fields):
+    """What changes fields of an incident or of its snapshot."""
+
+    def change(document):
+        for name, value in fields.items():
+            held = document if name in document and name != "tick" else document["snapshot"]
+            assert name in held and held[name] != value
+            held[name] = value
+
+    return change
+
+
+def turned_action(document):
+    document["snapshot"]["recipe_actions"][4][0] += 1e-7
+
+
+FORGED = {
+    "tick": (forged(tick=20), "snapshot.tick"),
+    "a truth value for the tick": (forged(tick=True), "snapshot.tick"),
+    "state hash": (forged(state_hash="0" * 64), "snapshot.state_hash"),
+    "action": (turned_action, "thrust_n"),
+    "assertion": (forged(assertion="soft-landing"), "assertion"),
+    "robustness": (forged(robustness=-1.0), "robustness"),
+    "English": (forged(english="nothing happened"), "english"),
+    "memory": (lambda d: d["snapshot"]["carry"][-1].append(0), "snapshot.carry"),
+    "onsets": (lambda d: d["snapshot"]["onsets"].append([0, 3]), "snapshot.onsets"),
+}
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_a_forged_incident_is_a_divergence(what, copied, begun, home, monkeypatch):
+    monkeypatch.setattr(replays, "_from_incident", lambda *_: begun)
+    change, signal = FORGED[what]
+    edit(copied, f"incidents/{INCIDENT}/incident.json", change)
+    result = replay(copied, verify=True, from_incident=INCIDENT, home=home)
+    found = result.document["divergence"]
+    assert result.exit_code == 3 and found["signal"].startswith(signal), result.document
+    assert f"incidents/{INCIDENT}/incident.json" in found["what"]
+    assert found["tick"] == (4 if what == "action" else None)
+
+
+def test_a_forged_action_that_moves_nothing_is_found_in_the_log(copied, begun, home, monkeypatch):
+    """The replay followed it, so that only the log knows better."""
+    edit(copied, f"incidents/{INCIDENT}/incident.json", turned_action)
+    followed = json.loads((copied / f"incidents/{INCIDENT}/incident.json").read_text())
+    files = {INCIDENT: {**begun.files[INCIDENT], "incident.json": followed}}
+    monkeypatch.setattr(replays, "_from_incident", lambda *_: dataclasses.replace(begun, files=files))
+    result = replay(copied, verify=True, from_incident=INCIDENT, home=home)
+    found = result.document["divergence"]
+    assert result.exit_code == 3 and (found["tick"], found["signal"]) == (4, "thrust_n"), result.document
+    assert "recorded 1e-07, the log has 0.0" in found["what"]
+
+
+def test_a_snapshot_of_another_tick_is_not_begun_at(unhealed, snapshot):
+    recall = Recall.of(Record.open(unhealed.folder), INCIDENT, 1)
+    fresh = dataclasses.replace(snapshot, tick=20)
+    with pytest.raises(SnapshotDiffers, match="the tick in the snapshot"):
+        recall.meet(Incident(INCIDENT, "", "", "", Severity.CRITICAL, Status.FALSE, 35, -1.0, fresh))
 
 
 @pytest.mark.slow  # docs/records.md does it by default
