@@ -107,13 +107,10 @@ class _Examination:
 
     def _start(self, scenario: Scenario, robot: Robot, where: Location) -> None:
         """Set the scenario up as a flight would: only the plant knows which starts and surroundings it bears."""
-        plant = robot.make()
         try:
-            plant.reset(scenario, scenario.seed)
+            workspace.set_up(robot, scenario).close()
         except InputError as error:
             self.report.mistake(error, where)
-        finally:
-            plant.close()
 
     def _assertions(self, name: str) -> None:
         reading = self.home.assertion_reading(name)

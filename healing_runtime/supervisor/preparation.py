@@ -150,10 +150,9 @@ def refuse_bad_triggers(scenario: Scenario, triggers: Sequence[Any], robot: Robo
 
 
 def refuse_bad_start(prepared: Prepared, program: Program) -> None:
-    """Judge the first sample before a run exists: a controller whose first action is not finite is bad input."""
-    plant = prepared.robot.make()
+    """Judge the first sample before a run exists: a plant that is none, or a first action that is not finite."""
+    plant = workspace.set_up(prepared.robot, prepared.scenario)
     try:
-        plant.reset(prepared.scenario, prepared.scenario.seed)
         dtype = np.dtype(program.interface.controller.dtype)
         sample = plant.sample().astype(dtype)
         _, packed = program.tick(program.params, program.start().joined(), sample)

@@ -1,6 +1,7 @@
 """The files of a workspace: names, YAML with positions, scenarios, assertion files, controllers, robots."""
 
 from healing_runtime.workspace.assertions import Reading
+from healing_runtime.workspace.fitness import must_sample, new_plant, own_mistakes, set_up
 from healing_runtime.workspace.opened import Workspace, catalogue_root
 from healing_runtime.workspace.opened import open_workspace as open
 from healing_runtime.workspace.plants import load_robot
@@ -15,5 +16,9 @@ __all__ = [
     "load_robot",
     "must_be_legal",
     "must_be_written",
+    "must_sample",
+    "new_plant",
     "open",
+    "own_mistakes",
+    "set_up",
 ]
