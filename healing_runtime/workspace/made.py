@@ -31,6 +31,8 @@ def as_a_record(made: Scenario) -> Scenario:
     Raises:
         InputError: it cannot be written, or would be read back as something else; the first thing that is wrong.
     """
+    if not isinstance(made, Scenario):
+        raise FileFormatError(f"a {type(made).__name__} is no scenario; give what load_scenario gives.")
     told, remedy = f"the scenario {made.name!r}", "change what load_scenario gives with dataclasses.replace."
     try:
         written = plain(made)
