@@ -10,6 +10,8 @@ takes the controller's place; what judges the flight is what the scenario's asse
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from healing_runtime.core.errors import InputError, Location
 from healing_runtime.core.signals import Layout
 from healing_runtime.core.status import Severity, Status
 from healing_runtime.supervisor.preparation import Prepared, prepare
-from healing_runtime.workspace import LoadedScenario
+from healing_runtime.workspace import LoadedScenario, as_a_record, completed, own_mistakes, set_up
 
 try:
     import gymnasium
@@ -76,7 +78,8 @@ class ScenarioEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     def __init__(self, scenario: str | Path | LoadedScenario, render_mode: None = None) -> None:
         if render_mode is not None:
             raise InputError(f"there is no render mode {render_mode!r}; leave it out.")
-        prepared = prepare(scenario)
+        prepared = _prepared(scenario)
+        self._robot = prepared.robot
         self._scenario, self._requirements, table = prepared.scenario, prepared.requirements, prepared.table
         if getattr(self._scenario, "triggers", ()):
             where = Location(str(prepared.loaded.path))
@@ -86,52 +89,55 @@ class ScenarioEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self.action_space = _actions(table.action, prepared.robot.name)
         self._judge = _Judge(prepared)
         self._rate = np.concatenate([np.full(s.size, s.rate_per_s) for s in table.action]) / self._scenario.control_hz
-        self._plant = prepared.robot.make()
+        self._plant = set_up(prepared.robot, self._scenario)
         self._flying = self._closed = False
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
         """Begin a flight.
 
         Raises:
-            InputError: the environment is closed, or an option is unknown or no Boolean.
+            InputError: the environment is closed, an option is unknown or no Boolean, or the robot's own code raises.
+                No flight is under way then.
         """
         self._must_be_open()
+        self._flying = False
+        perturbed = _perturbed(options)
         super().reset(seed=seed)
-        unknown = sorted(set(options or {}) - {"perturb"})
-        if unknown:
-            raise InputError(f"reset knows no option '{unknown[0]}'; there is 'perturb'.")
-        perturbed = (options or {}).get("perturb", False)
-        if not isinstance(perturbed, bool):
-            raise InputError(f"the option 'perturb' is {perturbed!r}; give True or False.")
         scenario, noise = self._scenario, int(self.np_random.integers(perturb.SEEDS))
         if perturbed:
-            scenario = perturb.draw(scenario, self.np_random, bears_of(self._plant))
-        self._plant.reset(scenario, noise)
-        self._tick, self._held, self._flying = 0, None, True
+            with own_mistakes(self._robot):
+                scenario = perturb.draw(scenario, self.np_random, bears_of(self._plant))
+        self._tick, self._held = 0, None
         self._judge.begin()
-        judged = self._judge.look(self._plant.truth(), self._plant.observe())
-        self._margin = judged.margin
-        return self._observation(), self._told(judged)
+        with own_mistakes(self._robot):
+            self._plant.reset(scenario, noise)
+            judged = self._judge.look(self._plant.truth(), self._plant.observe())
+            observation = self._observation()
+        self._margin, self._flying = judged.margin, True
+        return observation, self._told(judged)
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict]:
         """Fly one control period.
 
         Raises:
             InputError: the environment is closed, there is no flight, or the action is no finite vector of real numbers
-                of the action space's shape.
+                of the action space's shape; or the robot's own code raises, which ends the flight.
         """
         self._must_be_open()
         if not self._flying:
             raise InputError("no flight is under way; call reset first.")
-        self._plant.apply(self._command(action))
-        self._plant.step()
-        self._tick += 1
-        judged = self._judge.look(self._plant.truth(), self._plant.observe())
+        command, self._flying = self._command(action), False
+        with own_mistakes(self._robot):
+            self._plant.apply(command)
+            self._plant.step()
+            self._tick += 1
+            judged = self._judge.look(self._plant.truth(), self._plant.observe())
+            observation = self._observation()
         reward, self._margin = judged.margin - self._margin + float(judged.accomplished), judged.margin
         terminated = bool(judged.tripped) or judged.accomplished
         truncated = not terminated and self._tick >= self._scenario.duration_ticks
         self._flying = not terminated and not truncated
-        return self._observation(), reward, terminated, truncated, self._told(judged)
+        return observation, reward, terminated, truncated, self._told(judged)
 
     def render(self) -> None:
         """Nothing: there is no render mode."""
@@ -175,6 +181,27 @@ class ScenarioEnv(gymnasium.Env[np.ndarray, np.ndarray]):
             "accomplished": judged.accomplished,
             "verdicts": verdicts,
         }
+
+
+def _prepared(scenario: str | Path | LoadedScenario) -> Prepared:
+    """The scenario with all it names; one that came from Python is held to what a file is held to."""
+    if isinstance(scenario, LoadedScenario):
+        scenario = dataclasses.replace(scenario, scenario=as_a_record(scenario.scenario))
+    prepared = prepare(scenario)
+    return dataclasses.replace(prepared, scenario=completed(prepared.scenario, prepared.robot))
+
+
+def _perturbed(options: Any) -> bool:
+    """What `reset`'s options say of `perturb`."""
+    if options is not None and not isinstance(options, Mapping):
+        raise InputError(f"the options are {options!r}; give a dict, as {{'perturb': True}}.")
+    unknown = sorted(str(key) for key in options or {} if key != "perturb")
+    if unknown:
+        raise InputError(f"reset knows no option '{unknown[0]}'; there is 'perturb'.")
+    perturbed = (options or {}).get("perturb", False)
+    if not isinstance(perturbed, bool):
+        raise InputError(f"the option 'perturb' is {perturbed!r}; give True or False.")
+    return perturbed
 
 
 def _real_numbers(action: Any) -> np.ndarray | None:

@@ -185,6 +185,65 @@ def test_what_it_does_not_know_is_refused(lander):
         make_env("lander/nowhere")
 
 
+@pytest.mark.parametrize("options", [["perturb"], "perturb", 3, {"perturb"}, {3: True, "wind": 1}])
+def test_options_that_are_none_are_refused(lander, options):
+    with pytest.raises(InputError, match=r"the options are .*; give a dict, as|no option '3'"):
+        lander.reset(options=options)
+
+
+def test_after_a_reset_that_was_refused_there_is_no_flight(lander):
+    for options in ({"wind": 3}, {"perturb": 1}, 3):
+        lander.reset(seed=1)
+        lander.step(np.zeros(1))
+        with pytest.raises(InputError):
+            lander.reset(options=options)
+        with pytest.raises(InputError, match="no flight is under way; call reset first"):
+            lander.step(np.zeros(1))
+
+
+def test_a_reset_or_a_step_in_which_the_robot_fails_leaves_no_flight(lander, monkeypatch):
+    for method in ("reset", "step", "observe"):
+        lander.reset(seed=1)
+        with monkeypatch.context() as patched:
+            patched.setattr(lander._plant, method, lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                lander.reset(seed=2) if method == "reset" else lander.step(np.zeros(1))
+        with pytest.raises(InputError, match="no flight is under way; call reset first"):
+            lander.step(np.zeros(1))
+
+
+def test_what_a_robots_own_code_raises_is_told_as_the_robots(lander, monkeypatch):
+    lander.reset(seed=1)
+    closed = lander._robot.make()
+    closed.close()
+    monkeypatch.setattr(lander, "_plant", closed)
+    for use in (lambda: lander.step(np.zeros(1)), lambda: lander.reset(seed=2)):
+        with pytest.raises(InputError, match=r"lander.py: the plant failed in flight \(.*sim/.*\): .*; correct it\."):
+            use()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"seed": -1}, "seed: must be greater than or equal to 0"),
+        ({"physics_hz": 10**9}, "rates.physics_hz: must be less than or equal to 100000"),
+        ({"duration_ticks": 1.5}, "duration_ticks: Input should be a valid integer"),
+        ({"initial": {"altitude_m": -5.0}}, "initial.altitude_m: must be greater than or equal to 0"),
+        ({"reference": {"star": 1.0}}, "unknown key 'star'"),
+        ({"faults": ("x",)}, r"faults\[0\]: Input should be"),
+        ({"policy": None}, "policy: Input should be"),
+    ],
+)
+def test_a_loaded_scenario_that_no_file_could_say_is_refused(fields, message):
+    loaded = HOME.scenario("lander/neuro_lander")
+    changed = dataclasses.replace(loaded, scenario=dataclasses.replace(loaded.scenario, **fields))
+    with pytest.raises(InputError, match=f"the scenario 'lander/neuro_lander': {message}") as refused:
+        make_env(changed)
+    assert "\n" not in str(refused.value)
+    with pytest.raises(InputError, match="a NoneType is no scenario"):
+        make_env(dataclasses.replace(loaded, scenario=None))  # pyright: ignore[reportArgumentType]
+
+
 def test_faults_that_wait_for_a_formula_are_refused_and_not_ignored(monkeypatch):
     monkeypatch.setattr(Scenario, "triggers", ("contact",), raising=False)
     with pytest.raises(InputError, match=r"neuro_lander.yaml: here no fault may wait"):

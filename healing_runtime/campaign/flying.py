@@ -19,6 +19,7 @@ from healing_runtime.gate.whole_flights import jobs, opened
 from healing_runtime.loop.rollout import FlightPlan, fly
 from healing_runtime.sandbox.messages import Message
 from healing_runtime.sandbox.zygote import Sandbox
+from healing_runtime.workspace import own_mistakes
 
 MODULES = ("numpy", "jax", "pybullet", "healing_runtime.gate.build", "healing_runtime.campaign.flying")
 """What the workers of a campaign need imported."""
@@ -37,11 +38,12 @@ class Outcome:
 
 # ---------------------------------------------------------------- in the worker
 def fly_job(message: Message) -> Message:
-    """Load the program, fly the list in order, give each flight's outcome."""
-    scenarios, _, program, plant = opened(message)
+    """Load the program, fly the list in order, give each flight's outcome; InputError where the robot's code raises."""
+    scenarios, _, program, robot, plant = opened(message)
     outcomes = []
     for scenario in scenarios:
-        flight = fly(plant, program, FlightPlan(scenario, scenario.seed))
+        with own_mistakes(robot):
+            flight = fly(plant, program, FlightPlan(scenario, scenario.seed))
         outcomes.append(Outcome(flight.verdicts, flight.trip_tick, flight.tripped))
     plant.close()
     return Message({"outcomes": outcomes})

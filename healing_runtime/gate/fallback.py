@@ -60,7 +60,7 @@ class Admitted(NamedTuple):
 # ---------------------------------------------------------------- in the worker
 def fallback_job(message: Message) -> Message:
     """Fly the program through the scenarios in order, up to the first flight with a fault."""
-    scenarios, interface, program, plant = opened(message)
+    scenarios, interface, program, _, plant = opened(message)
     faults: list[str] = []
     for scenario in scenarios:
         flight = fly(plant, program, FlightPlan(scenario, scenario.seed, trips=False))

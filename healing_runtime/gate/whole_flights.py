@@ -15,11 +15,11 @@ from healing_runtime.compile import programs, wire
 from healing_runtime.compile.interface import ProgramInterface
 from healing_runtime.compile.programs import Program, ProgramBlob
 from healing_runtime.core.codec import read
-from healing_runtime.core.plant import Plant
+from healing_runtime.core.plant import Plant, Robot
 from healing_runtime.core.records import Scenario
 from healing_runtime.gate.flights import FLIGHT_LIMITS
 from healing_runtime.sandbox.messages import Job, Message
-from healing_runtime.workspace.plants import load_robot
+from healing_runtime.workspace import load_robot, set_up
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,11 +31,12 @@ class WholeFlights:
 
 
 class Opened(NamedTuple):
-    """A job in its worker: the program loaded, the plant made."""
+    """A job in its worker: the program loaded, the plant made and found to be one."""
 
     scenarios: tuple[Scenario, ...]
     interface: ProgramInterface
     program: Program
+    robot: Robot
     plant: Plant
 
 
@@ -53,5 +54,5 @@ def opened(message: Message) -> Opened:
     blob = wire.read_blob(message.header["program"], message.blobs)
     programs.use_dtype(np.dtype(blob.interface.controller.dtype).name)
     program = programs.load(blob)
-    plant = load_robot(request.scenarios[0].robot, request.sim_root).make()
-    return Opened(request.scenarios, blob.interface, program, plant)
+    robot = load_robot(request.scenarios[0].robot, request.sim_root)
+    return Opened(request.scenarios, blob.interface, program, robot, set_up(robot, request.scenarios[0]))

@@ -14,12 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
-from pydantic import ValidationError
-
-from healing_runtime import stl
+from healing_runtime import stl, workspace
 from healing_runtime.compile.programs import Program
 from healing_runtime.core.errors import InputError
-from healing_runtime.core.plant import Plant, Robot
+from healing_runtime.core.plant import Robot
 from healing_runtime.core.records import FinalVerdict, Scenario, Trace
 from healing_runtime.core.status import Severity
 from healing_runtime.loop.rollout import final_verdicts
@@ -54,10 +52,14 @@ class Batch:
     is taken for the same.
 
     Raises:
-        InputError: the program is no batch, is another robot's, or has more lanes than there can be worlds.
+        InputError: the program is no batch, is another robot's, or has more lanes than there can be worlds; the robot's
+            plant is none; or an argument is something else than a robot, a program, a workspace.
     """
 
     def __init__(self, robot: Robot, program: Program, home: Workspace) -> None:
+        _must_be(robot, Robot, "a robot, as workspace.open().robot(name) gives one")
+        _must_be(program, Program, "a program, as tensorlang.compile(..., lanes=N) gives one")
+        _must_be(home, Workspace, "a workspace, as workspace.open() gives one")
         shape, table = program.carry.floats.shape, robot.signals
         if len(shape) != 2:
             raise InputError("this program ticks one flight; compile it for a batch, with lanes=N.")
@@ -69,8 +71,8 @@ class Batch:
         self._robot, self._program, self._home = robot, program, home
         self._sources: dict[str, str] = {}
         self._requirements: dict[tuple[str, ...], tuple[Any, ...]] = {}
-        self._plants = [robot.make() for _ in range(self.lanes)]
-        self._closed = False
+        self._plants = [workspace.new_plant(robot) for _ in range(self.lanes)]
+        self._fit = self._closed = False
 
     def fly(self, scenarios: Iterable[Scenario]) -> list[Glimpse]:
         """Fly each scenario from its start to its end or its first trip, `lanes` at a time, in their order.
@@ -80,17 +82,17 @@ class Batch:
 
         Raises:
             InputError: the batch is closed; or a scenario is none, is not what the program was compiled for, has faults
-                that wait, has rates that do not divide, lasts too long to be kept, or is none that the robot can fly.
+                that wait, says what no scenario file could say, lasts too long to be kept, or is none that the robot
+                can fly; or the robot's own code raises.
         """
         if self._closed:
             raise InputError("this batch is closed; make another one.")
         if not isinstance(scenarios, Iterable):
             raise InputError(f"a batch flies any number of scenarios, not a {type(scenarios).__name__}; give a list.")
-        wanted = list(scenarios)
-        for scenario in wanted:
-            self._must_fit(scenario)
+        wanted = [self._fitting(scenario) for scenario in scenarios]
         rounds = (wanted[i : i + self.lanes] for i in range(0, len(wanted), self.lanes))
-        return [glimpse for together in rounds for glimpse in self._round(together)]
+        with workspace.own_mistakes(self._robot):
+            return [glimpse for together in rounds for glimpse in self._round(together)]
 
     def close(self) -> None:
         """Free the worlds; closing twice is allowed."""
@@ -104,10 +106,12 @@ class Batch:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _must_fit(self, scenario: Any) -> None:
-        if not isinstance(scenario, Scenario):
-            hint = "; give its '.scenario'" if isinstance(getattr(scenario, "scenario", None), Scenario) else ""
-            raise InputError(f"a batch flies scenarios, not a {type(scenario).__name__}{hint}.")
+    def _fitting(self, given: Any) -> Scenario:
+        """The scenario as it is flown. InputError where it is none, none of this batch, or no file could say it."""
+        if not isinstance(given, Scenario):
+            hint = "; give its '.scenario'" if isinstance(getattr(given, "scenario", None), Scenario) else ""
+            raise InputError(f"a batch flies scenarios, not a {type(given).__name__}{hint}.")
+        scenario = workspace.as_a_record(given)
         interface = self._program.interface
         wanted = {
             "robot": (scenario.robot, self._robot.name),
@@ -125,7 +129,9 @@ class Batch:
             )
         if scenario.triggers:
             raise InputError(f"'{scenario.name}' has faults that wait for a formula; fly it alone.")
-        self._must_be_possible(scenario)
+        scenario = workspace.completed(scenario, self._robot)
+        self._must_be_kept(scenario)
+        return scenario
 
     def _differences(self, scenario: Scenario) -> Iterator[str]:
         """Which of `controller`, `assertions` and `mission` are not what the program was compiled from."""
@@ -153,16 +159,9 @@ class Batch:
             self._requirements[assertions] = stl.bind(files, self._robot.signals, hz)
         return self._requirements[assertions]
 
-    def _must_be_possible(self, scenario: Scenario) -> None:
-        """Rates that divide, and samples that a process can keep."""
-        control_hz, physics_hz, ticks = scenario.control_hz, scenario.physics_hz, scenario.duration_ticks
-        if physics_hz < control_hz or physics_hz % control_hz:
-            raise InputError(
-                f"'{scenario.name}' has physics_hz {physics_hz}, no multiple of control_hz {control_hz}; give one."
-            )
-        if ticks < 1:
-            raise InputError(f"'{scenario.name}' has duration_ticks {ticks}; give 1 or more.")
-        table = self._robot.signals
+    def _must_be_kept(self, scenario: Scenario) -> None:
+        """No more samples than a process can keep."""
+        ticks, table = scenario.duration_ticks, self._robot.signals
         sample = table.observed.size + table.true.size + table.action.size + self._program.interface.packed_size
         most = MOST_BYTES // (8 * sample * self.lanes) - 1
         if ticks > most:
@@ -173,7 +172,10 @@ class Batch:
 
     def _round(self, scenarios: Sequence[Scenario]) -> list[Glimpse]:
         for plant, scenario in zip(self._plants, scenarios, strict=False):
-            _reset(plant, scenario)
+            plant.reset(scenario, scenario.seed)
+            if not self._fit:
+                workspace.must_sample(plant, self._robot)
+                self._fit = True
         plants, last_ticks = self._plants[: len(scenarios)], [s.duration_ticks for s in scenarios]
         lanes = lockstep.fly(plants, self._program, last_ticks)
         return [self._glimpse(scenario, lane) for scenario, lane in zip(scenarios, lanes, strict=True)]
@@ -202,11 +204,6 @@ def _identity(requirement: Any, formula: str) -> _Identity:
     return _Identity(r.id, r.severity, r.mission, float(r.scale), formula)
 
 
-def _reset(plant: Plant, scenario: Scenario) -> None:
-    try:
-        plant.reset(scenario, scenario.seed)
-    except ValidationError as error:  # robots read their sections and their faults' parameters with models
-        first = error.errors(include_url=False)[0]
-        at = ".".join(str(key) for key in first["loc"])
-        told = f"{error.title}: {at}: {first['msg']}" if at else f"{error.title}: {first['msg']}"
-        raise InputError(f"'{scenario.name}' cannot be flown: {' '.join(told.split())}; correct it.") from None
+def _must_be(given: Any, kind: type, what: str) -> None:
+    if not isinstance(given, kind):
+        raise InputError(f"a batch is made of {what}, not of a {type(given).__name__}.")

@@ -101,15 +101,17 @@ def set_up(loaded: Any, robot: Robot) -> tuple[str, ...]:
     Returns a note for every fault that changes nothing, where the plant can tell (`idle_faults`).
 
     Raises:
-        InputError: with the place in the scenario's file of what the plant holds to blame.
+        InputError: with the place in the scenario's file of what the plant holds to blame, or at the robot's file.
     """
-    plant = robot.make()
     try:
-        plant.reset(loaded.scenario, loaded.scenario.seed)
-        idle: tuple[int, ...] = getattr(plant, "idle_faults", tuple)()
+        plant = workspace.set_up(robot, loaded.scenario)
     except InputError as error:
+        if error.where is not None:  # the robot's file
+            raise
         where = loaded.where(error.at) if error.at else Location(display(loaded.path))
         raise InputError(error.message, where=where) from None
+    try:
+        idle: tuple[int, ...] = getattr(plant, "idle_faults", tuple)()
     finally:
         plant.close()
     drawn = perturb.drawn(loaded.scenario)
@@ -181,10 +183,9 @@ def refuse_bad_triggers(scenario: Scenario, triggers: Sequence[Any], robot: Robo
 
 
 def refuse_bad_start(prepared: Prepared, program: Program) -> None:
-    """Judge the first sample before a run exists: a controller whose first action is not finite is bad input."""
-    plant = prepared.robot.make()
+    """Judge the first sample before a run exists: a plant that is none, or a first action that is not finite."""
+    plant = workspace.set_up(prepared.robot, prepared.scenario)
     try:
-        plant.reset(prepared.scenario, prepared.scenario.seed)
         dtype = np.dtype(program.interface.controller.dtype)
         sample = plant.sample().astype(dtype)
         _, packed = program.tick(program.params, program.start().joined(), sample)

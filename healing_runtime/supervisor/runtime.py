@@ -28,6 +28,7 @@ from healing_runtime.supervisor.remembering import Remembering
 from healing_runtime.supervisor.result import RunResult
 from healing_runtime.supervisor.run import Run
 from healing_runtime.supervisor.settings import Settings
+from healing_runtime.workspace import own_mistakes
 
 Narrate = Callable[[str], None]
 
@@ -50,7 +51,8 @@ class Runtime:
         progress: told what happens, one line a time.
 
     Raises:
-        InputError: on construction of the run, before anything is written, if any input is wrong.
+        InputError: on construction of the run, before anything is written, if any input is wrong; in flight, if the
+            robot's own code raises.
     """
 
     def __init__(
@@ -87,7 +89,8 @@ class Runtime:
         prepared = self._prepared()
         self._check_brain()
         refuse_bad_place(self._settings.out or prepared.workspace.runs)
-        with Examiner.workers() as sandbox, self._kept(prepared) as kept, Loader() as loader:
+        own = own_mistakes(prepared.robot)
+        with own, Examiner.workers() as sandbox, self._kept(prepared) as kept, Loader() as loader:
             confinement.refuse_weak(prepared.scenario.policy, sandbox.confinement)
             sealed = SealedEvidence.here()
             find = self._settings.evidence or sealed.find

@@ -101,10 +101,14 @@ def read_text(path: Path, *, limit: int = MAX_BYTES) -> tuple[str, str]:
 
 
 def display(path: Path) -> str:
-    """A path as people want to read it: relative to the current folder where it lies below."""
+    """A path as people want to read it: relative to the current folder where it lies below.
+
+    Below the root, where workers stand, everything lies: there a path stays whole.
+    """
     absolute = path.absolute()
     here = Path.cwd()
-    return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
+    below = here != here.parent and absolute.is_relative_to(here)
+    return str(absolute.relative_to(here) if below else absolute)
 
 
 def read_document(path: Path, *, lenient: bool = False) -> Document:

@@ -193,8 +193,9 @@ def refuse_overlap(
     ends = min(first.until_step or end_step, second.until_step or end_step)
     if common and begins < ends:
         place = document.where(("faults", i))
+        line = f", line {place.line}" if place.line else ""
         message = (
-            f"faults[{j}] ({second.kind}) and faults[{i}] ({first.kind}, line {place.line}) both take "
+            f"faults[{j}] ({second.kind}) and faults[{i}] ({first.kind}{line}) both take "
             f"{' and '.join(common)}, and their times overlap; end one before the other starts, or keep one."
         )
         raise FileFormatError(message, where=document.where(("faults", j)))

@@ -22,6 +22,9 @@ from healing_runtime.core.platform import quiet_import
 from healing_runtime.workspace.document import display, suggestion
 from healing_runtime.workspace.models import NAME_PATTERN
 
+PRIVATE = "_healing_sim_"
+"""What the names of all private packages begin with."""
+
 
 def robots_in(sim_root: Path) -> tuple[str, ...]:
     """The names of the robots in a `sim/` folder, sorted."""
@@ -56,7 +59,7 @@ def load_robot(name: str, sim_root: Path | str) -> Robot:
 
 
 def _private_package(root: Path) -> str:
-    name = "_healing_sim_" + hashlib.sha256(str(root).encode()).hexdigest()[:16]
+    name = PRIVATE + hashlib.sha256(str(root).encode()).hexdigest()[:16]
     if name not in sys.modules:
         initial = root / "__init__.py"
         if initial.is_file():

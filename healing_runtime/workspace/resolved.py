@@ -6,6 +6,7 @@ models and the limits of the file's reader, before anything is made of it.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -27,15 +28,28 @@ from healing_runtime.workspace.timing import MAX_STEPS, MAX_TICKS, checked_rates
 from healing_runtime.workspace.validation import dotted, validate
 
 
-def must_be_legal(scenario: Scenario, robot: Robot, path: Path) -> None:
-    """Refuse a scenario of `path` that no scenario file can say.
+@dataclasses.dataclass(frozen=True)
+class _Said(Document):
+    """A document without places, and what to do where it says something impossible."""
+
+    remedy: str = ""
+
+
+SECTIONS = ("initial", "environment", "reference")
+"""What of a scenario its robot declares."""
+
+
+def must_be_legal(
+    scenario: Scenario, robot: Robot, origin: Path | str, remedy: str = "the run must be recorded again"
+) -> None:
+    """Refuse a scenario of `origin` that no scenario file can say; `remedy` is what to do about it.
 
     Formulas that faults wait for are still text here.
 
     Raises:
         InputError: the first thing that is wrong, one line.
     """
-    document = _document(str(path), {**plain(scenario), **_as_file(scenario)})
+    document = unplaced(str(origin), {**plain(scenario), **_as_file(scenario)}, remedy)
     for at, number in numbers_in(_without_limits(scenario), ()):
         if not abs(number) <= units.LARGEST:
             raise _wrong(document, f"{dotted(at)}: {number:g} is not a number that a robot can reach")
@@ -50,7 +64,7 @@ def must_be_legal(scenario: Scenario, robot: Robot, path: Path) -> None:
         raise _wrong(document, "policy: only rewind and freeze are available")
     if scenario.policy.fallback == scenario.controller:
         raise _wrong(document, "policy.fallback is the controller itself")
-    for name in ("initial", "environment", "reference"):
+    for name in SECTIONS:
         _must_be_declared(getattr(robot, name), document, getattr(scenario, name), (name,))
     end_step = scenario.duration_ticks * scenario.substeps
     for index, fault in enumerate(scenario.faults):
@@ -77,12 +91,12 @@ def must_be_written(file: AssertionFile, path: Path) -> None:
     for at, number in numbers_in(value, ()):
         if not abs(number) <= units.LARGEST:
             raise FileFormatError(f"{path}: {file.name}: {dotted(at)}: {number:g} is not a number to measure with.")
-    resolve_assertions(_document(f"{path}: {file.name}", value), file.name)
+    resolve_assertions(unplaced(f"{path}: {file.name}", value), file.name)
 
 
-def _document(path: str, value: Mapping[str, Any]) -> Document:
+def unplaced(path: str, value: Mapping[str, Any], remedy: str = "") -> _Said:
     """A document without places: what is in it, so that messages name it."""
-    return Document(path, "", "", value, dict.fromkeys(_paths(value, ()), (0, 0)), {})
+    return _Said(path, "", "", value, dict.fromkeys(_paths(value, ()), (0, 0)), {}, remedy=remedy)
 
 
 def _paths(value: Any, at: KeyPath) -> Iterator[KeyPath]:
@@ -92,8 +106,8 @@ def _paths(value: Any, at: KeyPath) -> Iterator[KeyPath]:
             yield from _paths(inner, (*at, key))
 
 
-def _wrong(document: Document, what: str) -> FileFormatError:
-    return FileFormatError(f"{document.path}: {what}; the run must be recorded again.")
+def _wrong(document: _Said, what: str) -> FileFormatError:
+    return FileFormatError(f"{document.path}: {what}; {document.remedy}.")
 
 
 def _as_file(scenario: Scenario) -> dict[str, Any]:
@@ -138,14 +152,14 @@ def _without_limits(scenario: Scenario) -> dict[str, Any]:
     return out
 
 
-def _must_be_declared(model: Any, document: Document, value: Mapping[str, Any], at: KeyPath) -> None:
+def _must_be_declared(model: Any, document: _Said, value: Mapping[str, Any], at: KeyPath) -> None:
     """A section holds all that its model declares, as the model gives it."""
     resolved = resolve_section(model, document, plain(value), at)
     if json.dumps(plain(resolved), sort_keys=True) != json.dumps(plain(value), sort_keys=True):
         raise _wrong(document, f"{dotted(at)} is not as the robot's model resolves it")
 
 
-def _must_be_possible(document: Document, at: KeyPath, fault: FaultSpec, robot: Robot, end_step: int) -> None:
+def _must_be_possible(document: _Said, at: KeyPath, fault: FaultSpec, robot: Robot, end_step: int) -> None:
     if fault.kind not in robot.faults:
         message = f"{document.path}: the robot {robot.name} cannot take a fault '{fault.kind}'."
         raise NotFoundInCatalogue(message)
@@ -163,7 +177,7 @@ def _must_be_possible(document: Document, at: KeyPath, fault: FaultSpec, robot: 
 Draw = tuple[KeyPath, Distribution, Any, tuple[Any, Any]]
 
 
-def _draws(document: Document, scenario: Scenario, robot: Robot) -> Iterator[Draw]:
+def _draws(document: _Said, scenario: Scenario, robot: Robot) -> Iterator[Draw]:
     """Every distribution with its place, the value that it is about, and the limits that it has."""
     sections = (("initial", robot.initial), ("environment", robot.environment))
     for section, model in sections:
@@ -191,7 +205,7 @@ def _draws(document: Document, scenario: Scenario, robot: Robot) -> Iterator[Dra
 
 
 def _must_be_drawable(
-    document: Document, at: KeyPath, distribution: Distribution, nominal: Any, limits: tuple[Any, Any]
+    document: _Said, at: KeyPath, distribution: Distribution, nominal: Any, limits: tuple[Any, Any]
 ) -> None:
     onset = at[1] == "faults" and str(at[2]).rpartition(".")[2] == "start"
     if not is_numeric(frozen(nominal)):

@@ -13,15 +13,18 @@ import numpy as np
 import pytest
 
 from healing_runtime.app.assertions.falsify import falsify
+from healing_runtime.campaign import flying
 from healing_runtime.campaign.falsify import Hunt
 from healing_runtime.campaign.flying import MODULES, Fleet
 from healing_runtime.campaign.search import Search
 from healing_runtime.campaign.space import Space
 from healing_runtime.campaign.state import RECORD, RESULT, Record
 from healing_runtime.cli.main import execute
+from healing_runtime.core.errors import InputError
 from healing_runtime.gate import policy
 from healing_runtime.gate.kept_programs import KeptPrograms
 from healing_runtime.gate.records import Course
+from healing_runtime.sandbox.messages import Message
 from healing_runtime.sandbox.zygote import Sandbox
 from healing_runtime.supervisor.preparation import prepare
 from healing_runtime.telemetry.progress import Silent
@@ -317,3 +320,17 @@ def test_the_record_of_another_search_is_refused(home, capsys):
     assert "another search: the assertions differ" in capsys.readouterr().err
     assert execute(["assertions", "falsify", CORNER, "--out", "s"]) == 2
     assert "s holds a search already; go on with --resume s" in capsys.readouterr().err
+
+
+def test_a_robot_that_fails_in_flight_is_told_as_the_robot_and_not_as_a_lost_worker(home, monkeypatch):
+    prepared = prepare(CORNER)
+    plant = prepared.robot.make()
+    plant.close()  # a closed world fails in the robot's own code
+    job = ([prepared.scenario], None, None, prepared.robot, plant)
+    monkeypatch.setattr(flying, "opened", lambda message: job)
+    monkeypatch.setattr(flying, "fly", lambda plant, program, plan: plant.reset(plan.scenario, plan.seed))
+    monkeypatch.chdir("/")  # where workers stand
+    with pytest.raises(
+        InputError, match=r"^/.*/sim/robots/lander.py: the plant failed in flight \(/.*\): .*; correct it"
+    ):
+        flying.fly_job(Message({}))

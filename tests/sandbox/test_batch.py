@@ -1,24 +1,26 @@
 """Worlds in lockstep: every lane flies as it would alone, whatever flies beside it."""
 
 import dataclasses
-from types import SimpleNamespace
-from typing import Any
+from pathlib import Path
 
 import grimp
 import numpy as np
 import pytest
+from pydantic import BaseModel
 
 from healing_runtime import stl, workspace
 from healing_runtime import tensorlang as tl
 from healing_runtime.compile.vectors import Vectors
 from healing_runtime.core.errors import InputError
-from healing_runtime.core.records import FaultSpec, Scenario
+from healing_runtime.core.plant import Robot
+from healing_runtime.core.records import AssertionFile, FaultSpec, Perturbation, Scenario, Source
 from healing_runtime.loop.rollout import FlightPlan, fly
 from healing_runtime.sandbox.batch import MOST_WORLDS, Batch
 from tests.loop.integrator import SCENARIO, TABLE, Integrator, program
 
 HOME = workspace.open(workspace.catalogue_root())
 LANES = 4
+STUCK = FaultSpec("sensor_stuck", {"signal": "altitude"})
 CLOSE = 1e-3
 """How far a lane's true values may be from those of the same flight alone in the first three seconds, over the largest
 value there: the last bit of a float32 command, and what a stable loop makes of it in the air. It is no bound for loops
@@ -114,6 +116,20 @@ def test_a_flight_does_not_depend_on_its_lane_or_on_what_flies_beside_it(lander)
             assert glimpse.verdicts == expected[place].verdicts
 
 
+class Nothing(BaseModel):
+    """What a point needs told."""
+
+
+class Home(workspace.Workspace):
+    """A workspace with one controller, which is a program of NumPy, and one assertion file without assertions."""
+
+    def controller(self, name, base=None):
+        return Source(name, name, "", "sha256:0")
+
+    def assertion_file(self, name, base=None):
+        return AssertionFile(name, name, "sha256:1", "r", ())
+
+
 @pytest.mark.parametrize("trip_below", [-np.inf, 0.6])
 def test_limits_rates_and_trips_are_those_of_the_loop_bit_for_bit(trip_below):
     """A program of a few lines in NumPy rounds alike in a lane and alone, so that nothing may differ."""
@@ -125,10 +141,10 @@ def test_limits_rates_and_trips_are_those_of_the_loop_bit_for_bit(trip_below):
         return tuple(np.stack(parts) for parts in zip(*done, strict=True))
 
     carry = Vectors(np.zeros((3, 1)), np.zeros((3, 0), np.int32))
-    robot: Any = SimpleNamespace(name="r", signals=TABLE, make=Integrator)
-    home: Any = SimpleNamespace(controller=lambda name: SimpleNamespace(sha256=interface.controller.source_sha256))
-    batch = Batch(robot, dataclasses.replace(alone, tick=tick, interface=interface, carry=carry), home)
-    scenarios = [dataclasses.replace(SCENARIO, dtype="float64", duration_ticks=ticks) for ticks in (40, 7, 1, 12)]
+    robot = Robot("r", "a point", TABLE, Nothing, Nothing, Nothing, {}, Perturbation(), Integrator)
+    batch = Batch(robot, dataclasses.replace(alone, tick=tick, interface=interface, carry=carry), Home(Path(), Path()))
+    scenario = dataclasses.replace(SCENARIO, dtype="float64", assertions=("r/a",))
+    scenarios = [dataclasses.replace(scenario, duration_ticks=ticks) for ticks in (40, 7, 1, 12)]
     for scenario, glimpse in zip(scenarios, batch.fly(scenarios), strict=True):
         flight = fly(Integrator(), alone, FlightPlan(scenario, scenario.seed))
         assert (glimpse.verdicts, glimpse.trip_tick) == (flight.verdicts, flight.trip_tick)
@@ -196,13 +212,30 @@ def test_physics_rates_may_differ_for_they_are_the_worlds_own(lander):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"physics_hz": 5}, "physics_hz 5, no multiple of control_hz 10"),
-        ({"physics_hz": 0}, "physics_hz 0, no multiple"),
-        ({"physics_hz": 105}, "physics_hz 105, no multiple"),
-        ({"initial": {"altitude_m": "high"}}, "cannot be flown: Initial: altitude_m: "),
-        ({"faults": (FaultSpec("force_saturation", {"value": "much"}),)}, "cannot be flown: .*value: "),
-        ({"duration_ticks": 10**11}, "duration_ticks 100000000000, and 4 lanes can keep"),
-        ({"duration_ticks": 0}, "duration_ticks 0; give 1 or more"),
+        ({"physics_hz": 5}, "control_hz 10 does not divide physics_hz 5"),
+        ({"physics_hz": 0}, "physics_hz: must be greater than or equal to 1"),
+        ({"physics_hz": 105}, "control_hz 10 does not divide physics_hz 105"),
+        ({"physics_hz": 10**9}, "physics_hz: must be less than or equal to 100000"),
+        ({"physics_hz": 100.0}, "physics_hz is 100.0; give a whole number"),
+        ({"initial": {"altitude_m": "high"}}, "initial.altitude_m: 'high' is not a quantity"),
+        ({"initial": {"altitude_m": np.nan}}, "initial.altitude_m: must be a valid number"),
+        ({"initial": None}, "initial: Input should be a valid dictionary"),
+        ({"reference": {"star": 1.0}}, "unknown key 'star'"),
+        ({"faults": (FaultSpec("force_saturation", {"value": "much"}),)}, r"faults\[0\].value: "),
+        ({"faults": (STUCK, STUCK)}, r"faults\[1\] .* both take sensor altitude, and their times overlap"),
+        ({"faults": (dataclasses.replace(STUCK, start_step=50, until_step=20),)}, "does not end after it starts"),
+        ({"faults": (FaultSpec("force_saturation", {"value": 0.2}, ramp_steps=-5),)}, "cannot grow over -5 steps"),
+        ({"faults": (dataclasses.replace(STUCK, start_step="5"),)}, r"faults\[0\].start_step is '5'; give a whole"),
+        ({"faults": ("x",)}, r"faults\[0\]: Input should be .*FaultSpec"),
+        ({"faults": object()}, "object cannot be written as JSON"),
+        ({"seed": -1}, "seed: must be greater than or equal to 0, not -1"),
+        ({"seed": 2**31}, "seed: must be less than 2147483648"),
+        ({"seed": 1.5}, "seed: Input should be a valid integer"),
+        ({"seed": None}, "seed: Input should be a valid integer"),
+        ({"seed": True}, "seed is True; give a whole number"),
+        ({"duration_ticks": 10**11}, "100000000000 ticks; a run of these rates has 1 to 1,000,000; correct it"),
+        ({"duration_ticks": 0}, "0 ticks; a run of these rates has 1 to"),
+        ({"duration_ticks": 1.5}, "duration_ticks: Input should be a valid integer"),
         ({"controller": "lander/nowhere"}, "no controller 'lander/nowhere'"),
     ],
 )
@@ -211,6 +244,59 @@ def test_a_scenario_that_cannot_be_flown_is_refused_in_one_line(lander, fields, 
     with pytest.raises(InputError, match=message) as refused:
         batch.fly([dataclasses.replace(scenario, **fields)])
     assert "\n" not in str(refused.value)
+
+
+def test_more_than_a_process_can_keep_is_refused(lander, monkeypatch):
+    batch, _, scenario, _ = lander
+    monkeypatch.setattr("healing_runtime.sandbox.batch.MOST_BYTES", 10_000)
+    with pytest.raises(InputError, match=r"duration_ticks 400, and 4 lanes can keep \d+; shorten it"):
+        batch.fly([scenario])
+
+
+def test_what_a_file_may_leave_out_or_write_shorter_a_scenario_may_too(lander):
+    batch, _, scenario, _ = lander
+    short = changed(scenario, ticks=5, altitude_m=60.0)
+    looser = [
+        dataclasses.replace(short, initial={**short.initial, "altitude_m": 60}, assertions=list(short.assertions)),
+        dataclasses.replace(short, environment={}, seed=np.int64(short.seed)),
+    ]
+    expected, *flown = batch.fly([short, *looser])
+    for glimpse in flown:
+        np.testing.assert_array_equal(glimpse.trace.packed, expected.trace.packed)
+
+
+class Shortsighted(Counting):
+    """A plant that samples too little."""
+
+    def sample(self):
+        return self._plant.sample()[1:]
+
+
+class Closing(Counting):
+    """A plant that closes its world in flight, and goes on."""
+
+    def step(self):
+        self._plant.close()
+        self._plant.step()
+
+
+def test_a_plant_that_is_none_or_fails_in_flight_is_told_as_the_robots(lander):
+    batch, robot, scenario, _ = lander
+
+    def of(change):
+        plant = robot.make()
+        return dataclasses.replace(robot, make=lambda: change(plant))
+
+    with pytest.raises(InputError, match="robot 'lander': make gives None"):
+        Batch(of(lambda plant: None), batch._program, HOME)
+    with (
+        Batch(of(Shortsighted), batch._program, HOME) as unfit,
+        pytest.raises(InputError, match="robot 'lander': sample gives float64 of shape"),
+    ):
+        unfit.fly([scenario])
+    failing = r"robot 'lander': the plant failed in flight \(.*sim/.*\): .*; correct it\."
+    with Batch(of(Closing), batch._program, HOME) as unfit, pytest.raises(InputError, match=failing):
+        unfit.fly([scenario])
 
 
 def test_any_iterable_of_scenarios_is_flown(lander):
@@ -260,6 +346,9 @@ def test_a_program_that_is_no_batch_or_another_robots_is_refused(lander):
     wide = type(start)(*(np.zeros((MOST_WORLDS + 1, part.shape[1]), part.dtype) for part in start))
     with pytest.raises(InputError, match=f"room for {MOST_WORLDS} worlds"):
         Batch(robot, dataclasses.replace(batch._program, carry=wide), HOME)
+    for given in (("lander", alone, HOME), (robot, None, HOME), (robot, batch._program, None)):
+        with pytest.raises(InputError, match=r"a batch is made of a .* gives one, not of a (str|NoneType)\."):
+            Batch(*given)  # pyright: ignore[reportArgumentType]
 
 
 def test_nothing_that_gives_a_verdict_can_reach_it():
