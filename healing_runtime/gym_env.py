@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from healing_runtime import workspace
 from healing_runtime.compile import devices, programs
 from healing_runtime.compile import tick as ticks
 from healing_runtime.compile.vectors import Vectors
@@ -186,9 +187,10 @@ class ScenarioEnv(gymnasium.Env[np.ndarray, np.ndarray]):
 def _prepared(scenario: str | Path | LoadedScenario) -> Prepared:
     """The scenario with all it names; one that came from Python is held to what a file is held to."""
     if isinstance(scenario, LoadedScenario):
-        scenario = dataclasses.replace(scenario, scenario=as_a_record(scenario.scenario))
-    prepared = prepare(scenario)
-    return dataclasses.replace(prepared, scenario=completed(prepared.scenario, prepared.robot))
+        record = as_a_record(scenario.scenario)
+        record = completed(record, workspace.open().robot(record.robot))
+        scenario = dataclasses.replace(scenario, scenario=record)
+    return prepare(scenario)
 
 
 def _perturbed(options: Any) -> bool:
