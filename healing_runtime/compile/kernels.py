@@ -31,7 +31,10 @@ indices that are data.
 
 
 _OWN_KERNELS: dict[str, str | bool] = {"xla_cpu_experimental_ynn_fusion_type": ""}
-"""Sums over 32 lanes and more are else given to a library of ready kernels, which cannot be part of another one."""
+"""Sums over 32 lanes and more are else given to a library of ready kernels, which cannot be part of another one.
+
+For batches alone: with an option of ours XLA does not write the same executable each time.
+"""
 
 
 def emitted_whole(exported: jax.export.Exported) -> bool:
@@ -54,8 +57,9 @@ def emitted_whole(exported: jax.export.Exported) -> bool:
 def compiled(function: Callable[..., Any], *arguments: Any, one_kernel: bool) -> jax.stages.Compiled:
     """Compile a tick; its second argument is donated. Where XLA answers that it cannot write one kernel, as usual."""
     if one_kernel:
+        batch = np.ndim(arguments[1]) > 1
         try:
-            return lower_as_one_kernel(function, *arguments).compile(compiler_options=_OWN_KERNELS)
+            return lower_as_one_kernel(function, *arguments).compile(compiler_options=_OWN_KERNELS if batch else None)
         except jax.errors.JaxRuntimeError:
             pass
     return lower(function, *arguments).compile()

@@ -40,16 +40,16 @@ def test_another_device_is_not_asked_for_what_the_cpu_can():
 @pytest.mark.parametrize("lanes", [4, 33, 200])
 def test_a_batch_is_one_kernel_however_many_lanes_it_has(lanes):
     def tick(params, memory, sample):
-        worst = jnp.minimum(memory, jnp.min(sample, axis=1) * params)
-        return worst, jnp.stack([jnp.sum(sample, axis=1), worst], axis=1)
+        worst = jnp.minimum(memory[:, 0], jnp.min(sample, axis=1) * params)
+        return worst[:, None], jnp.stack([jnp.sum(sample, axis=1), worst], axis=1)
 
-    memory = np.zeros(lanes, np.float32)
+    memory = np.zeros((lanes, 1), np.float32)
     sample = np.random.default_rng(2).normal(size=(lanes, 40)).astype(np.float32)
     compiled = kernels.compiled(tick, np.float32(2.0), memory.copy(), sample, one_kernel=True)
     assert compiled.as_text().count("xla_cpu_small_call") == 1
-    worst = np.minimum(memory, 2.0 * sample.min(axis=1))
+    worst = np.minimum(0.0, 2.0 * sample.min(axis=1))
     found = compiled(np.float32(2.0), memory, sample)
-    np.testing.assert_array_equal(found[0], worst)
+    np.testing.assert_array_equal(found[0][:, 0], worst)
     np.testing.assert_allclose(found[1], np.stack([sample.sum(axis=1), worst], axis=1), rtol=1e-5, atol=1e-5)
 
 
