@@ -8,7 +8,6 @@ written or, where they speak of what is drawn, for its neighbourhood. The same c
 
 import dataclasses
 import math
-import sys
 
 import numpy as np
 import pytest
@@ -39,9 +38,9 @@ QUIET_TICKS = round(touchdown.QUIET_TIME_S * CONTROL_HZ)
 
 
 @pytest.fixture(scope="module")
-def body(quadrotor):
+def body():
     """The constants of the robot's own module."""
-    return sys.modules[type(quadrotor.plant).__module__]
+    return sim_module(HOME, "quadrotor", "crazyflie")
 
 
 @pytest.fixture(scope="module")
