@@ -97,16 +97,16 @@ def lower_as_one_kernel(function: Callable[..., Any], *arguments: Any) -> jax.st
 
         return whole
 
-    def lower(function: Callable[..., Any], *arguments: Any) -> jax.stages.Lowered:
+    def with_all(function: Callable[..., Any]) -> jax.stages.Lowered:
         # Else JAX leaves out what is not used, and the others are no longer where they are looked for.
         return jax.jit(function, donate_argnums=(1,), keep_unused=True).lower(*arguments)
 
     everything = range(len(jax.tree.leaves(arguments)))
-    lowered = lower(around(everything), *arguments)
+    lowered = with_all(around(everything))
     used = _keep_outermost(lowered.compiler_ir("stablehlo"))
     if len(used) < len(everything):
         # XLA aborts on an argument of such a call that nothing uses.
-        lowered = lower(around(used), *arguments)
+        lowered = with_all(around(used))
         _keep_outermost(lowered.compiler_ir("stablehlo"))
     return lowered
 
